@@ -1,0 +1,97 @@
+"""
+Builds the compiled backend, and nothing else: the metadata is in pyproject.toml.
+
+Every module of websockets/_core gets a compiled twin in websockets._core.compiled: made from
+ext/NAME.pyx where that file exists, otherwise from the module's own Python text. C types come from
+ext/websockets/_core/compiled/NAME.pxd.
+
+Key decision: all twins are built or none, because the library never mixes the two kinds. Whatever
+goes wrong on the way leaves a working pure build and a line that says so;
+WEBSOCKETS_REQUIRE_EXTENSIONS=1 makes it an error. WEBSOCKETS_NO_EXTENSIONS=1 doesn't even try.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.modified import newer_group
+
+GENERATED = Path("build/cython")
+COMPILED = Path("websockets/_core/compiled")
+
+
+def switched_on(variable):
+    return os.environ.get(variable, "") not in ("", "0")
+
+
+def extensions():
+    if switched_on("WEBSOCKETS_NO_EXTENSIONS"):
+        return []
+    headers = sorted([*Path("ext").rglob("*.pxd"), *Path("ext").glob("*.h")])
+    found = []
+    for module in sorted(Path("websockets/_core").glob("[!_]*.py")):
+        kernel = Path("ext", module.name).with_suffix(".pyx")
+        source = str(kernel if kernel.exists() else module)
+        found.append(
+            Extension(
+                f"websockets._core.compiled.{module.stem}",
+                [source],
+                include_dirs=["ext"],
+                depends=["setup.py", source, *map(str, headers)],
+            )
+        )
+    return found
+
+
+class build_all_or_none(build_ext):
+    def initialize_options(self):
+        super().initialize_options()
+        self.parallel = os.cpu_count()
+
+    def run(self):
+        if not self.extensions:
+            return
+        # While it builds, the base class takes the mark of an in-place build away.
+        trees = [Path(self.build_lib, COMPILED)] + ([COMPILED] if self.inplace else [])
+        try:
+            super().run()
+        except Exception as error:
+            if switched_on("WEBSOCKETS_REQUIRE_EXTENSIONS"):
+                raise
+            # What an earlier build left has to go too: it may be older than the pure modules.
+            for tree in trees:
+                for path in [*tree.glob("*.so"), *tree.glob("*.pyd")]:
+                    path.unlink()
+            print(
+                f"\nwebsockets: the extensions can't be built ({type(error).__name__}: {error});\n"
+                "websockets: this is a pure Python build, which works, but more slowly\n",
+                file=sys.stderr,
+            )
+
+    def build_extensions(self):
+        for extension in self.extensions:
+            self.generate(extension)
+            if self.compiler.compiler_type != "msvc":
+                extension.extra_compile_args = ["-O3", "-g0"]
+        super().build_extensions()
+
+    def generate(self, extension):
+        from Cython.Build import cythonize
+
+        # To tell what is out of date, Cython looks for type sheets beside the source only.
+        c_file = GENERATED / Path(extension.sources[0]).with_suffix(".c")
+        outdated = newer_group(extension.depends, str(c_file))
+        [generated] = cythonize(
+            [extension],
+            build_dir=str(GENERATED),
+            include_path=["ext"],
+            compiler_directives={"language_level": 3, "annotation_typing": False},
+            force=self.force or outdated,
+        )
+        # Only the sources are taken over: setuptools has put marks of its own on its objects.
+        extension.sources = generated.sources
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": build_all_or_none})

@@ -1,0 +1,124 @@
+"""
+What all tests share: both backends of the core, both event loops, and a certificate.
+
+A test function that is a coroutine runs once on asyncio's own loop and once on uvloop's. It fails
+when it leaves a task behind, when the loop was handed an exception that nobody expected, and when
+it takes longer than ``TIME_LIMIT``. There are no asynchronous fixtures: tests use ``async with``.
+"""
+
+import asyncio
+import inspect
+import os
+import ssl
+
+import pytest
+import trustme
+from hypothesis import settings
+
+from websockets import _core
+
+TIME_LIMIT = 60  # seconds
+
+settings.register_profile("tests", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("tests")
+
+
+def switched_on(variable):
+    return os.environ.get(variable, "") not in ("", "0")
+
+
+# A run that forbids the extensions is about the pure backend; the other run has compared the two.
+BACKENDS = ["pure"] if switched_on("WEBSOCKETS_NO_EXTENSIONS") else ["compiled", "pure"]
+
+
+def pytest_report_header():
+    return f"websockets: the {_core.backend} backend is active"
+
+
+def load(backend):
+    try:
+        return _core.load(backend)
+    except ImportError as error:
+        if switched_on("WEBSOCKETS_REQUIRE_EXTENSIONS"):
+            raise
+        pytest.skip(f"the compiled backend isn't built ({error})")
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+def core(request):
+    """All modules of the core, in one backend and then in the other."""
+    return load(request.param)
+
+
+@pytest.fixture(scope="session")
+def compiled_core():
+    """All modules of the core, compiled: for what only that backend can get wrong."""
+    return load("compiled")
+
+
+class Certificates:
+    """A certificate for localhost and the authority that signed it."""
+
+    def __init__(self):
+        self.authority = trustme.CA()
+        self.certificate = self.authority.issue_cert("localhost", "127.0.0.1", "::1")
+
+    def server_context(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.certificate.configure_cert(context)
+        return context
+
+    def client_context(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.authority.configure_trust(context)
+        return context
+
+
+@pytest.fixture(scope="session")
+def certificates():
+    return Certificates()
+
+
+def new_uvloop_loop():
+    return pytest.importorskip("uvloop").new_event_loop()
+
+
+LOOPS = {"asyncio": asyncio.SelectorEventLoop, "uvloop": new_uvloop_loop}
+
+
+def pytest_generate_tests(metafunc):
+    if inspect.iscoroutinefunction(metafunc.function):
+        metafunc.fixturenames.append("event_loop")
+        metafunc.parametrize("event_loop", LOOPS)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    loop = LOOPS[pyfuncitem.callspec.params["event_loop"]]()
+    run(loop, pyfuncitem.obj(**arguments))
+    return True
+
+
+def run(loop, coroutine):
+    unexpected = []
+    loop.set_exception_handler(lambda loop, context: unexpected.append(context))
+    try:
+        loop.run_until_complete(asyncio.wait_for(coroutine, TIME_LIMIT))
+        # A task that is about to return, or was cancelled, needs a turn to be gone.
+        loop.run_until_complete(asyncio.sleep(0))
+        leftover = [repr(task) for task in asyncio.all_tasks(loop)]
+    finally:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks, timeout=5))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+    assert not leftover, "the test left tasks behind"
+    assert not unexpected, "the event loop was handed exceptions"

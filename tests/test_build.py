@@ -1,0 +1,300 @@
+"""
+How the library is put together: what imports what, which backend runs, and what a build contains.
+"""
+
+import ast
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from websockets import _core
+
+ROOT = Path(__file__).resolve().parent.parent
+CORE = sorted(path.stem for path in ROOT.glob("websockets/_core/[!_]*.py"))
+
+# Imports go down, or stay on their floor; see docs/design.md.
+FLOORS = {
+    "websockets": 9,
+    "websockets.__main__": 8,
+    "websockets.auth": 8,
+    "websockets.legacy": 8,
+    "websockets.client": 7,
+    "websockets.server": 7,
+    "websockets.protocol": 6,
+    "websockets.extensions": 5,
+    "websockets.handshake": 5,
+    "websockets.framing": 4,
+    "websockets.http": 4,
+    "websockets._core": 3,
+    "websockets.headers": 3,
+    "websockets.uri": 3,
+    "websockets.exceptions": 2,
+    "websockets.datastructures": 1,
+    "websockets.typing": 1,
+    "websockets.version": 1,
+}
+
+OUTSIDE_WORLD = {
+    "asyncio",
+    "concurrent",
+    "multiprocessing",
+    "select",
+    "selectors",
+    "signal",
+    "socket",
+    "ssl",
+    "subprocess",
+    "threading",
+    "time",
+}
+
+
+def modules():
+    """Map the name of every module of the package to its file."""
+    found = {}
+    for path in sorted((ROOT / "websockets").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(name):
+    """Return the names of all modules that a module's text imports, wherever in the text."""
+    path = MODULES[name]
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(start, package)
+            for alias in node.names:
+                submodule = f"{base}.{alias.name}"
+                found.add(submodule if submodule in MODULES else base)
+    if name == "websockets._core":
+        found.update(f"websockets._core.{module}" for module in _core.MODULES)
+    return found
+
+
+def floor(name):
+    while name not in FLOORS:
+        name, dot, _ = name.rpartition(".")
+        assert dot, f"no floor is given for {name}"
+    return FLOORS[name]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_has_a_floor(name):
+    assert name in FLOORS or name.rpartition(".")[0] in set(FLOORS) - {"websockets"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_only_go_down(name):
+    above = {
+        imported
+        for imported in imports(name)
+        if imported in MODULES and floor(imported) > floor(name)
+    }
+    assert not above
+
+
+def test_there_is_no_circle_of_imports():
+    # Take away the modules that import nothing which is left, until there are none.
+    left = {name: imports(name) & set(MODULES) - {name} for name in MODULES}
+    while left:
+        bottom = {name for name, imported in left.items() if not imported & set(left)}
+        assert bottom, f"these import each other: {sorted(left)}"
+        for name in bottom:
+            del left[name]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if floor(name) <= 3])
+def test_the_core_and_what_it_stands_on_are_sans_io(name):
+    assert not {imported.partition(".")[0] for imported in imports(name)} & OUTSIDE_WORLD
+
+
+def test_nothing_imports_cython():
+    assert not {name for name in MODULES if "cython" in {n.lower() for n in imports(name)}}
+
+
+def test_the_switch_knows_all_modules_of_the_core():
+    assert sorted(_core.MODULES) == CORE
+
+
+def test_backends_have_the_same_names(core):
+    pure = _core.load("pure")
+    for name in _core.MODULES:
+        module = getattr(core, name)
+        for public in getattr(pure, name).__all__:
+            assert hasattr(module, public), f"{public} of {name}"
+
+
+def run(code, **environment):
+    environment = {**os.environ, **environment}
+    # -S leaves out site-packages, whose editable installation would mend what a test has broken.
+    return subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout.split()
+
+
+WHAT_RUNS = """
+import sys
+from websockets import _core
+print(_core.backend, _core.apply_mask.__module__)
+print(*[name for name in sys.modules if name.startswith("websockets._core.compiled")])
+"""
+
+
+@pytest.mark.parametrize("value", ["1", "yes"])
+def test_the_switch_at_run_time(value):
+    assert run(WHAT_RUNS, WEBSOCKETS_NO_EXTENSIONS=value) == ["pure", "websockets._core.mask"]
+
+
+@pytest.mark.parametrize("value", ["", "0"])
+@pytest.mark.usefixtures("compiled_core")
+def test_the_compiled_backend_is_the_default(value):
+    backend, module, *compiled = run(WHAT_RUNS, WEBSOCKETS_NO_EXTENSIONS=value)
+    assert (backend, module) == ("compiled", "websockets._core.compiled.mask")
+    expected = {f"websockets._core.compiled.{name}" for name in CORE}
+    assert set(compiled) == expected | {"websockets._core.compiled"}
+
+
+def test_one_missing_twin_makes_all_pure(tmp_path):
+    shutil.copytree(ROOT / "websockets", tmp_path / "websockets")
+    for path in (tmp_path / "websockets/_core/compiled").glob("utf8.*"):
+        path.unlink()
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{WHAT_RUNS}"
+    backend, module, *_ = run(code, WEBSOCKETS_NO_EXTENSIONS="")
+    assert (backend, module) == ("pure", "websockets._core.mask")
+
+
+def test_compiled_modules_use_compiled_siblings(core):
+    package = "websockets._core.compiled" if core.backend == "compiled" else "websockets._core"
+    for name in _core.MODULES:
+        module = getattr(core, name)
+        assert module.__name__ == f"{package}.{name}"
+        for value in vars(module).values():
+            owner = getattr(value, "__module__", None) or ""
+            if owner.startswith("websockets._core"):
+                assert owner.rpartition(".")[0] == package
+
+
+@pytest.mark.parametrize("example", ["echo_server.py", "echo_client.py"])
+def test_the_readme_shows_the_examples_as_they_are(example):
+    code = (ROOT / "examples" / example).read_text("utf-8")
+    assert f"```python\n{code}```" in (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def source_tree(tmp_path_factory):
+    """A copy of the source, with what has been generated and compiled already."""
+    pytest.importorskip("setuptools", minversion="77")
+    pytest.importorskip("Cython")
+    tree = tmp_path_factory.mktemp("source")
+    leave_out = shutil.ignore_patterns(
+        ".*", "*.so", "*.pyd", "__pycache__", "node_modules", "bdist.*", "dist", "*.egg-info"
+    )
+    shutil.copytree(ROOT, tree, dirs_exist_ok=True, ignore=leave_out)
+    # Copied rather than built again: they are as new as the sources, so the build takes them.
+    for path in (ROOT / "build").rglob("*.so"):
+        shutil.copy2(path, tree / path.relative_to(ROOT))
+    return tree
+
+
+def wheel(source_tree, target, **environment):
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
+    result = subprocess.run(
+        [*command, "--no-build-isolation", "--no-deps", "--wheel-dir", str(target), "."],
+        cwd=source_tree,
+        env={**os.environ, "WEBSOCKETS_REQUIRE_EXTENSIONS": "", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stdout
+    [path] = Path(target).glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        return path, archive.namelist()
+
+
+def expect_sources(names):
+    sources = {path.relative_to(ROOT).as_posix() for path in MODULES.values()}
+    packaged = {name for name in names if name.startswith("websockets/")}
+    extensions = {name for name in packaged if name.endswith((".so", ".pyd"))}
+    assert packaged - extensions == sources | {"websockets/py.typed"}
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+    assert {name.partition("/")[0].rpartition(".")[2] for name in names} == {
+        "websockets",
+        "dist-info",
+    }
+    return sorted(Path(name).name.partition(".")[0] for name in extensions)
+
+
+@pytest.mark.build
+@pytest.mark.usefixtures("compiled_core")
+def test_the_compiled_wheel(source_tree, tmp_path):
+    path, names = wheel(source_tree, tmp_path, WEBSOCKETS_NO_EXTENSIONS="")
+    assert "-none-any" not in path.name
+    assert expect_sources(names) == CORE
+
+
+@pytest.mark.build
+def test_the_pure_wheel(source_tree, tmp_path):
+    path, names = wheel(source_tree, tmp_path, WEBSOCKETS_NO_EXTENSIONS="1")
+    assert path.name.endswith("-py3-none-any.whl")
+    assert expect_sources(names) == []
+
+
+@pytest.mark.build
+@pytest.mark.skipif(sys.platform == "win32", reason="CC means nothing to Windows' compiler")
+def test_a_machine_without_a_compiler(source_tree, tmp_path):
+    for path in (source_tree / "build").rglob("*.so"):
+        path.unlink()
+    for path in (source_tree / "build").rglob("*.o"):
+        path.unlink()
+    path, names = wheel(source_tree, tmp_path, CC="/bin/false", WEBSOCKETS_NO_EXTENSIONS="")
+    assert expect_sources(names) == []
+    code = f"import sys; sys.path.insert(0, {str(path)!r})\n{WHAT_RUNS}"
+    assert run(code, WEBSOCKETS_NO_EXTENSIONS="")[0] == "pure"
+
+
+@pytest.mark.build
+def test_the_source_distribution(source_tree, tmp_path):
+    subprocess.run(
+        [sys.executable, "setup.py", "--quiet", "sdist", "--format=zip", f"--dist-dir={tmp_path}"],
+        cwd=source_tree,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=True,
+        timeout=60,
+    )
+    [path] = tmp_path.glob("*.zip")
+    with zipfile.ZipFile(path) as archive:
+        names = {name.partition("/")[2] for name in archive.namelist()}
+    for pattern in ["ext/**/*", "examples/*", "benchmarks/*.py", "tests/**/*.py", "docs/**/*"]:
+        expected = {
+            file.relative_to(ROOT).as_posix()
+            for file in ROOT.glob(pattern)
+            if file.is_file()
+            and not {"node_modules", "__pycache__"} & set(file.relative_to(ROOT).parts)
+        }
+        assert expected <= names
+    assert {"Makefile", "CHANGELOG.md", "README.md", "LICENSE", "setup.py"} <= names
+    assert not [name for name in names if name.endswith((".so", ".pyc")) or "build/" in name]

@@ -1,0 +1,77 @@
+"""
+The sans-I/O core: bytes in, messages out, and every rule of RFC 6455 on the way.
+
+Owns the one switch between the two backends: all modules compiled or all modules pure, never a
+mix. Must never know asyncio, a socket, a clock or a thread, and neither must any module of it.
+
+Key decision: each module here has a compiled twin of the same name in websockets._core.compiled.
+The compiled backend is taken when all twins are there and WEBSOCKETS_NO_EXTENSIONS is unset, empty
+or 0. The rest of the library imports the core's names from here only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import types
+
+MODULES = (
+    "closing",
+    "connection",
+    "frames",
+    "heads",
+    "keys",
+    "mask",
+    "messages",
+    "pack",
+    "utf8",
+)
+
+
+def load(backend: str) -> types.SimpleNamespace:
+    """
+    Import every module of one backend, "compiled" or "pure", and return them as attributes.
+
+    Both can be loaded in one process. ImportError is raised when the compiled one wasn't built.
+    """
+    package = {"compiled": "websockets._core.compiled", "pure": "websockets._core"}[backend]
+    modules = {name: importlib.import_module(f"{package}.{name}") for name in MODULES}
+    return types.SimpleNamespace(backend=backend, **modules)
+
+
+def _choose() -> types.SimpleNamespace:
+    if os.environ.get("WEBSOCKETS_NO_EXTENSIONS", "") not in ("", "0"):
+        return load("pure")
+    try:
+        return load("compiled")
+    except ImportError:
+        return load("pure")
+
+
+_active = _choose()
+
+backend: str = _active.backend
+
+apply_mask = _active.mask.apply_mask
+mask_in_place = _active.mask.mask_in_place
+masking_key = _active.keys.masking_key
+pack_frame = _active.pack.pack_frame
+parse_close = _active.closing.parse_close
+serialize_close = _active.closing.serialize_close
+OP_CONT = _active.frames.OP_CONT
+OP_TEXT = _active.frames.OP_TEXT
+OP_BINARY = _active.frames.OP_BINARY
+OP_CLOSE = _active.frames.OP_CLOSE
+OP_PING = _active.frames.OP_PING
+OP_PONG = _active.frames.OP_PONG
+check_control = _active.frames.check_control
+check_length = _active.frames.check_length
+check_opcode = _active.frames.check_opcode
+check_rsv = _active.frames.check_rsv
+check_start = _active.frames.check_start
+HeadReader = _active.heads.HeadReader
+OPEN = _active.connection.OPEN
+CLOSING = _active.connection.CLOSING
+CLOSED = _active.connection.CLOSED
+Connection = _active.connection.Connection
+forget_frames = _active.connection.forget_frames

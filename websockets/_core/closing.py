@@ -1,0 +1,57 @@
+"""
+The body of close frames: status code and reason (RFC 6455 sections 5.5.1 and 7.4).
+
+Must never know when a close frame is due. Key decision: the same table tells which codes we accept
+and which we send, so that we never send what we would refuse.
+"""
+
+from __future__ import annotations
+
+from websockets.exceptions import ProtocolError
+
+__all__ = ["is_valid_code", "parse_close", "serialize_close"]
+
+# RFC 6455 7.4.1 and IANA's registry: 1004 is reserved; 1005, 1006 and 1015 never travel.
+REGISTERED = frozenset([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014])
+
+
+def is_valid_code(code: int) -> bool:
+    """Tell whether a close frame may carry a code: registered, or 3000-4999 (RFC 6455 7.4.2)."""
+    return code in REGISTERED or 3000 <= code < 5000
+
+
+def parse_close(data: bytes) -> tuple[int, str]:
+    """
+    Parse the payload of a close frame.
+
+    Returns:
+        ``(code, reason)``; the code is 1005 if the payload is empty (RFC 6455 7.1.5).
+
+    Raises:
+        ProtocolError: if the payload is 1 byte long or the code can't be used in a frame.
+        UnicodeDecodeError: if the reason isn't valid UTF-8.
+    """
+    if not data:
+        return 1005, ""
+    if len(data) == 1:
+        raise ProtocolError("close frame with 1 byte of payload")
+    code = int.from_bytes(data[:2], "big")
+    if not is_valid_code(code):
+        raise ProtocolError(f"close frame with invalid code {code}")
+    return code, str(data[2:], "utf-8")
+
+
+def serialize_close(code: int, reason: str) -> bytes:
+    """
+    Build the payload of a close frame, the reverse of :func:`parse_close`.
+
+    Raises:
+        ProtocolError: if the code can't be used in a frame, or the reason takes more than 123
+            bytes in UTF-8 (RFC 6455 5.5: a control frame carries 125 at most).
+    """
+    if not is_valid_code(code):
+        raise ProtocolError(f"close code {code} can't be sent")
+    body = reason.encode()
+    if len(body) > 123:
+        raise ProtocolError(f"close reason of {len(body)} bytes exceeds 123 bytes")
+    return code.to_bytes(2, "big") + body

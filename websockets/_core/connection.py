@@ -1,0 +1,368 @@
+"""
+One endpoint of an open connection, without its socket: bytes in, messages and bytes out.
+
+Owns the rules that span frames and directions: control frames (RFC 6455 section 5.5), the closing
+handshake (7), the order of events after a violation (7.1.7). Must never know asyncio, sockets,
+clocks or HTTP. Key decisions:
+
+- Received messages wait in ``inbox``, bytes to send in ``outbox``. Parsing stops while the inbox is
+  full; the bytes that wait stay bytes.
+- A close frame that we owe the peer, because it sent one or broke the protocol, is held back while
+  messages that came before it are unread, so that what the program answers to them at once goes
+  out first. :meth:`Connection.settle` ends the wait.
+
+States only move forward: OPEN, then CLOSING once our close frame is in the outbox, then CLOSED.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Optional, Union
+
+from websockets.exceptions import (
+    InvalidState,
+    PayloadTooBig,
+    ProtocolError,
+    WebSocketException,
+)
+
+from .closing import parse_close, serialize_close
+from .frames import OP_CLOSE, OP_PING, OP_PONG, FrameReader, check_control
+from .keys import masking_key
+from .messages import InvalidText, MessageAssembler
+from .pack import pack_frame, pack_header
+
+__all__ = ["CLOSED", "CLOSING", "OPEN", "Connection", "forget_frames"]
+
+OPEN = 1
+CLOSING = 2
+CLOSED = 3
+
+# Payloads from this size on go to the outbox as they are, behind their header, instead of being
+# copied behind it.
+LARGE = 65536
+
+
+def forget_frames(exc: BaseException) -> None:
+    """Drop tracebacks: their frames refer to the connection, which refers to the exception."""
+    chain: Optional[BaseException] = exc
+    while chain is not None:
+        chain.__traceback__ = None
+        chain = chain.__cause__ or chain.__context__
+
+
+class Connection:
+    """
+    The state of one endpoint after the opening handshake.
+
+    Arguments:
+        is_client: which side this is; a client masks what it sends.
+        max_size: largest message to receive in bytes; None for no limit.
+        max_queue: most messages in the inbox; None for no limit.
+        max_fragments: most frames in a message to receive; None for no limit.
+        extensions: None, or an object with
+            ``decode(fin, rsv, opcode, payload, max_size) -> (fin, opcode, payload)`` and
+            ``encode(fin, opcode, payload) -> (rsv, opcode, payload)``,
+            where rsv are the bits 0x70 of a frame's first byte.
+
+    Attributes:
+        state: OPEN, CLOSING or CLOSED.
+        inbox: messages received, oldest first; take them with :meth:`take`.
+        outbox: byte strings to send, oldest first; whoever sends them clears the list.
+        pongs: payloads of the pongs received; whoever handles them clears the list.
+        close_code, close_reason: how the connection ended, None before.
+        close_received: whether a close frame of the peer ended what it has to say.
+        failure: the exception that made us fail the connection, or None.
+        hold_pongs: set it while nothing can be sent; pings are then answered by one pong to the
+            latest of them once it is unset with :meth:`release_pongs`.
+    """
+
+    def __init__(
+        self,
+        is_client: bool,
+        max_size: Optional[int] = None,
+        max_queue: Optional[int] = None,
+        max_fragments: Optional[int] = None,
+        extensions: Any = None,
+    ) -> None:
+        self.state = OPEN
+        self.inbox: deque[Union[str, bytes]] = deque()
+        self.outbox: list[Any] = []
+        self.pongs: list[bytes] = []
+        self.close_code: Optional[int] = None
+        self.close_reason: Optional[str] = None
+        self.close_received = False
+        self.failure: Optional[BaseException] = None
+        self.hold_pongs = False
+        self.is_client = is_client
+        self.max_queue = max_queue
+        self._extensions = extensions
+        self._reader = FrameReader(not is_client, extensions is not None)
+        self._messages = MessageAssembler(max_size, max_fragments)
+        self._frame = bytearray()  # a frame that extensions will decode once it is complete
+        self._held_pong: Optional[bytes] = None
+        self._owed_close: Optional[bytes] = None  # payload of the close frame held back
+        self._deaf = False  # nothing more from the peer is of interest
+        self._overflow = False  # a message had no room in the inbox while closing
+
+    # Properties that may change while the connection is open
+
+    @property
+    def max_size(self) -> Optional[int]:
+        """Largest message to receive in bytes."""
+        return self._messages.max_size
+
+    @max_size.setter
+    def max_size(self, max_size: Optional[int]) -> None:
+        self._messages.max_size = max_size
+
+    # What the owner of the socket asks
+
+    @property
+    def stalled(self) -> bool:
+        """Whether parsing has stopped because the inbox is full: more bytes would only pile up."""
+        return self.state == OPEN and self._full()
+
+    @property
+    def owes_close(self) -> bool:
+        """Whether a close frame is held back until the inbox has been read."""
+        return self._owed_close is not None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the closing handshake is over: done by both sides, or given up by ours."""
+        return self.state != OPEN and self._deaf
+
+    # Receiving
+
+    def receive(self, data: Union[bytes, bytearray, memoryview]) -> None:
+        """
+        Take bytes from the peer, and parse what there is room for.
+
+        Never raises for what the peer sent: a violation fails the connection, see ``failure``.
+        """
+        if self._deaf:
+            return
+        self._reader.feed(data if type(data) is bytes else bytes(data))
+        self._parse(False)
+
+    def take(self) -> Union[str, bytes]:
+        """Take the oldest message from the inbox, and parse on where that makes room."""
+        message = self.inbox.popleft()
+        if self.max_queue is not None and len(self.inbox) + 1 == self.max_queue:
+            self._parse(False)
+        return message
+
+    def lost(self) -> None:
+        """Note that nothing more will come or go; what came before is parsed to its end."""
+        if self.state == CLOSED:
+            return
+        self._parse(True)
+        self._deaf = True
+        self.state = CLOSED
+        self._owed_close = None
+        self._held_pong = None
+        self.outbox.clear()
+        if self.close_code is None:
+            # RFC 6455 7.1.5: no close frame was received.
+            self.close_code = 1006
+            self.close_reason = ""
+
+    def _full(self) -> bool:
+        return self.max_queue is not None and len(self.inbox) >= self.max_queue
+
+    def _parse(self, ignore_room: bool) -> None:
+        reader = self._reader
+        try:
+            while not self._deaf and (ignore_room or self.state != OPEN or not self._full()):
+                if not reader.next():
+                    return
+                if reader.opcode >= OP_CLOSE and self._extensions is None:
+                    self._control(reader.opcode, reader.payload)
+                elif self._extensions is None:
+                    if reader.first:
+                        self._messages.begin_frame(reader.opcode, reader.fin, reader.length)
+                    self._add(reader.payload, reader.last)
+                else:
+                    self._extended()
+        except InvalidText as exc:
+            self.fail(1007, str(exc), exc)
+        except ProtocolError as exc:
+            self.fail(1002, str(exc), exc)
+        except PayloadTooBig as exc:
+            self.fail(1009, str(exc), exc)
+        except Exception as exc:
+            # An extension that somebody else wrote went wrong.
+            self.fail(1011, "", exc)
+
+    def _add(self, payload: bytes, last: bool) -> None:
+        message = self._messages.add(payload, last)
+        if message is not None:
+            if self.state != OPEN and (self._full() or self._overflow):
+                # The program closes and doesn't read: the peer's close frame is what counts now.
+                self._overflow = True
+            else:
+                self.inbox.append(message)
+
+    def _extended(self) -> None:
+        """Gather a frame, and let extensions decode it once it is complete."""
+        reader = self._reader
+        max_size = self._messages.max_size
+        if reader.first and max_size is not None:
+            # What doesn't compress grows; this is as much as zlib can make of max_size bytes.
+            limit = max_size + (max_size + 7 >> 3) + (max_size + 63 >> 6) + 16
+            if reader.length > limit:
+                raise PayloadTooBig(
+                    f"frame of {reader.length} bytes exceeds the limit of {limit}, "
+                    f"for messages of {max_size} before compression"
+                )
+        if reader.first and reader.last:
+            payload = reader.payload
+        else:
+            self._frame += reader.payload
+            if not reader.last:
+                return
+            payload = bytes(self._frame)
+            self._frame = bytearray()
+        fin, opcode, payload = self._extensions.decode(
+            reader.fin, reader.rsv, reader.opcode, payload, self._messages.room()
+        )
+        if opcode >= OP_CLOSE:
+            check_control(fin, len(payload))
+            self._control(opcode, payload)
+        else:
+            self._messages.begin_frame(opcode, fin, len(payload))
+            self._add(payload, True)
+
+    def _control(self, opcode: int, payload: bytes) -> None:
+        if opcode == OP_PING:
+            # RFC 6455 5.5.2: answer, unless a close frame went before.
+            if self.state != OPEN:
+                return
+            # RFC 6455 5.5.3: where answers wait, only the latest ping needs one.
+            if self.hold_pongs:
+                self._held_pong = payload
+            else:
+                self._pack(True, OP_PONG, payload)
+        elif opcode == OP_PONG:
+            self.pongs.append(payload)
+        else:
+            self._receive_close(payload)
+
+    def _receive_close(self, payload: bytes) -> None:
+        try:
+            code, reason = parse_close(payload)
+        except UnicodeDecodeError as exc:
+            self.fail(1007, f"invalid UTF-8 in a close reason at byte {exc.start}", exc)
+            return
+        self.close_code = code
+        self.close_reason = reason
+        self.close_received = True
+        self._stop_listening()
+        if self.state == OPEN:
+            # RFC 6455 5.5.1: answer with the status code received.
+            self._owe_close(payload[:2])
+
+    def _stop_listening(self) -> None:
+        self._deaf = True
+        self._reader.clear()
+        self._frame = bytearray()
+
+    # Closing
+
+    def fail(self, code: int, reason: str = "", cause: Optional[BaseException] = None) -> None:
+        """
+        Fail the connection (RFC 6455 7.1.7).
+
+        What the peer sends from now on is ignored. Code 1006 sends no close frame; a reason is cut
+        to the 123 bytes that fit. Does nothing after the peer's close frame or an earlier failure.
+        """
+        if self._deaf:
+            return
+        self._stop_listening()
+        if isinstance(cause, WebSocketException):
+            forget_frames(cause)
+        self.failure = cause
+        self.close_code = code
+        self.close_reason = reason
+        if self.state == OPEN:
+            if code == 1006:
+                self.state = CLOSING
+            else:
+                body = reason.encode()[:123].decode(errors="ignore")
+                self._owe_close(serialize_close(code, body))
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """
+        Start the closing handshake, or settle the one that the peer started.
+
+        Raises:
+            ProtocolError: if the code can't be sent, or the reason is too long.
+        """
+        payload = serialize_close(code, reason)
+        if self._owed_close is not None:
+            self.settle()
+        elif self.state == OPEN:
+            self._send_close(payload)
+            self._parse(False)
+
+    def settle(self) -> None:
+        """Send the close frame that was held back, if there is one."""
+        if self._owed_close is not None:
+            self._send_close(self._owed_close)
+
+    def _owe_close(self, payload: bytes) -> None:
+        if self.inbox:
+            self._owed_close = payload
+        else:
+            self._send_close(payload)
+
+    def _send_close(self, payload: bytes) -> None:
+        self._pack(True, OP_CLOSE, payload)
+        self._owed_close = None
+        self._held_pong = None
+        self.state = CLOSING
+
+    # Sending
+
+    def send(self, opcode: int, payload: Any, fin: bool = True) -> None:
+        """
+        Put a frame of any kind but close in the outbox.
+
+        Arguments:
+            opcode: OP_TEXT, OP_BINARY, OP_CONT, OP_PING or OP_PONG.
+            payload: bytes-like.
+            fin: whether the message ends with this frame.
+
+        Raises:
+            InvalidState: if the state isn't OPEN.
+            ProtocolError: if a control frame is too long.
+        """
+        if self.state != OPEN:
+            raise InvalidState("frames can't be sent after a close frame")
+        if opcode >= OP_CLOSE:
+            check_control(fin, len(payload))
+        self._pack(fin, opcode, payload)
+
+    def release_pongs(self) -> None:
+        """Stop holding pongs, and answer the latest ping that waits for its pong."""
+        self.hold_pongs = False
+        if self._held_pong is not None:
+            self._pack(True, OP_PONG, self._held_pong)
+            self._held_pong = None
+
+    def _pack(self, fin: bool, opcode: int, payload: Any) -> None:
+        byte0 = opcode
+        if self._extensions is not None:
+            rsv, opcode, payload = self._extensions.encode(fin, opcode, payload)
+            byte0 = rsv | opcode
+        if fin:
+            byte0 |= 0x80
+        if self.is_client:
+            self.outbox.append(pack_frame(byte0, payload, masking_key()))
+        elif len(payload) < LARGE:
+            self.outbox.append(pack_frame(byte0, payload, b""))
+        else:
+            self.outbox.append(pack_header(byte0, len(payload), b""))
+            # What can change while it waits is copied after all.
+            self.outbox.append(payload if type(payload) is bytes else bytes(payload))

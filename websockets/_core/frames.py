@@ -1,0 +1,223 @@
+"""
+Bytes to frames: the base framing of RFC 6455 section 5.2.
+
+Owns the bytes that have arrived and aren't parsed yet, and every rule that can be decided from a
+frame's header alone. Must never know messages, extensions, close codes or the network.
+
+Key decision: a reader is asked for the next frame, it doesn't push, so that whoever asks can stop
+asking while the rest stays bytes. A data frame comes in pieces as its payload arrives; a control
+frame, at most 125 bytes, comes whole. Bytes wait in the chunks they came in and are joined only
+where a header or a control frame straddles two of them: all work is linear in the bytes received.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from websockets.exceptions import ProtocolError
+
+from .mask import apply_mask
+
+__all__ = [
+    "OP_CONT",
+    "OP_TEXT",
+    "OP_BINARY",
+    "OP_CLOSE",
+    "OP_PING",
+    "OP_PONG",
+    "FrameReader",
+    "check_control",
+    "check_length",
+    "check_opcode",
+    "check_rsv",
+    "check_start",
+]
+
+OP_CONT = 0x00
+OP_TEXT = 0x01
+OP_BINARY = 0x02
+OP_CLOSE = 0x08
+OP_PING = 0x09
+OP_PONG = 0x0A
+
+RSV_BITS = {0x40: "RSV1", 0x20: "RSV2", 0x10: "RSV3"}
+
+
+def check_rsv(rsv: int) -> None:
+    """Refuse reserved bits (0x70 of a frame's first byte) that no extension has accounted for."""
+    # RFC 6455 5.2: a nonzero bit that no negotiated extension defines fails the connection.
+    if rsv:
+        names = " and ".join(name for bit, name in RSV_BITS.items() if rsv & bit)
+        raise ProtocolError(f"reserved bit {names} set without an extension that defines it")
+
+
+def check_opcode(opcode: int) -> None:
+    """Refuse the opcodes that RFC 6455 5.2 reserves: 3-7 and 11-15."""
+    if opcode > OP_PONG or OP_BINARY < opcode < OP_CLOSE:
+        raise ProtocolError(f"reserved opcode {opcode:#x}")
+
+
+def check_control(fin: bool, length: int) -> None:
+    """Refuse a control frame that is fragmented or longer than 125 bytes."""
+    # RFC 6455 5.5
+    if not fin:
+        raise ProtocolError("fragmented control frame")
+    if length > 125:
+        raise ProtocolError("control frame with more than 125 bytes of payload")
+
+
+def check_start(byte0: int, byte1: int, masked: bool, any_rsv: bool) -> None:
+    """
+    Check the two bytes that each frame begins with.
+
+    Arguments:
+        byte0, byte1: the two bytes.
+        masked: whether the frame comes from a client.
+        any_rsv: whether to let reserved bits pass, because extensions will look at them.
+    """
+    opcode = byte0 & 0x0F
+    check_opcode(opcode)
+    if not any_rsv:
+        check_rsv(byte0 & 0x70)
+    # RFC 6455 5.1: all frames from a client are masked, none from a server.
+    if masked:
+        if not byte1 & 0x80:
+            raise ProtocolError("frame from the client isn't masked")
+    elif byte1 & 0x80:
+        raise ProtocolError("frame from the server is masked")
+    if opcode >= OP_CLOSE:
+        check_control(byte0 & 0x80 != 0, byte1 & 0x7F)
+
+
+def check_length(length: int, form: int) -> None:
+    """Refuse a payload length that isn't in its shortest form (126: 16 bits, 127: 64 bits)."""
+    # RFC 6455 5.2: "the minimal number of bytes MUST be used", and the top bit of 64 must be 0.
+    if form == 126:
+        if length < 126:
+            raise ProtocolError(f"payload length {length} isn't in its shortest form")
+    elif length >> 63:
+        raise ProtocolError("payload length with its most significant bit set")
+    elif length < 65536:
+        raise ProtocolError(f"payload length {length} isn't in its shortest form")
+
+
+class FrameReader:
+    """
+    Turn received bytes into frames, piece by piece.
+
+    Arguments:
+        masked: whether the peer must mask its frames, that is whether the peer is the client.
+        any_rsv: whether extensions will look at the reserved bits; otherwise they must be 0.
+
+    After each :meth:`next` that returned True, these describe what was read:
+    ``fin``, ``rsv`` (bits 0x70 of the first byte), ``opcode``, ``length`` (of the whole payload),
+    ``payload`` (the bytes read now, unmasked), ``first`` and ``last`` (whether ``payload`` holds
+    the frame's beginning and its end).
+    """
+
+    def __init__(self, masked: bool, any_rsv: bool = False) -> None:
+        self.fin = False
+        self.rsv = 0
+        self.opcode = 0
+        self.length = 0
+        self.payload = b""
+        self.first = False
+        self.last = True
+        self._masked = masked
+        self._any_rsv = any_rsv
+        self._key = b""
+        self._missing = 0  # bytes of the current payload that aren't read yet
+        self._chunk = b""
+        self._position = 0
+        self._chunks: deque[bytes] = deque()
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the peer. Costs no parsing."""
+        if self._position == len(self._chunk) and not self._chunks:
+            self._chunk = data
+            self._position = 0
+        else:
+            self._chunks.append(data)
+
+    def clear(self) -> None:
+        """Forget all bytes that aren't parsed yet."""
+        self._chunk = b""
+        self._position = 0
+        self._chunks.clear()
+
+    def next(self) -> bool:
+        """
+        Read the next frame, or the next piece of a data frame.
+
+        Returns:
+            False if more bytes are needed.
+
+        Raises:
+            ProtocolError: if the header breaks RFC 6455 5.2 or 5.5; the reader is then unusable.
+        """
+        self.first = self.last
+        if self.first:
+            if not self._read_header():
+                return False
+        elif not self._require(1):
+            self.first = False
+            return False
+        start = self._position
+        stop = start + self._missing
+        if stop > len(self._chunk):
+            stop = len(self._chunk)
+        payload = self._chunk[start:stop]
+        if self._masked:
+            payload = apply_mask(payload, self._key, self.length - self._missing)
+        self.payload = payload
+        self._position = stop
+        self._missing -= stop - start
+        self.last = self._missing == 0
+        if stop == len(self._chunk) and not self._chunks:
+            # An idle connection keeps no reference to what it has read.
+            self._chunk = b""
+            self._position = 0
+        return True
+
+    def _require(self, count: int) -> bool:
+        """Join chunks until ``count`` unread bytes lie in one; False if they aren't there."""
+        while len(self._chunk) - self._position < count:
+            if not self._chunks:
+                return False
+            self._chunk = self._chunk[self._position :] + self._chunks.popleft()
+            self._position = 0
+        return True
+
+    def _read_header(self) -> bool:
+        """Read a header and check it, as soon as each part of it is there; False if incomplete."""
+        if not self._require(2):
+            return False
+        chunk, start = self._chunk, self._position
+        byte0, byte1 = chunk[start], chunk[start + 1]
+        check_start(byte0, byte1, self._masked, self._any_rsv)
+        opcode = byte0 & 0x0F
+        form = byte1 & 0x7F
+        extended = 2 if form == 126 else 8 if form == 127 else 0
+        size = 2 + extended + (4 if self._masked else 0)
+        if not self._require(2 + extended):
+            return False
+        length = form
+        if extended:
+            chunk, start = self._chunk, self._position
+            # The top bit is looked at before the number is stored: see check_length.
+            if extended == 8 and chunk[start + 2] & 0x80:
+                check_length(1 << 63, form)
+            length = int.from_bytes(chunk[start + 2 : start + 2 + extended], "big")
+            check_length(length, form)
+        if not self._require(size + length if opcode >= OP_CLOSE else size):
+            return False
+        if self._masked:
+            start = self._position + size
+            self._key = self._chunk[start - 4 : start]
+        self._position += size
+        self.fin = byte0 & 0x80 != 0
+        self.rsv = byte0 & 0x70
+        self.opcode = opcode
+        self.length = length
+        self._missing = length
+        return True

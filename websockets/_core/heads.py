@@ -1,0 +1,155 @@
+"""
+HTTP/1.1 heads: bytes to a start line and header fields (RFC 9112 sections 2 to 5).
+
+Owns the grammar of requests and responses in the opening handshake and the limits on their size.
+Must never know what any field means. Key decision: one reader for both kinds, line by line, so
+that what is wrong or too long is refused when it arrives, not when the head is complete.
+"""
+
+from __future__ import annotations
+
+import re
+
+from websockets.datastructures import Headers
+from websockets.exceptions import SecurityError
+
+__all__ = ["HeadReader", "MalformedHead", "HeadTooLarge"]
+
+MAX_LINE = 8192  # bytes, with its CRLF
+MAX_FIELDS = 128
+MAX_HEAD = 65536  # bytes
+
+# RFC 9110 5.6.2 and 5.5: token, and field content with obs-text.
+match_field = re.compile(
+    rb"([-!#$%&'*+.^_`|~0-9a-zA-Z]+):([^\x00-\x08\x0a-\x1f\x7f]*)"
+).fullmatch
+# RFC 9112 3: request-line; the target isn't interpreted.
+match_request = re.compile(
+    rb"([-!#$%&'*+.^_`|~0-9a-zA-Z]+) ([^\x00-\x20\x7f]+) (HTTP/[0-9]\.[0-9])"
+).fullmatch
+# RFC 9112 4: status-line; many senders leave out the blank before an empty reason.
+match_status = re.compile(
+    rb"(HTTP/[0-9]\.[0-9]) ([1-9][0-9][0-9])(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?"
+).fullmatch
+
+
+class MalformedHead(ValueError):
+    """
+    A head that breaks the grammar, or isn't HTTP/1.1.
+
+    ``status`` is the HTTP status that a server answers with.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class HeadTooLarge(SecurityError):
+    """A head that exceeds a limit; ``status`` as in :class:`MalformedHead`."""
+
+    def __init__(self, message: str, status: int = 431) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class HeadReader:
+    """
+    Read one head.
+
+    Arguments:
+        response: whether to expect a status line rather than a GET request line.
+
+    Once :meth:`feed` has returned True, these describe the head: ``headers``; ``path`` of a
+    request; ``status`` and ``reason`` of a response; ``rest``, the bytes that came behind the head.
+    What isn't ASCII is represented with surrogate escapes.
+    """
+
+    def __init__(self, response: bool = False) -> None:
+        self.headers = Headers()
+        self.path = ""
+        self.status = 0
+        self.reason = ""
+        self.rest = b""
+        self._response = response
+        self._buffer = bytearray()
+        self._size = 0  # bytes of complete lines
+        self._fields = -1  # complete header fields; -1: no start line yet
+
+    def feed(self, data: bytes) -> bool:
+        """
+        Take bytes; return whether the head is complete.
+
+        Raises:
+            MalformedHead: (a ValueError) if it isn't an HTTP/1.1 head of the expected kind.
+            HeadTooLarge: (a SecurityError) if a limit is exceeded.
+        """
+        buffer = self._buffer
+        searched = len(buffer)
+        buffer += data
+        start = 0
+        while True:
+            end = buffer.find(b"\n", searched)
+            size = (len(buffer) if end < 0 else end + 1) - start
+            if size > MAX_LINE:
+                if self._fields < 0:
+                    raise HeadTooLarge(f"start line exceeds {MAX_LINE} bytes", 414)
+                raise HeadTooLarge(f"header field exceeds {MAX_LINE} bytes")
+            if self._size + size > MAX_HEAD:
+                raise HeadTooLarge(f"head exceeds {MAX_HEAD} bytes")
+            if end < 0:
+                del buffer[:start]
+                return False
+            # RFC 9112 2.2 lets a recipient take a bare LF for a line's end; strict is safer.
+            if size < 2 or buffer[end - 1] != 0x0D:
+                raise MalformedHead("line isn't terminated by CRLF")
+            line = bytes(buffer[start : end - 1])
+            start = searched = end + 1
+            self._size += size
+            if self._fields < 0:
+                self._start_line(line)
+                self._fields = 0
+            elif line:
+                self._field(line)
+            else:
+                self.rest = bytes(buffer[start:])
+                buffer.clear()
+                return True
+
+    def _start_line(self, line: bytes) -> None:
+        match = (match_status if self._response else match_request)(line)
+        if match is None:
+            kind = "status" if self._response else "request"
+            raise MalformedHead(f"malformed {kind} line: {abbreviate(line)}")
+        if self._response:
+            version, status, reason = match.groups()
+            self.status = int(status)
+            self.reason = decode(reason or b"")
+        else:
+            method, path, version = match.groups()
+            # RFC 6455 4.2.1: a GET request of HTTP/1.1 or higher.
+            if method != b"GET":
+                raise MalformedHead(f"unsupported HTTP method: {abbreviate(method)}", 405)
+            self.path = decode(path)
+        if version != b"HTTP/1.1":
+            raise MalformedHead(f"unsupported HTTP version: {abbreviate(version)}", 505)
+
+    def _field(self, line: bytes) -> None:
+        if self._fields == MAX_FIELDS:
+            raise HeadTooLarge(f"head has more than {MAX_FIELDS} header fields")
+        match = match_field(line)
+        if match is None:
+            # RFC 9112 5.2: a line that begins with a blank is obsolete folding, refused as well.
+            raise MalformedHead(f"malformed header field: {abbreviate(line)}")
+        name, value = match.groups()
+        self.headers[name.decode("ascii")] = decode(value.strip(b" \t"))
+        self._fields += 1
+
+
+def decode(data: bytes) -> str:
+    return data.decode("ascii", "surrogateescape")
+
+
+def abbreviate(data: bytes) -> str:
+    """Quote received bytes for an error message, without letting them fill a log."""
+    return repr(data if len(data) <= 80 else data[:77] + b"...")[1:]

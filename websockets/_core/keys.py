@@ -1,0 +1,38 @@
+"""
+Masking keys (RFC 6455 section 5.3: "derived from a strong source of entropy").
+
+Owns the stock of random bytes. Key decision: keys come from the operating system's CSPRNG, and are
+drawn a block at a time because a system call a frame would cost more than masking the frame.
+"""
+
+from __future__ import annotations
+
+import os
+from struct import iter_unpack
+from typing import Iterator
+
+__all__ = ["masking_key"]
+
+BLOCK = 512  # keys drawn at once
+
+_keys: Iterator[tuple[bytes]] = iter(())
+
+
+def masking_key() -> bytes:
+    """Return 4 unpredictable bytes that no other frame is masked with."""
+    global _keys
+    # Taking from the iterator is atomic, so that threads never get the same key.
+    for (key,) in _keys:
+        return key
+    _keys = iter_unpack("4s", os.urandom(4 * BLOCK))
+    return masking_key()
+
+
+def _forget() -> None:
+    global _keys
+    _keys = iter(())
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked child must not mask with the keys of its parent.
+    os.register_at_fork(after_in_child=_forget)

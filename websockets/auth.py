@@ -1,0 +1,132 @@
+"""
+HTTP Basic authentication for servers (RFC 7235, RFC 7617).
+
+Owns the decision who may connect. Must never know how a handshake is answered. Key decision:
+credentials are compared as bytes, in a time that doesn't depend on where they differ or on whether
+the user exists.
+"""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import http
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Optional, Union
+
+from .datastructures import Headers
+from .exceptions import InvalidHeader
+from .headers import build_www_authenticate_basic, parse_authorization_basic
+from .server import HTTPResponse, WebSocketServerProtocol
+
+__all__ = ["BasicAuthWebSocketServerProtocol", "basic_auth_protocol_factory"]
+
+Credentials = tuple[str, str]
+
+
+class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
+    """
+    A server's end of a connection whose client must authenticate.
+
+    Arguments:
+        realm: scope of protection.
+        check_credentials: coroutine function that takes a username and a password, and returns
+            whether they are right.
+        args, kwargs: arguments of :class:`WebSocketServerProtocol`.
+
+    Attributes:
+        username: the user, once the client has authenticated.
+    """
+
+    username: Optional[str] = None
+
+    def __init__(
+        self,
+        *args: Any,
+        realm: str,
+        check_credentials: Callable[[str, str], Awaitable[bool]],
+        **kwargs: Any,
+    ) -> None:
+        self.realm = realm
+        self.check_credentials = check_credentials
+        super().__init__(*args, **kwargs)
+
+    async def process_request(
+        self, path: str, request_headers: Headers
+    ) -> Optional[HTTPResponse]:
+        """
+        Check the Authorization header, and answer 401 Unauthorized unless it is right.
+
+        The username is kept in :attr:`username`. Once it is right, a ``process_request`` that was
+        given to the constructor has its say.
+        """
+        try:
+            # A header that is missing or there twice is a LookupError.
+            authorization = request_headers["Authorization"]
+            username, password = parse_authorization_basic(authorization)
+        except (LookupError, InvalidHeader):
+            return self._unauthorized(b"Missing or malformed credentials.\n")
+        if not await self.check_credentials(username, password):
+            return self._unauthorized(b"Invalid credentials.\n")
+        self.username = username
+        return await super().process_request(path, request_headers)
+
+    def _unauthorized(self, body: bytes) -> HTTPResponse:
+        headers = [("WWW-Authenticate", build_www_authenticate_basic(self.realm))]
+        return http.HTTPStatus.UNAUTHORIZED, headers, body
+
+
+def basic_auth_protocol_factory(
+    realm: str,
+    credentials: Union[Credentials, Iterable[Credentials], None] = None,
+    check_credentials: Optional[Callable[[str, str], Awaitable[bool]]] = None,
+    create_protocol: Callable[..., Any] = BasicAuthWebSocketServerProtocol,
+) -> Callable[..., BasicAuthWebSocketServerProtocol]:
+    """
+    Make a ``create_protocol`` argument for ``serve()`` that enforces authentication.
+
+    Arguments:
+        realm: scope of protection, in ASCII.
+        credentials: a ``(username, password)`` pair, or several.
+        check_credentials: coroutine function that takes a username and a password, and returns
+            whether they are right; it or ``credentials`` is given, not both.
+        create_protocol: class or function that takes the arguments of
+            :class:`BasicAuthWebSocketServerProtocol` and returns an instance of it or a subclass.
+
+    Raises:
+        TypeError: if neither or both are given, or the credentials aren't pairs of strings.
+    """
+    if (credentials is None) == (check_credentials is None):
+        raise TypeError("give either credentials or check_credentials")
+    if credentials is not None:
+        check_credentials = check_against(credentials)
+    return functools.partial(create_protocol, realm=realm, check_credentials=check_credentials)
+
+
+def check_against(
+    credentials: Union[Credentials, Iterable[Credentials]],
+) -> Callable[[str, str], Awaitable[bool]]:
+    """Make a coroutine function that checks credentials against a list."""
+    passwords: dict[str, bytes] = {}
+    pairs = [credentials] if is_pair(credentials) else list(credentials)
+    for pair in pairs:
+        if not is_pair(pair):
+            raise TypeError(f"credentials must be (username, password) pairs of str, not {pair!r}")
+        username, password = pair
+        passwords[username] = password.encode()  # type: ignore[union-attr]
+
+    async def check_credentials(username: str, password: str) -> bool:
+        known = passwords.get(username)
+        # An unknown user takes as long as a wrong password.
+        same = hmac.compare_digest(known or b"", password.encode())
+        return same and known is not None
+
+    return check_credentials
+
+
+def is_pair(value: object) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(item, str) for item in value)
+    )

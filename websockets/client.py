@@ -1,0 +1,467 @@
+"""
+WebSocket clients: ``connect()`` and the client's side of the opening handshake.
+
+Owns what a client decides: where to connect, which redirects to follow and with which secrets, and
+whether the server's answer is acceptable (RFC 6455 section 4.1). Must never know frames. Key
+decision: each attempt is one coroutine that leaves no socket behind, however it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import urllib.parse
+from collections.abc import Callable, Generator, Sequence
+from types import TracebackType
+from typing import Any, NamedTuple, Optional
+
+from .datastructures import Headers, HeadersLike
+from .exceptions import (
+    InvalidHandshake,
+    InvalidHeader,
+    InvalidMessage,
+    InvalidStatusCode,
+    NegotiationError,
+    RedirectHandshake,
+    SecurityError,
+)
+from .extensions.base import ClientExtensionFactory, Extension
+from .extensions.permessage_deflate import enable_client_permessage_deflate
+from .handshake import build_request, check_response
+from .headers import (
+    build_authorization_basic,
+    build_extension,
+    build_host,
+    build_subprotocol,
+    check_headers,
+    parse_extension,
+    parse_subprotocol,
+)
+from .http import USER_AGENT
+from .protocol import WebSocketCommonProtocol
+from .typing import Origin, Subprotocol
+from .uri import WebSocketURI, parse_uri
+
+__all__ = ["Connect", "WebSocketClientProtocol", "connect", "unix_connect"]
+
+MAX_REDIRECTS = 10
+
+# Headers that are meant for one server only.
+SECRETS = ("Authorization", "Cookie", "Proxy-Authorization")
+
+
+class WebSocketClientProtocol(WebSocketCommonProtocol):
+    """
+    A client's end of a connection.
+
+    Arguments:
+        origin: value of the Origin header.
+        extensions: factories of supported extensions, the preferred first.
+        subprotocols: supported subprotocols, the preferred first.
+        extra_headers: additional headers of the request.
+        kwargs: arguments of :class:`WebSocketCommonProtocol`.
+    """
+
+    is_client = True
+    side = "client"
+
+    def __init__(
+        self,
+        *,
+        origin: Optional[Origin] = None,
+        extensions: Optional[Sequence[ClientExtensionFactory]] = None,
+        subprotocols: Optional[Sequence[Subprotocol]] = None,
+        extra_headers: Optional[HeadersLike] = None,
+        **kwargs: Any,
+    ) -> None:
+        self.origin = origin
+        self.available_extensions = extensions
+        self.available_subprotocols = subprotocols
+        self.extra_headers = extra_headers
+        super().__init__(**kwargs)
+
+    async def handshake(
+        self,
+        wsuri: WebSocketURI,
+        origin: Optional[Origin] = None,
+        available_extensions: Optional[Sequence[ClientExtensionFactory]] = None,
+        available_subprotocols: Optional[Sequence[Subprotocol]] = None,
+        extra_headers: Optional[HeadersLike] = None,
+    ) -> None:
+        """
+        Perform the client's side of the opening handshake (RFC 6455 4.1).
+
+        Arguments:
+            wsuri: the URI.
+            origin: value of the Origin header.
+            available_extensions: factories of supported extensions, the preferred first.
+            available_subprotocols: supported subprotocols, the preferred first.
+            extra_headers: additional headers of the request; they replace ours of the same name.
+
+        Raises:
+            InvalidHandshake: if the server's answer isn't acceptable.
+            ConnectionError, EOFError: if the server goes away.
+        """
+        headers = Headers()
+        headers["Host"] = build_host(wsuri.host, wsuri.port, wsuri.secure)
+        if wsuri.user_info is not None:
+            headers["Authorization"] = build_authorization_basic(*wsuri.user_info)
+        if origin is not None:
+            headers["Origin"] = origin
+        key = build_request(headers)
+        if available_extensions:
+            headers["Sec-WebSocket-Extensions"] = build_extension(
+                [(factory.name, factory.get_request_params()) for factory in available_extensions]
+            )
+        if available_subprotocols:
+            headers["Sec-WebSocket-Protocol"] = build_subprotocol(available_subprotocols)
+        if extra_headers is not None:
+            extra_headers = Headers(extra_headers)
+            for name in extra_headers:
+                if name in headers:
+                    del headers[name]
+            headers.update(extra_headers)
+        headers.setdefault("User-Agent", USER_AGENT)
+        self.write_http_request(wsuri.resource_name, headers)
+
+        status, headers = await self.read_http_response()
+        if status in (301, 302, 303, 307, 308) and "Location" in headers:
+            raise RedirectHandshake(headers["Location"])
+        if status != 101:
+            raise InvalidStatusCode(status, headers)
+        check_response(headers, key)
+        self.extensions = self.process_extensions(headers, available_extensions)
+        self.subprotocol = self.process_subprotocol(headers, available_subprotocols)
+        self.connection_open()
+
+    def write_http_request(self, path: str, headers: Headers) -> None:
+        """Write the request."""
+        check_headers(headers)
+        self.path = path
+        self.request_headers = headers
+        self.transport.write(f"GET {path} HTTP/1.1\r\n{headers}".encode())
+
+    async def read_http_response(self) -> tuple[int, Headers]:
+        """
+        Wait for the response.
+
+        Returns:
+            ``(status_code, headers)``; the headers are attribute ``response_headers``, too.
+
+        Raises:
+            InvalidMessage: if it isn't a response of HTTP/1.1.
+            SecurityError: if it exceeds a limit.
+        """
+        try:
+            head = await self._receive_head()
+        except (ValueError, EOFError) as exc:
+            raise InvalidMessage(f"not a valid HTTP response: {exc}") from exc
+        self.response_headers = head.headers
+        return head.status, head.headers
+
+    @staticmethod
+    def process_extensions(
+        headers: Headers, available_extensions: Optional[Sequence[ClientExtensionFactory]]
+    ) -> list[Extension]:
+        """
+        Make the extensions that the server accepted, in its order (RFC 6455 9.1).
+
+        Raises:
+            NegotiationError: if it accepted what wasn't offered.
+        """
+        accepted: list[Extension] = []
+        for name, params in parse_extension(", ".join(headers.get_all("Sec-WebSocket-Extensions"))):
+            error: Optional[NegotiationError] = None
+            for factory in available_extensions or ():
+                if factory.name != name:
+                    continue
+                try:
+                    accepted.append(factory.process_response_params(params, accepted))
+                except NegotiationError as exc:
+                    error = exc
+                else:
+                    break
+            else:
+                raise NegotiationError(
+                    f"the server accepted an extension that wasn't offered like that: {name}"
+                ) from error
+        return accepted
+
+    @staticmethod
+    def process_subprotocol(
+        headers: Headers, available_subprotocols: Optional[Sequence[Subprotocol]]
+    ) -> Optional[Subprotocol]:
+        """
+        Check the subprotocol that the server chose (RFC 6455 4.1).
+
+        Raises:
+            NegotiationError: if it wasn't offered.
+            InvalidHeader: if there is more than one.
+        """
+        values = headers.get_all("Sec-WebSocket-Protocol")
+        if not values:
+            return None
+        chosen = parse_subprotocol(", ".join(values))
+        if len(chosen) != 1:
+            raise InvalidHeader("Sec-WebSocket-Protocol", ", ".join(values))
+        if chosen[0] not in (available_subprotocols or ()):
+            raise NegotiationError(f"the server chose a subprotocol that wasn't offered: {chosen[0]}")
+        return chosen[0]
+
+
+class _Target(NamedTuple):
+    """Where an attempt to connect goes."""
+
+    wsuri: WebSocketURI
+    kwds: dict[str, Any]  # arguments of create_connection
+    extra_headers: Optional[HeadersLike]
+
+
+class Connect:
+    """
+    Connect to a WebSocket server: ``await connect(...)`` or ``async with connect(...) as ws``.
+
+    Leaving the context closes the connection.
+
+    Arguments:
+        uri: URI of the server, with the scheme "ws" or "wss" (RFC 6455 3). A user and password in
+            it are sent as Basic auth.
+        create_protocol: class or function that takes the arguments of
+            :class:`WebSocketClientProtocol` and returns an instance of it or of a subclass.
+        ping_interval, ping_timeout, close_timeout, max_size, max_queue, read_limit, write_limit:
+            see :class:`WebSocketCommonProtocol`.
+        loop: accepted for old programs; the running loop is used.
+        compression: "deflate" to offer permessage-deflate (RFC 7692), None not to.
+        origin, extensions, subprotocols, extra_headers: see :class:`WebSocketClientProtocol`.
+        kwds: ``open_timeout``, seconds until an open connection, 10 by default; ``max_fragments``,
+            see there; others are passed to :meth:`asyncio.loop.create_connection`: ``host``,
+            ``port`` or ``sock`` to connect to another place than the URI's, ``ssl`` for a
+            certain :class:`ssl.SSLContext`.
+
+    Returns:
+        a :class:`WebSocketClientProtocol`, when awaited.
+
+    Raises:
+        InvalidURI: if the URI isn't valid.
+        InvalidHandshake: if the opening handshake fails.
+        OSError: if there is no connection to be had.
+        asyncio.TimeoutError: if it takes too long.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        create_protocol: Optional[Callable[..., WebSocketClientProtocol]] = None,
+        ping_interval: Optional[float] = 20,
+        ping_timeout: Optional[float] = 20,
+        close_timeout: Optional[float] = 10,
+        max_size: Optional[int] = 2**20,
+        max_queue: Optional[int] = 2**5,
+        read_limit: int = 2**16,
+        write_limit: int = 2**16,
+        loop: Optional[asyncio.AbstractEventLoop] = None,
+        compression: Optional[str] = "deflate",
+        origin: Optional[Origin] = None,
+        extensions: Optional[Sequence[ClientExtensionFactory]] = None,
+        subprotocols: Optional[Sequence[Subprotocol]] = None,
+        extra_headers: Optional[HeadersLike] = None,
+        **kwds: Any,
+    ) -> None:
+        klass = kwds.pop("klass", None)
+        self.open_timeout: Optional[float] = kwds.pop("open_timeout", 10)
+        wsuri = parse_uri(uri)
+        if isinstance(subprotocols, str):
+            raise TypeError("subprotocols must be a list of str, not a str")
+        if compression == "deflate":
+            extensions = enable_client_permessage_deflate(extensions)
+        elif compression is not None:
+            raise ValueError(f"compression must be 'deflate' or None, not {compression!r}")
+        if kwds.get("ssl") and not wsuri.secure:
+            raise ValueError("ssl was given for a ws:// URI; use a wss:// URI to have TLS")
+        if "ssl" in kwds and not kwds["ssl"] and wsuri.secure:
+            raise ValueError("ssl was switched off for a wss:// URI; use a ws:// URI for no TLS")
+        # Arguments that the document doesn't have are handed on only where they are given.
+        added = {
+            name: kwds.pop(name)
+            for name in ("timeout", "max_fragments", "legacy_recv")
+            if name in kwds
+        }
+        self._create_protocol = functools.partial(
+            create_protocol or klass or WebSocketClientProtocol,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_size=max_size,
+            max_queue=max_queue,
+            read_limit=read_limit,
+            write_limit=write_limit,
+            loop=loop,
+            origin=origin,
+            extensions=extensions,
+            subprotocols=subprotocols,
+            **added,
+        )
+        self._uri = uri
+        self._target = _Target(wsuri, kwds, extra_headers)
+
+    def __await__(self) -> Generator[Any, None, WebSocketClientProtocol]:
+        return self._open().__await__()
+
+    # Programs written before async/await say "yield from".
+    __iter__ = __await__
+
+    async def __aenter__(self) -> WebSocketClientProtocol:
+        self.protocol = await self
+        return self.protocol
+
+    async def __aexit__(
+        self,
+        exc_type: Optional[type[BaseException]],
+        exc_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        await self.protocol.close()
+
+    async def _open(self) -> WebSocketClientProtocol:
+        """Connect within ``open_timeout``."""
+        if self.open_timeout is None:
+            return await self._follow_redirects()
+        # asyncio.wait_for() would make a task, and lose a connection that is made in the turn in
+        # which it is cancelled.
+        task = asyncio.current_task()
+        assert task is not None
+        expired = False
+
+        def expire() -> None:
+            nonlocal expired
+            expired = True
+            task.cancel()
+
+        timer = asyncio.get_running_loop().call_later(self.open_timeout, expire)
+        try:
+            return await self._follow_redirects()
+        except asyncio.CancelledError:
+            # Since Python 3.11 a task counts its cancellations; those that aren't ours count.
+            if expired and not (hasattr(task, "uncancel") and task.uncancel()):
+                raise asyncio.TimeoutError(
+                    f"no connection to {self._uri} within {self.open_timeout} seconds"
+                ) from None
+            raise
+        finally:
+            timer.cancel()
+
+    async def _follow_redirects(self) -> WebSocketClientProtocol:
+        target, uri = self._target, self._uri
+        for _ in range(MAX_REDIRECTS + 1):
+            try:
+                return await self._attempt(target)
+            except RedirectHandshake as exc:
+                uri, target = redirect(uri, target, exc.uri)
+        raise SecurityError(f"more than {MAX_REDIRECTS} redirects")
+
+    async def _attempt(self, target: _Target) -> WebSocketClientProtocol:
+        wsuri = target.wsuri
+        kwds = dict(target.kwds)
+        if wsuri.secure:
+            if not kwds.get("ssl"):
+                kwds["ssl"] = True
+            # RFC 6455 4.1: the host of the URI, wherever the connection goes.
+            kwds.setdefault("server_hostname", wsuri.host)
+        if kwds.get("sock") is None:
+            kwds.setdefault("host", wsuri.host)
+            kwds.setdefault("port", wsuri.port)
+        factory = functools.partial(
+            self._create_protocol,
+            host=kwds.get("host"),
+            port=kwds.get("port"),
+            secure=wsuri.secure,
+            extra_headers=target.extra_headers,
+        )
+        _, protocol = await self._connect(asyncio.get_running_loop(), factory, kwds)
+        try:
+            await protocol.handshake(
+                wsuri,
+                origin=protocol.origin,
+                available_extensions=protocol.available_extensions,
+                available_subprotocols=protocol.available_subprotocols,
+                extra_headers=protocol.extra_headers,
+            )
+        except InvalidHandshake:
+            protocol.fail_connection()
+            await protocol.wait_closed()
+            raise
+        except BaseException:
+            protocol.transport.abort()
+            raise
+        return protocol  # type: ignore[no-any-return]
+
+    async def _connect(
+        self, loop: asyncio.AbstractEventLoop, factory: Any, kwds: dict[str, Any]
+    ) -> Any:
+        return await loop.create_connection(factory, **kwds)
+
+
+connect = Connect
+
+
+class _UnixConnect(Connect):
+    async def _connect(
+        self, loop: asyncio.AbstractEventLoop, factory: Any, kwds: dict[str, Any]
+    ) -> Any:
+        for name in ("host", "port"):
+            kwds.pop(name, None)
+        return await loop.create_unix_connection(factory, **kwds)
+
+
+def unix_connect(
+    path: Optional[str] = None, uri: str = "ws://localhost/", **kwargs: Any
+) -> Connect:
+    """
+    Connect to a WebSocket server on a Unix socket.
+
+    Arguments:
+        path: path of the socket in the file system.
+        uri: URI for the handshake.
+        kwargs: arguments of :class:`connect`, or of :meth:`asyncio.loop.create_unix_connection`.
+    """
+    return _UnixConnect(uri, path=path, **kwargs)
+
+
+def redirect(uri: str, target: _Target, location: str) -> tuple[str, _Target]:
+    """
+    Follow a redirect (RFC 9110 15.4, RFC 6455 4.1).
+
+    Arguments:
+        uri: URI that was tried.
+        target: where that went.
+        location: value of the Location header.
+
+    Returns:
+        the URI to try next, and where that goes.
+
+    Raises:
+        InvalidURI: if the location isn't a valid URI.
+        SecurityError: if following it would not be safe.
+    """
+    new_uri = urllib.parse.urljoin(uri, location)
+    # Servers often say where the service is in terms of HTTP.
+    for http_scheme, ws_scheme in (("http://", "ws://"), ("https://", "wss://")):
+        if new_uri.lower().startswith(http_scheme):
+            new_uri = ws_scheme + new_uri[len(http_scheme) :]
+    old, new = target.wsuri, parse_uri(new_uri)
+    if old.secure and not new.secure:
+        raise SecurityError("redirect from wss to ws")
+    if (old.secure, old.host, old.port) == (new.secure, new.host, new.port):
+        if new.user_info is None:
+            new = new._replace(user_info=old.user_info)
+        return new_uri, target._replace(wsuri=new)
+    if any(target.kwds.get(name) is not None for name in ("host", "port", "sock", "path")):
+        raise SecurityError(
+            "redirect to another origin, while host, port or sock say where to connect"
+        )
+    extra_headers = Headers(target.extra_headers or ())
+    for name in SECRETS:
+        if name in extra_headers:
+            del extra_headers[name]
+    return new_uri, _Target(new, target.kwds, extra_headers)

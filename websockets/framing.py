@@ -1,0 +1,237 @@
+"""
+Single frames, for programs that read and write them themselves (RFC 6455 section 5).
+
+A thin face over the core: the rules and the bytes are the core's. Owns :class:`Frame`, the shape in
+which extensions see a frame, and the chain that passes a frame through several extensions. Must
+never know what comes before or after a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple, Optional, Union
+
+from . import _core
+from ._core import (
+    OP_BINARY,
+    OP_CLOSE,
+    OP_CONT,
+    OP_PING,
+    OP_PONG,
+    OP_TEXT,
+    masking_key,
+    pack_frame,
+    parse_close,
+    serialize_close,
+)
+from .exceptions import PayloadTooBig
+
+__all__ = [
+    "CTRL_OPCODES",
+    "DATA_OPCODES",
+    "OP_BINARY",
+    "OP_CLOSE",
+    "OP_CONT",
+    "OP_PING",
+    "OP_PONG",
+    "OP_TEXT",
+    "ExtensionChain",
+    "Frame",
+    "encode_data",
+    "parse_close",
+    "prepare_data",
+    "serialize_close",
+]
+
+DATA_OPCODES = OP_CONT, OP_TEXT, OP_BINARY
+CTRL_OPCODES = OP_CLOSE, OP_PING, OP_PONG
+
+BytesLike = Union[bytes, bytearray, memoryview]
+
+
+class _FrameFields(NamedTuple):
+    fin: bool
+    opcode: int
+    data: bytes
+    rsv1: bool = False
+    rsv2: bool = False
+    rsv3: bool = False
+
+
+class Frame(_FrameFields):
+    """
+    A frame (RFC 6455 5.2), without its mask and length, which are those of the wire.
+
+    Arguments:
+        fin: FIN bit.
+        opcode: opcode.
+        data: payload.
+        rsv1, rsv2, rsv3: reserved bits.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    async def read(
+        cls,
+        reader: Callable[[int], Awaitable[bytes]],
+        *,
+        mask: bool,
+        max_size: Optional[int] = None,
+        extensions: Optional[Sequence[Any]] = None,
+    ) -> Frame:
+        """
+        Read a frame.
+
+        Arguments:
+            reader: coroutine function that returns as many bytes as it is asked for, fewer only at
+                the end of the stream.
+            mask: whether the frame must be masked, that is whether a server reads it.
+            max_size: most bytes in the payload, on the wire and after decoding; None for no limit.
+            extensions: objects with a ``decode(frame, *, max_size)`` method, applied last to first.
+
+        Raises:
+            PayloadTooBig: if the payload exceeds ``max_size``.
+            ProtocolError: if the frame breaks RFC 6455 5.2 or 5.5.
+            EOFError: if the stream ends inside the frame.
+        """
+
+        async def exactly(count: int) -> bytes:
+            data = await reader(count)
+            if len(data) < count:
+                raise EOFError(f"stream ended {count - len(data)} bytes too early")
+            return data
+
+        head = await exactly(2)
+        _core.check_start(head[0], head[1], mask, True)
+        length = head[1] & 0x7F
+        if length >= 126:
+            extended = await exactly(2 if length == 126 else 8)
+            form, length = length, int.from_bytes(extended, "big")
+            _core.check_length(length, form)
+        if max_size is not None and length > max_size:
+            raise PayloadTooBig(f"frame of {length} bytes exceeds the limit of {max_size}")
+        key = await exactly(4) if mask else b""
+        data = await exactly(length)
+        if mask:
+            data = _core.apply_mask(data, key)
+        frame = cls.from_wire(head[0], data)
+        for extension in reversed(extensions or ()):
+            frame = extension.decode(frame, max_size=max_size)
+        frame.check()
+        return frame
+
+    def write(
+        self,
+        writer: Callable[[bytes], Any],
+        *,
+        mask: bool,
+        extensions: Optional[Sequence[Any]] = None,
+    ) -> None:
+        """
+        Write the frame, in one call of ``writer``.
+
+        Arguments:
+            writer: function that takes the bytes.
+            mask: whether to mask the frame, that is whether a client writes it.
+            extensions: objects with an ``encode(frame)`` method, applied first to last.
+
+        Raises:
+            ProtocolError: if the frame breaks RFC 6455 5.2 or 5.5.
+        """
+        self.check()
+        frame: Frame = self
+        for extension in extensions or ():
+            frame = extension.encode(frame)
+        byte0 = frame.fin << 7 | frame.rsv | frame.opcode
+        writer(pack_frame(byte0, frame.data, masking_key() if mask else b""))
+
+    def check(self) -> None:
+        """
+        Check the reserved bits and the opcode, and the rules for control frames.
+
+        Raises:
+            ProtocolError: if a value isn't acceptable.
+        """
+        _core.check_rsv(self.rsv)
+        _core.check_opcode(self.opcode)
+        if self.opcode >= OP_CLOSE:
+            _core.check_control(self.fin, len(self.data))
+
+    @property
+    def rsv(self) -> int:
+        """The reserved bits where they stand in a frame's first byte."""
+        return self.rsv1 << 6 | self.rsv2 << 5 | self.rsv3 << 4
+
+    @classmethod
+    def from_wire(cls, byte0: int, data: bytes) -> Frame:
+        """Build a frame from its first byte and its unmasked payload."""
+        return cls(
+            bool(byte0 & 0x80),
+            byte0 & 0x0F,
+            data,
+            bool(byte0 & 0x40),
+            bool(byte0 & 0x20),
+            bool(byte0 & 0x10),
+        )
+
+
+class ExtensionChain:
+    """
+    Pass frames through the negotiated extensions, in the form that the core asks for.
+
+    Arguments:
+        extensions: the extensions in the order in which they were negotiated.
+    """
+
+    def __init__(self, extensions: Sequence[Any]) -> None:
+        self._encoders = [extension.encode for extension in extensions]
+        self._decoders = [extension.decode for extension in reversed(extensions)]
+
+    def decode(
+        self, fin: bool, rsv: int, opcode: int, payload: bytes, max_size: Optional[int]
+    ) -> tuple[bool, int, bytes]:
+        """Decode a received frame; afterwards no reserved bit may be left (RFC 6455 5.2)."""
+        frame = Frame.from_wire(fin << 7 | rsv | opcode, payload)
+        for decode in self._decoders:
+            frame = decode(frame, max_size=max_size)
+        _core.check_rsv(frame.rsv)
+        return frame.fin, frame.opcode, frame.data
+
+    def encode(self, fin: bool, opcode: int, payload: BytesLike) -> tuple[int, int, BytesLike]:
+        """Encode a frame that will be sent."""
+        frame = Frame(fin, opcode, payload)  # type: ignore[arg-type]
+        for encode in self._encoders:
+            frame = encode(frame)
+        return frame.rsv, frame.opcode, frame.data
+
+
+def prepare_data(data: Union[str, BytesLike]) -> tuple[int, BytesLike]:
+    """
+    Choose the opcode and the payload for a message.
+
+    Returns:
+        ``OP_TEXT`` and the UTF-8 encoding of a ``str``; ``OP_BINARY`` and an object whose length is
+        its number of bytes for a bytes-like object.
+
+    Raises:
+        TypeError: if ``data`` is neither.
+    """
+    if isinstance(data, str):
+        return OP_TEXT, data.encode()
+    if isinstance(data, (bytes, bytearray)):
+        return OP_BINARY, data
+    if isinstance(data, memoryview):
+        # The length of a view counts items, and a view may skip bytes: neither fits a payload.
+        return OP_BINARY, data.cast("B") if data.c_contiguous else data.tobytes()
+    raise TypeError(f"data must be str or bytes-like, not {type(data).__name__}")
+
+
+def encode_data(data: Union[str, BytesLike]) -> bytes:
+    """
+    Return the payload of a ping or a pong: a ``str`` in UTF-8, a bytes-like object as ``bytes``.
+
+    Raises:
+        TypeError: if ``data`` is neither.
+    """
+    return bytes(prepare_data(data)[1])

@@ -1,0 +1,720 @@
+"""
+WebSocket servers: ``serve()``, the server's side of the opening handshake, and shutting down.
+
+Owns what a server decides: which requests become connections, how the others are answered (RFC
+6455 section 4.2), which task runs a handler, and who is told when the server closes. Must never
+know frames. Key decision: a connection has one task, its handler; every way out of the handshake is
+an exception that one table turns into an HTTP response.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import functools
+import http
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from types import TracebackType
+from typing import Any, Optional, Union, cast
+
+from .datastructures import Headers, HeadersLike, MultipleValuesError
+from .exceptions import (
+    AbortHandshake,
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidHeader,
+    InvalidHeaderValue,
+    InvalidMessage,
+    InvalidOrigin,
+    InvalidUpgrade,
+    NegotiationError,
+)
+from .extensions.base import Extension, ServerExtensionFactory
+from .extensions.permessage_deflate import enable_server_permessage_deflate
+from .handshake import build_response, check_request
+from .headers import build_extension, check_headers, parse_extension, parse_subprotocol
+from .http import USER_AGENT
+from .protocol import WebSocketCommonProtocol
+from .typing import ExtensionHeader, Origin, Subprotocol
+
+__all__ = ["Serve", "WebSocketServer", "WebSocketServerProtocol", "serve", "unix_serve"]
+
+logger = logging.getLogger(__name__)
+
+HTTPResponse = tuple[Union[http.HTTPStatus, int], HeadersLike, bytes]
+HeadersOrCallable = Union[HeadersLike, Callable[[str, Headers], HeadersLike]]
+
+
+class WebSocketServerProtocol(WebSocketCommonProtocol):
+    """
+    A server's end of a connection.
+
+    Arguments:
+        ws_handler: coroutine function of two arguments, the connection and the path of the
+            request; when it returns, the connection is closed.
+        ws_server: keeps track of connections; any object with ``register(protocol)``,
+            ``unregister(protocol)`` and ``is_serving()``.
+        origins: acceptable values of the Origin header, None among them for requests without.
+        extensions: factories of supported extensions, the preferred first.
+        subprotocols: supported subprotocols, the preferred first.
+        extra_headers: additional headers of the response, or a function of the request's path and
+            headers that returns them.
+        process_request: see :meth:`process_request`.
+        select_subprotocol: see :meth:`select_subprotocol`.
+        open_timeout: seconds that the client has for its request; None for no limit.
+        kwargs: arguments of :class:`WebSocketCommonProtocol`.
+    """
+
+    is_client = False
+    side = "server"
+
+    origin: Optional[Origin] = None
+
+    def __init__(
+        self,
+        ws_handler: Callable[[WebSocketServerProtocol, str], Awaitable[Any]],
+        ws_server: Any,
+        *,
+        origins: Optional[Sequence[Optional[Origin]]] = None,
+        extensions: Optional[Sequence[ServerExtensionFactory]] = None,
+        subprotocols: Optional[Sequence[Subprotocol]] = None,
+        extra_headers: Optional[HeadersOrCallable] = None,
+        process_request: Optional[Callable[[str, Headers], Any]] = None,
+        select_subprotocol: Optional[
+            Callable[[Sequence[Subprotocol], Sequence[Subprotocol]], Subprotocol]
+        ] = None,
+        open_timeout: Optional[float] = 10,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(subprotocols, str):
+            raise TypeError("subprotocols must be a list of str, not a str")
+        self.ws_handler = ws_handler
+        self.ws_server = ws_server
+        self.origins = origins
+        self.available_extensions = extensions
+        self.available_subprotocols = subprotocols
+        self.extra_headers = extra_headers
+        self.open_timeout = open_timeout
+        self._process_request = process_request
+        self._select_subprotocol = select_subprotocol
+        super().__init__(**kwargs)
+
+    def connection_made(self, transport: Any) -> None:
+        """Take a transport, and start the task that serves it."""
+        super().connection_made(transport)
+        self.ws_server.register(self)
+        self.handler_task = self.loop.create_task(self.handler())
+
+    async def handler(self) -> None:
+        """Serve the connection from the opening handshake to the end of TCP."""
+        try:
+            path = await self._open()
+            if path is not None:
+                await self._run_handler(path)
+            await self.wait_closed()
+        except asyncio.CancelledError:
+            # The program or the loop is stopping: there is no time for more than this.
+            self.fail_connection(1001)
+            self.transport.abort()
+            raise
+        finally:
+            self.ws_server.unregister(self)
+
+    async def _open(self) -> Optional[str]:
+        """Perform the opening handshake; return the path, or None if it was refused."""
+        try:
+            return await self.handshake(
+                origins=self.origins,
+                available_extensions=self.available_extensions,
+                available_subprotocols=self.available_subprotocols,
+                extra_headers=self.extra_headers,
+            )
+        except (ConnectionError, EOFError) as exc:
+            logger.debug("connection lost during the opening handshake: %s", exc)
+        except Exception as exc:
+            if not isinstance(exc, InvalidHandshake):
+                logger.error("error in the opening handshake", exc_info=True)
+            self.refuse(exc)
+        return None
+
+    async def _run_handler(self, path: str) -> None:
+        try:
+            await self.ws_handler(self, path)
+        except Exception as exc:
+            # That its own connection ended isn't a handler's mistake.
+            if not (isinstance(exc, ConnectionClosed) and self.closed):
+                logger.error("error in a connection handler", exc_info=True)
+            self.fail_connection(1011)
+        await self.close()
+
+    # Opening handshake
+
+    async def handshake(
+        self,
+        origins: Optional[Sequence[Optional[Origin]]] = None,
+        available_extensions: Optional[Sequence[ServerExtensionFactory]] = None,
+        available_subprotocols: Optional[Sequence[Subprotocol]] = None,
+        extra_headers: Optional[HeadersOrCallable] = None,
+    ) -> str:
+        """
+        Perform the server's side of the opening handshake (RFC 6455 4.2).
+
+        Arguments:
+            origins: acceptable values of the Origin header, None among them for requests without.
+            available_extensions: factories of supported extensions, the preferred first.
+            available_subprotocols: supported subprotocols, the preferred first.
+            extra_headers: additional headers, or a function of the path and the request's headers.
+
+        Returns:
+            the path and query of the request.
+
+        Raises:
+            InvalidHandshake: if the request isn't acceptable.
+            ConnectionError, EOFError: if the client goes away.
+        """
+        path, request_headers = await self.read_http_request()
+        self._check_serving()
+        response = self.process_request(path, request_headers)
+        if inspect.isawaitable(response):
+            response = await response
+        if response is not None:
+            raise AbortHandshake(*response)
+        self._check_serving()
+
+        check_framing(request_headers)
+        key = check_request(request_headers)
+        self.origin = self.process_origin(request_headers, origins)
+        extensions_header, self.extensions = self.process_extensions(
+            request_headers, available_extensions
+        )
+        self.subprotocol = self.process_subprotocol(request_headers, available_subprotocols)
+
+        response_headers = Headers()
+        build_response(response_headers, key)
+        if extensions_header is not None:
+            response_headers["Sec-WebSocket-Extensions"] = extensions_header
+        if self.subprotocol is not None:
+            response_headers["Sec-WebSocket-Protocol"] = self.subprotocol
+        if callable(extra_headers):
+            extra_headers = extra_headers(path, request_headers)
+        if extra_headers is not None:
+            response_headers.update(extra_headers)
+        self.write_http_response(http.HTTPStatus.SWITCHING_PROTOCOLS, response_headers)
+        self.connection_open()
+        return path
+
+    async def read_http_request(self) -> tuple[str, Headers]:
+        """
+        Wait for the request.
+
+        Returns:
+            ``(path, headers)``, which are then attributes ``path`` and ``request_headers``, too.
+
+        Raises:
+            InvalidMessage: if it isn't a GET request of HTTP/1.1, or doesn't come in time.
+            SecurityError: if it exceeds a limit.
+        """
+        timer = None
+        if self.open_timeout is not None:
+            timer = self.loop.call_later(self.open_timeout, self._time_out)
+        try:
+            head = await self._receive_head()
+        except ValueError as exc:
+            raise InvalidMessage(f"not a valid HTTP request: {exc}") from exc
+        finally:
+            if timer is not None:
+                timer.cancel()
+        self.path = head.path
+        self.request_headers = head.headers
+        return self.path, self.request_headers
+
+    def _time_out(self) -> None:
+        error = AbortHandshake(http.HTTPStatus.REQUEST_TIMEOUT, [], b"The request took too long.\n")
+        self._fail_head(error)
+
+    def _check_serving(self) -> None:
+        if self.closed or self.transport.is_closing():
+            raise ConnectionError("the client went away during the opening handshake")
+        if not self.ws_server.is_serving():
+            raise shutting_down()
+
+    async def process_request(
+        self, path: str, request_headers: Headers
+    ) -> Optional[HTTPResponse]:
+        """
+        Answer a request with an HTTP response instead of a WebSocket, if that is appropriate.
+
+        A subclass overrides this, or ``process_request`` is given to ``serve()``; either may be a
+        plain function as well.
+
+        Arguments:
+            path: path and query of the request.
+            request_headers: headers of the request.
+
+        Returns:
+            None to go on with the handshake, or ``(status, headers, body)`` for a response.
+        """
+        if self._process_request is None:
+            return None
+        response = self._process_request(path, request_headers)
+        if inspect.isawaitable(response):
+            response = await response
+        return cast(Optional[HTTPResponse], response)
+
+    @staticmethod
+    def process_origin(
+        headers: Headers, origins: Optional[Sequence[Optional[Origin]]] = None
+    ) -> Optional[Origin]:
+        """
+        Check the Origin header (RFC 6455 4.2.2 and 10.2).
+
+        Raises:
+            InvalidOrigin: if the origin isn't acceptable.
+        """
+        try:
+            origin = cast(Optional[Origin], headers.get("Origin"))
+        except MultipleValuesError as exc:
+            raise InvalidHeader("Origin", "more than one Origin header found") from exc
+        if origins is not None and origin not in origins:
+            raise InvalidOrigin(origin)
+        return origin
+
+    @staticmethod
+    def process_extensions(
+        headers: Headers, available_extensions: Optional[Sequence[ServerExtensionFactory]]
+    ) -> tuple[Optional[str], list[Extension]]:
+        """
+        Choose extensions among the client's offers, in their order (RFC 6455 9.1).
+
+        Returns:
+            ``(header, extensions)``: the header of the response or None, and the extensions.
+
+        Raises:
+            InvalidHandshake: if the client's header is malformed.
+        """
+        accepted_headers: list[ExtensionHeader] = []
+        accepted: list[Extension] = []
+        offers = headers.get_all("Sec-WebSocket-Extensions")
+        if offers and available_extensions:
+            for name, params in parse_extension(", ".join(offers)):
+                for factory in available_extensions:
+                    if factory.name != name:
+                        continue
+                    try:
+                        answer, extension = factory.process_request_params(params, accepted)
+                    except NegotiationError:
+                        continue  # The offer is declined; the next one may do.
+                    accepted_headers.append((name, answer))
+                    accepted.append(extension)
+                    break
+        return build_extension(accepted_headers) if accepted else None, accepted
+
+    def process_subprotocol(
+        self, headers: Headers, available_subprotocols: Optional[Sequence[Subprotocol]]
+    ) -> Optional[Subprotocol]:
+        """
+        Choose a subprotocol among those that the client offers (RFC 6455 1.9).
+
+        Raises:
+            InvalidHandshake: if the client's header is malformed.
+        """
+        offers = headers.get_all("Sec-WebSocket-Protocol")
+        if not offers or not available_subprotocols:
+            return None
+        return self.select_subprotocol(
+            parse_subprotocol(", ".join(offers)), available_subprotocols
+        )
+
+    def select_subprotocol(
+        self,
+        client_subprotocols: Sequence[Subprotocol],
+        server_subprotocols: Sequence[Subprotocol],
+    ) -> Optional[Subprotocol]:
+        """
+        Pick a subprotocol.
+
+        The one whose places in both lists add up to the least wins, by default; the server's
+        preference decides between equals.
+
+        Arguments:
+            client_subprotocols: offered by the client.
+            server_subprotocols: supported by the server.
+
+        Returns:
+            the subprotocol, or None to go on without.
+        """
+        if self._select_subprotocol is not None:
+            return self._select_subprotocol(client_subprotocols, server_subprotocols)
+        common = [name for name in server_subprotocols if name in client_subprotocols]
+        # min() takes the first of equals, and common is in the server's order.
+        return min(
+            common,
+            key=lambda name: client_subprotocols.index(name) + server_subprotocols.index(name),
+            default=None,
+        )
+
+    # HTTP responses
+
+    def write_http_response(
+        self, status: Union[http.HTTPStatus, int], headers: Headers, body: Optional[bytes] = None
+    ) -> None:
+        """Write a response; ``Date`` and ``Server`` are added unless they are there."""
+        headers.setdefault("Date", email.utils.formatdate(usegmt=True))
+        headers.setdefault("Server", USER_AGENT)
+        check_headers(headers)
+        status = int(status)
+        try:
+            reason = http.HTTPStatus(status).phrase
+        except ValueError:
+            reason = ""
+        self.response_headers = headers
+        head = f"HTTP/1.1 {status} {reason}\r\n{headers}".encode()
+        if not self.transport.is_closing():
+            self.transport.write(head if body is None else head + body)
+
+    def refuse(self, exc: Exception) -> None:
+        """Answer a handshake that failed with the HTTP response that fits, and end TCP."""
+        try:
+            status, headers, body = response_to(exc)
+            self._write_refusal(status, headers, body)
+        except Exception:
+            # What a program returned can't be sent.
+            logger.error("error in the response to an opening handshake", exc_info=True)
+            self._write_refusal(http.HTTPStatus.INTERNAL_SERVER_ERROR, Headers(), b"")
+        self._half_close()
+
+    def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
+        headers.setdefault("Connection", "close")
+        headers.setdefault("Content-Length", str(len(body)))
+        headers.setdefault("Content-Type", "text/plain; charset=utf-8")
+        self.write_http_response(status, headers, body)
+
+    def shut_down(self) -> None:
+        """Take part in the server's shutdown: 503 during the handshake, else code 1001."""
+        if self._connection is None:
+            if self._head_complete:
+                # process_request() is running; it learns of this from wait_closed().
+                self.refuse(shutting_down())
+            else:
+                self._fail_head(shutting_down())
+        else:
+            self._connection.close(1001)
+            self._react()
+
+
+def shutting_down() -> AbortHandshake:
+    return AbortHandshake(
+        http.HTTPStatus.SERVICE_UNAVAILABLE, [], b"The server is shutting down.\n"
+    )
+
+
+def check_framing(headers: Headers) -> None:
+    """
+    Check the parts of a request that frame it in HTTP.
+
+    Raises:
+        InvalidHeader: if Host isn't there exactly once (RFC 9112 3.2), or the request has a body:
+            it would be taken for frames.
+    """
+    hosts = headers.get_all("Host")
+    if len(hosts) != 1:
+        raise InvalidHeader("Host", "more than one Host header found" if hosts else None)
+    for name in ("Transfer-Encoding", "Content-Length"):
+        for value in headers.get_all(name):
+            if name == "Transfer-Encoding" or value.strip("0") or not value:
+                raise InvalidHeaderValue(name, value)
+
+
+def response_to(exc: Exception) -> tuple[int, Headers, bytes]:
+    """Return the HTTP response to a handshake that failed with an exception."""
+    headers = Headers()
+    if isinstance(exc, AbortHandshake):
+        headers.update(exc.headers)
+        return int(exc.status), headers, exc.body
+    if isinstance(exc, InvalidOrigin):
+        status = http.HTTPStatus.FORBIDDEN
+    elif isinstance(exc, InvalidUpgrade):
+        status = http.HTTPStatus.UPGRADE_REQUIRED
+        # RFC 9110 15.5.22
+        headers["Upgrade"] = "websocket"
+    elif isinstance(exc, InvalidHeader) and exc.name == "Sec-WebSocket-Version":
+        status = http.HTTPStatus.UPGRADE_REQUIRED
+        # RFC 6455 4.2.2 and 4.4
+        headers["Sec-WebSocket-Version"] = "13"
+    elif isinstance(exc, InvalidHandshake):
+        cause = exc.__cause__ if isinstance(exc, InvalidMessage) else exc
+        status = http.HTTPStatus(getattr(cause, "status", http.HTTPStatus.BAD_REQUEST))
+        if status == http.HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = "GET"
+    else:
+        body = b"The server failed to open a WebSocket connection.\nSee its log for the reason.\n"
+        return http.HTTPStatus.INTERNAL_SERVER_ERROR, headers, body
+    return status, headers, f"No WebSocket connection was opened: {exc}.\n".encode()
+
+
+class WebSocketServer:
+    """
+    A running server, as returned by ``serve()``; it has the methods of
+    :class:`asyncio.AbstractServer`.
+
+    Arguments:
+        loop: the event loop.
+
+    Attributes:
+        server: the underlying :class:`asyncio.Server`.
+        websockets: the connections, a set of protocols.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.server: Any = None
+        self.websockets: set[WebSocketServerProtocol] = set()
+        self.close_task: Optional[asyncio.Task[None]] = None
+        self._closed_waiter: asyncio.Future[None] = loop.create_future()
+
+    def wrap(self, server: Any) -> None:
+        """Take the server that listens."""
+        self.server = server
+
+    def register(self, protocol: WebSocketServerProtocol) -> None:
+        """Keep track of a connection."""
+        self.websockets.add(protocol)
+
+    def unregister(self, protocol: WebSocketServerProtocol) -> None:
+        """Stop keeping track of a connection."""
+        self.websockets.discard(protocol)
+
+    def is_serving(self) -> bool:
+        """Whether connections are accepted."""
+        return self.close_task is None and self.server is not None and self.server.is_serving()
+
+    def close(self) -> None:
+        """
+        Close the server, without waiting: see :meth:`wait_closed`.
+
+        It stops listening, answers unfinished opening handshakes with 503 Service Unavailable, and
+        closes open connections with code 1001 (going away). It does nothing if called again.
+        """
+        if self.close_task is None:
+            self.close_task = self.loop.create_task(self._close())
+
+    async def _close(self) -> None:
+        self.server.close()
+        # What was accepted before but isn't registered yet gets its turn, and is refused.
+        await asyncio.sleep(0)
+        for protocol in list(self.websockets):
+            protocol.shut_down()
+        # Since Python 3.12 the underlying server waits for its connections, so they go first.
+        while self.websockets:
+            tasks = [protocol.handler_task for protocol in self.websockets]
+            await asyncio.wait(tasks)
+            # A task is done in the turn in which it unregisters its connection, or before.
+            self.websockets = {p for p in self.websockets if not p.handler_task.done()}
+        await self.server.wait_closed()
+        if not self._closed_waiter.done():
+            self._closed_waiter.set_result(None)
+
+    async def wait_closed(self) -> None:
+        """Wait until the server is closed: no connection is left, all handlers have returned."""
+        await asyncio.shield(self._closed_waiter)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop."""
+        return self.loop
+
+    async def start_serving(self) -> None:
+        """Start accepting connections, after ``serve(..., start_serving=False)``."""
+        await self.server.start_serving()
+
+    async def serve_forever(self) -> None:
+        """Accept connections until this is cancelled; then close the server."""
+        try:
+            await self.server.serve_forever()
+        finally:
+            self.close()
+            await self.wait_closed()
+
+    @property
+    def sockets(self) -> Optional[list[Any]]:
+        """Sockets that the server listens on, None once it is closed."""
+        if self.close_task is not None or self.server is None:
+            return None
+        return list(self.server.sockets) or None
+
+    async def __aenter__(self) -> WebSocketServer:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: Optional[type[BaseException]],
+        exc_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+        await self.wait_closed()
+
+
+class Serve:
+    """
+    Start a WebSocket server: ``await serve(...)`` or ``async with serve(...) as server``.
+
+    Leaving the context closes the server.
+
+    Arguments:
+        ws_handler: coroutine function that handles a connection: it takes the
+            :class:`WebSocketServerProtocol` and, unless it takes one argument only, the path of
+            the request. The connection is closed when it returns. Its exceptions go to the logger
+            ``websockets.server``.
+        host, port: where to listen, see :meth:`asyncio.loop.create_server`.
+        create_protocol: class or function that takes the arguments of
+            :class:`WebSocketServerProtocol` and returns an instance of it or of a subclass.
+        ping_interval, ping_timeout, close_timeout, max_size, max_queue, read_limit, write_limit:
+            see :class:`WebSocketCommonProtocol`.
+        loop: accepted for old programs; the running loop is used.
+        compression: "deflate" to negotiate permessage-deflate (RFC 7692), None not to.
+        origins, extensions, subprotocols, extra_headers, process_request, select_subprotocol:
+            see :class:`WebSocketServerProtocol`.
+        kwds: ``open_timeout`` and ``max_fragments``, see there; others are passed to
+            :meth:`asyncio.loop.create_server`, for example ``ssl``.
+
+    Returns:
+        a :class:`WebSocketServer`, when awaited.
+    """
+
+    def __init__(
+        self,
+        ws_handler: Callable[..., Awaitable[Any]],
+        host: Union[str, Sequence[str], None] = None,
+        port: Optional[int] = None,
+        *,
+        create_protocol: Optional[Callable[..., WebSocketServerProtocol]] = None,
+        ping_interval: Optional[float] = 20,
+        ping_timeout: Optional[float] = 20,
+        close_timeout: Optional[float] = 10,
+        max_size: Optional[int] = 2**20,
+        max_queue: Optional[int] = 2**5,
+        read_limit: int = 2**16,
+        write_limit: int = 2**16,
+        loop: Optional[asyncio.AbstractEventLoop] = None,
+        compression: Optional[str] = "deflate",
+        origins: Optional[Sequence[Optional[Origin]]] = None,
+        extensions: Optional[Sequence[ServerExtensionFactory]] = None,
+        subprotocols: Optional[Sequence[Subprotocol]] = None,
+        extra_headers: Optional[HeadersOrCallable] = None,
+        process_request: Optional[Callable[[str, Headers], Any]] = None,
+        select_subprotocol: Optional[
+            Callable[[Sequence[Subprotocol], Sequence[Subprotocol]], Subprotocol]
+        ] = None,
+        **kwds: Any,
+    ) -> None:
+        klass = kwds.pop("klass", None)
+        if isinstance(subprotocols, str):
+            raise TypeError("subprotocols must be a list of str, not a str")
+        if compression == "deflate":
+            extensions = enable_server_permessage_deflate(extensions)
+        elif compression is not None:
+            raise ValueError(f"compression must be 'deflate' or None, not {compression!r}")
+        # Arguments that the document doesn't have are handed on only where they are given.
+        added = {
+            name: kwds.pop(name)
+            for name in ("timeout", "open_timeout", "max_fragments", "legacy_recv")
+            if name in kwds
+        }
+        self._create_protocol = functools.partial(
+            create_protocol or klass or WebSocketServerProtocol,
+            takes_path(ws_handler),
+            host=host,
+            port=port,
+            secure=kwds.get("ssl") is not None,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_size=max_size,
+            max_queue=max_queue,
+            read_limit=read_limit,
+            write_limit=write_limit,
+            loop=loop,
+            origins=origins,
+            extensions=extensions,
+            subprotocols=subprotocols,
+            extra_headers=extra_headers,
+            process_request=process_request,
+            select_subprotocol=select_subprotocol,
+            **added,
+        )
+        self._host = host
+        self._port = port
+        self._kwds = kwds
+
+    def __await__(self) -> Generator[Any, None, WebSocketServer]:
+        return self._start().__await__()
+
+    # Programs written before async/await say "yield from".
+    __iter__ = __await__
+
+    async def __aenter__(self) -> WebSocketServer:
+        return await self
+
+    async def __aexit__(
+        self,
+        exc_type: Optional[type[BaseException]],
+        exc_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        await self.ws_server.__aexit__(exc_type, exc_value, traceback)
+
+    async def _start(self) -> WebSocketServer:
+        loop = asyncio.get_running_loop()
+        self.ws_server = WebSocketServer(loop)
+        factory = functools.partial(
+            self._create_protocol.func,
+            *self._create_protocol.args,
+            self.ws_server,
+            **self._create_protocol.keywords,
+        )
+        self.ws_server.wrap(await self._listen(loop, factory))
+        return self.ws_server
+
+    async def _listen(self, loop: asyncio.AbstractEventLoop, factory: Any) -> Any:
+        return await loop.create_server(factory, self._host, self._port, **self._kwds)
+
+
+serve = Serve
+
+
+class _UnixServe(Serve):
+    async def _listen(self, loop: asyncio.AbstractEventLoop, factory: Any) -> Any:
+        return await loop.create_unix_server(factory, **self._kwds)
+
+
+def unix_serve(
+    ws_handler: Callable[..., Awaitable[Any]], path: Optional[str] = None, **kwargs: Any
+) -> Serve:
+    """
+    Start a WebSocket server on a Unix socket; for example behind a reverse proxy.
+
+    Arguments:
+        ws_handler: see :class:`serve`.
+        path: path of the socket in the file system.
+        kwargs: arguments of :class:`serve`, or of :meth:`asyncio.loop.create_unix_server`.
+    """
+    return _UnixServe(ws_handler, path=path, **kwargs)
+
+
+def takes_path(ws_handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Make a handler of the connection alone into one that takes the path as well."""
+    try:
+        signature = inspect.signature(ws_handler)
+    except (TypeError, ValueError):
+        return ws_handler
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        try:
+            signature.bind(None)
+        except TypeError:
+            return ws_handler  # Calling it will tell better than we can.
+        return lambda protocol, path: ws_handler(protocol)
+    return ws_handler
