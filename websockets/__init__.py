@@ -5,9 +5,8 @@ All documented names can be imported from here, but for those of ``websockets.he
 ``websockets.http``. ``backend`` tells whether the core is "compiled" or "pure".
 """
 
-from . import headers as headers
-from . import http as http
-from ._core import backend as backend
+from . import headers, http
+from ._core import backend
 from .auth import (
     BasicAuthWebSocketServerProtocol,
     basic_auth_protocol_factory,
@@ -33,8 +32,8 @@ from .exceptions import (
     InvalidParameterValue,
     InvalidState,
     InvalidStatusCode,
-    InvalidURI,
     InvalidUpgrade,
+    InvalidURI,
     NegotiationError,
     PayloadTooBig,
     ProtocolError,
@@ -90,6 +89,10 @@ from .uri import (
 from .version import version as __version__
 
 __all__ = [
+    "__version__",
+    "backend",
+    "headers",
+    "http",
     "AbortHandshake",
     "BasicAuthWebSocketServerProtocol",
     "ClientExtensionFactory",

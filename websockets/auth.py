@@ -51,9 +51,7 @@ class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
         self.check_credentials = check_credentials
         super().__init__(*args, **kwargs)
 
-    async def process_request(
-        self, path: str, request_headers: Headers
-    ) -> Optional[HTTPResponse]:
+    async def process_request(self, path: str, request_headers: Headers) -> Optional[HTTPResponse]:
         """
         Check the Authorization header, and answer 401 Unauthorized unless it is right.
 
@@ -108,12 +106,12 @@ def check_against(
 ) -> Callable[[str, str], Awaitable[bool]]:
     """Make a coroutine function that checks credentials against a list."""
     passwords: dict[str, bytes] = {}
-    pairs = [credentials] if is_pair(credentials) else list(credentials)
+    pairs: Iterable[Any] = [credentials] if is_pair(credentials) else credentials
     for pair in pairs:
         if not is_pair(pair):
             raise TypeError(f"credentials must be (username, password) pairs of str, not {pair!r}")
         username, password = pair
-        passwords[username] = password.encode()  # type: ignore[union-attr]
+        passwords[username] = password.encode()
 
     async def check_credentials(username: str, password: str) -> bool:
         known = passwords.get(username)
@@ -124,7 +122,8 @@ def check_against(
     return check_credentials
 
 
-def is_pair(value: object) -> bool:
+def is_pair(value: Any) -> bool:
+    """Tell whether a value is a ``(username, password)`` pair."""
     return (
         isinstance(value, tuple)
         and len(value) == 2

@@ -153,7 +153,7 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
             SecurityError: if it exceeds a limit.
         """
         try:
-            head = await self._receive_head()
+            head = await self._opening.head()
         except (ValueError, EOFError) as exc:
             raise InvalidMessage(f"not a valid HTTP response: {exc}") from exc
         self.response_headers = head.headers
@@ -205,7 +205,9 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
         if len(chosen) != 1:
             raise InvalidHeader("Sec-WebSocket-Protocol", ", ".join(values))
         if chosen[0] not in (available_subprotocols or ()):
-            raise NegotiationError(f"the server chose a subprotocol that wasn't offered: {chosen[0]}")
+            raise NegotiationError(
+                f"the server chose subprotocol {chosen[0]}, which wasn't offered"
+            )
         return chosen[0]
 
 

@@ -1,14 +1,10 @@
 """
 The asyncio shell: an open connection between a transport and a program (RFC 6455 sections 5 to 7).
 
-Owns the transport, the futures that callers wait on, and all timers: keepalive and the end of the
-connection. Must never know how a frame looks or which frame may follow which: that is the core's.
-Subclasses in server.py and client.py add the opening handshake. Key decisions:
-
-- No task and no queue of its own: bytes from the transport go through the core at once, and wake
-  the one caller that waits in ``recv()``.
-- The end of a connection is a flight of steps, each with a deadline on the loop's clock; none goes
-  back, and each one that is reached is enough to get to the last, ``connection_lost()``.
+Owns the transport, and the futures that callers of its methods wait on. Must never know how a frame
+looks or which frame may follow which: that is the core's. Subclasses in server.py and client.py add
+the opening handshake. Key decision: there is no task and no queue here; bytes from the transport go
+through the core at once, and wake the one caller that waits in ``recv()``.
 """
 
 from __future__ import annotations
@@ -16,11 +12,15 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
-import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import Any, Optional, Union
 
 from . import _core
+from ._shell.ending import Ending
+from ._shell.gate import Gate
+from ._shell.keepalive import Keepalive
+from ._shell.opening import Opening
+from ._shell.pings import Pings
 from .datastructures import Headers
 from .exceptions import (
     ConnectionClosed,
@@ -30,7 +30,7 @@ from .exceptions import (
     WebSocketException,
 )
 from .framing import OP_CONT, OP_PING, OP_PONG, ExtensionChain, encode_data, prepare_data
-from .typing import Data, Subprotocol
+from .typing import Data, DataLike, Subprotocol
 
 __all__ = ["State", "WebSocketCommonProtocol"]
 
@@ -40,51 +40,11 @@ logger = logging.getLogger(__name__)
 # to the messages before that frame still goes out.
 ANSWER_TIME = 0.1
 
-# Seconds between an expired keepalive and the verdict. After the loop was blocked, the timer may
-# fire before the bytes that arrived meanwhile are read; this gives them a turn.
-SECOND_LOOK = 0.01
-
-# Bytes from a client that doesn't wait for the handshake, before reading pauses.
-EARLY_LIMIT = 65536
-
 
 class State(enum.IntEnum):
     """States of a connection, in their order (RFC 6455 4 and 7.1)."""
 
     CONNECTING, OPEN, CLOSING, CLOSED = range(4)
-
-
-class _Gate:
-    """
-    Lets any number of callers wait for the same event.
-
-    Each has a future of its own: cancelling one doesn't touch the others.
-    """
-
-    def __init__(self) -> None:
-        self._waiters: list[asyncio.Future[None]] = []
-
-    async def wait(self) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiters.remove(waiter)
-
-    def open(self) -> None:
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-
-
-class _Step(enum.IntEnum):
-    """Steps towards the end of a connection."""
-
-    NONE = 0
-    CLOSE_SENT = 1  # waiting for the peer's close frame
-    EOF_AWAITED = 2  # nothing more to say; waiting for the peer to end TCP
-    HUNG_UP = 3  # TCP is being closed
 
 
 class WebSocketCommonProtocol(asyncio.Protocol):
@@ -171,30 +131,21 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             self.secure = secure
         self.extensions: list[Any] = []
         self._max_size = max_size
-
-        # Opening: the head of the peer's request or response, and what came behind it.
-        self._head: Any = None
-        self._head_error: Optional[Exception] = None
-        self._head_waiter: Optional[asyncio.Future[None]] = None
-        self._early = bytearray()
-
-        # Open: the core's connection, None while opening.
-        self._connection: Any = None
+        self._opening: Any = None  # until the connection is open
+        self._connection: Any = None  # from then on
+        self._ending: Any = None
+        self._keepalive: Optional[Keepalive] = None
+        self._heard = False  # bytes arrived since keepalive last asked
+        self._pings = Pings()
         self._recv_waiter: Optional[asyncio.Future[None]] = None
         self._reading_paused = False
         self._writing_paused = False
-        self._drained = _Gate()
+        self._drained = Gate()
         self._fragmenting = False  # a fragmented message is being sent
-        self._fragmented = _Gate()
-        self._pings: dict[bytes, asyncio.Future[None]] = {}
-        self._heard = False  # bytes arrived since keepalive last looked
-        self._keepalive_timer: Optional[asyncio.TimerHandle] = None
-
-        # Closing
-        self._step = _Step.NONE
-        self._closing_timer: Optional[asyncio.TimerHandle] = None
+        self._fragmented = Gate()
+        self._answer_timer: Optional[asyncio.TimerHandle] = None
         self._lost = False
-        self._closed = _Gate()
+        self._closed = Gate()
 
     # Facts about the connection
 
@@ -303,9 +254,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
 
     async def send(
         self,
-        message: Union[
-            Data, bytearray, memoryview, Iterable[Any], AsyncIterable[Any]
-        ],
+        message: Union[DataLike, Iterable[DataLike], AsyncIterable[DataLike]],
     ) -> None:
         """
         Send a message.
@@ -325,7 +274,8 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         """
         await self.ensure_open()
         if isinstance(message, (str, bytes, bytearray, memoryview)):
-            await self._turn_to_send()
+            if self._fragmenting or self._writing_paused:
+                await self._turn_to_send()
             opcode, payload = prepare_data(message)
             await self._send_frame(opcode, payload)
         elif isinstance(message, Mapping):
@@ -340,7 +290,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
                 f"not {type(message).__name__}"
             )
 
-    async def ping(self, data: Union[str, bytes, bytearray, memoryview, None] = None) -> Any:
+    async def ping(self, data: Optional[DataLike] = None) -> Any:
         """
         Send a ping (RFC 6455 5.5.2).
 
@@ -356,25 +306,19 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             ValueError: if a ping with the same payload is waiting for its pong.
         """
         await self.ensure_open()
-        if data is None:
-            payload = os.urandom(4)
-            while payload in self._pings:
-                payload = os.urandom(4)
-        else:
-            payload = encode_data(data)
-            if payload in self._pings:
-                raise ValueError("a ping with the same data is waiting for its pong")
+        payload = self._pings.new_payload() if data is None else encode_data(data)
+        if payload in self._pings:
+            raise ValueError("a ping with the same data is waiting for its pong")
         waiter = self.loop.create_future()
-        # It must be known before the frame is sent: the pong may come while this waits to write.
-        self._pings[payload] = waiter
+        self._pings.add(payload, waiter)
         try:
             await self._send_frame(OP_PING, payload)
         except WebSocketException:
-            self._pings.pop(payload, None)
+            self._pings.discard(payload)
             raise
         return waiter
 
-    async def pong(self, data: Union[str, bytes, bytearray, memoryview] = b"") -> None:
+    async def pong(self, data: DataLike = b"") -> None:
         """
         Send a pong that no ping asked for (RFC 6455 5.5.3).
 
@@ -418,7 +362,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
     async def _turn_to_send(self) -> None:
         """Wait until a message may begin: none is unfinished and the transport takes bytes."""
         while self._fragmenting or self._writing_paused:
-            await (self._fragmented if self._fragmenting else self._drained).wait()
+            await (self._fragmented if self._fragmenting else self._drained).wait(self.loop)
             await self.ensure_open()
 
     async def _send_frame(self, opcode: int, payload: Any, fin: bool = True) -> None:
@@ -426,7 +370,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         self._connection.send(opcode, payload, fin)
         self._flush()
         if self._writing_paused:
-            await self._drained.wait()
+            await self._drained.wait(self.loop)
             if self._lost:
                 raise self.connection_closed_exc()
 
@@ -468,51 +412,54 @@ class WebSocketCommonProtocol(asyncio.Protocol):
                 self.transport.writelines(outbox)
         outbox.clear()
 
-    # Called by the transport
+    # Called by the transport, or by a program that has one of its own
 
     def connection_made(self, transport: Any) -> None:
         """Take a transport."""
         self.transport = transport
         self.loop = asyncio.get_running_loop()
+        self._opening = Opening(self.loop, self.is_client)
+        self._ending = Ending(self.loop, transport, self.close_timeout)
         transport.set_write_buffer_limits(self.write_limit, self.write_limit // 4)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer."""
-        self._heard = True
         if self._connection is None:
-            self._receive_early(data)
+            self._opening.feed(data)
+            self._pause_or_resume_reading(self._opening.stalled)
         else:
+            self._heard = True
             self._connection.receive(data)
             self._react()
 
     def eof_received(self) -> Optional[bool]:
         """Take notice that the peer ends TCP; without a close frame that is abnormal."""
         if self._connection is None:
-            self._fail_head(EOFError("the connection ended before the opening handshake"))
+            self._opening.fail(EOFError("the connection ended before the opening handshake"))
         elif self._connection.owes_close and self.transport.can_write_eof():
             return True  # The peer can still read our close frame.
-        self._hang_up()
+        self._ending.hang_up()
         return None
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """Take notice that the transport is gone; release everybody who waits."""
         self._lost = True
+        self._ending.over()
+        if self._keepalive is not None:
+            self._keepalive.stop()
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
         if self._connection is None:
-            self._fail_head(exc or EOFError("the connection ended before the opening handshake"))
+            self._opening.fail(exc or EOFError("the connection ended before the opening handshake"))
         else:
             self._connection.lost()
             if exc is not None and self._connection.failure is None:
                 _core.forget_frames(exc)
                 self._connection.failure = exc
-        self._cancel_timers()
         self._wake_reader()
         self._writing_paused = False
         self._drained.open()
-        for waiter in self._pings.values():
-            if not waiter.done():
-                waiter.set_exception(self.connection_closed_exc())
-                waiter.exception()  # It isn't an error not to look at it.
-        self._pings.clear()
+        self._pings.abort(self.connection_closed_exc)
         self._closed.open()
 
     def pause_writing(self) -> None:
@@ -529,59 +476,13 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             self._react()
         self._drained.open()
 
-    # Opening
-
-    def _receive_early(self, data: bytes) -> None:
-        """Take bytes of the opening handshake, or some that came before it was over."""
-        if self._head is None:
-            self._head = _core.HeadReader(self.is_client)
-            self._head_error = None
-        elif self._head_error is not None or self._head_complete:
-            self._early += data
-            if len(self._early) > EARLY_LIMIT and not self._reading_paused:
-                self._reading_paused = True
-                self.transport.pause_reading()
-            return
-        try:
-            complete = self._head.feed(data)
-        except (ValueError, WebSocketException) as exc:
-            self._fail_head(exc)
-            return
-        if complete:
-            self._head_complete = True
-            self._early += self._head.rest
-            self._wake_handshake()
-
-    _head_complete = False
-
-    def _fail_head(self, exc: Exception) -> None:
-        if self._head_error is None and not self._head_complete:
-            _core.forget_frames(exc)
-            self._head_error = exc
-            self._wake_handshake()
-
-    def _wake_handshake(self) -> None:
-        if self._head_waiter is not None and not self._head_waiter.done():
-            self._head_waiter.set_result(None)
-
-    async def _receive_head(self) -> Any:
-        """Wait for the head of the peer's request or response."""
-        while not self._head_complete:
-            if self._head_error is not None:
-                raise self._head_error
-            self._head_waiter = self.loop.create_future()
-            try:
-                await self._head_waiter
-            finally:
-                self._head_waiter = None
-        return self._head
-
     def connection_open(self) -> None:
         """
         Begin with messages: the opening handshake is complete.
 
         Programs that do the handshake themselves call this after ``connection_made()``.
         """
+        opening, self._opening = self._opening, None
         self._connection = _core.Connection(
             self.is_client,
             self._max_size,
@@ -590,17 +491,14 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             ExtensionChain(self.extensions) if self.extensions else None,
         )
         self._connection.hold_pongs = self._writing_paused
-        self._head = None
         if type(self).close_connection is not WebSocketCommonProtocol.close_connection:
             self.close_connection_task = self.loop.create_task(self.close_connection())
+        if self.ping_interval is not None and not self._lost:
+            self._keepalive = Keepalive(self.loop, self.ping_interval, self.ping_timeout, self)
+        if opening.early:
+            self._connection.receive(opening.early)
         if self._lost:
             self._connection.lost()
-            return
-        if self.ping_interval is not None:
-            self._keepalive_timer = self.loop.call_later(self.ping_interval, self._send_keepalive)
-        early, self._early = self._early, bytearray()
-        if early:
-            self._connection.receive(early)
         self._react()
 
     # After the core has worked
@@ -608,17 +506,20 @@ class WebSocketCommonProtocol(asyncio.Protocol):
     def _react(self) -> None:
         """Act on what the core has found in the bytes it was given."""
         connection = self._connection
+        if self._lost:
+            return
         if connection.outbox:
             self._flush()
         if connection.pongs:
-            self._acknowledge_pings()
+            for payload in connection.pongs:
+                self._pings.acknowledge(payload)
+            connection.pongs.clear()
         if connection.inbox:
             self._wake_reader()
-        if connection.stalled != self._reading_paused:
-            self._pause_or_resume_reading()
+        self._pause_or_resume_reading(connection.stalled)
         if connection.owes_close:
-            if self._closing_timer is None:
-                self._closing_timer = self.loop.call_later(ANSWER_TIME, self._settle)
+            if self._answer_timer is None:
+                self._answer_timer = self.loop.call_later(ANSWER_TIME, self._settle)
         elif connection.state != _core.OPEN:
             self._advance()
 
@@ -626,68 +527,36 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         if self._recv_waiter is not None and not self._recv_waiter.done():
             self._recv_waiter.set_result(None)
 
-    def _pause_or_resume_reading(self) -> None:
-        self._reading_paused = not self._reading_paused
+    def _pause_or_resume_reading(self, pause: bool) -> None:
+        if pause == self._reading_paused:
+            return
+        self._reading_paused = pause
         if self.transport.is_closing():
             return
-        if self._reading_paused:
+        if pause:
             self.transport.pause_reading()
         else:
             self.transport.resume_reading()
 
-    def _acknowledge_pings(self) -> None:
-        for payload in self._connection.pongs:
-            if payload not in self._pings:
-                continue
-            # RFC 6455 5.5.3: a peer may answer only the latest of several pings.
-            for earlier in list(self._pings):
-                waiter = self._pings.pop(earlier)
-                if not waiter.done():
-                    waiter.set_result(None)
-                if earlier == payload:
-                    break
-        self._connection.pongs.clear()
+    # Called by keepalive
 
-    # Keepalive
-
-    def _send_keepalive(self) -> None:
-        """Send a ping, unless one that was sent before is still unanswered."""
-        if self._connection.state != _core.OPEN:
-            return
-        payload = os.urandom(4)
-        self._heard = False
+    def keepalive_ping(self) -> asyncio.Future[None]:
+        """Send a ping without waiting; return a future for its pong."""
+        waiter = self.loop.create_future()
+        payload = self._pings.new_payload()
+        self._pings.add(payload, waiter)
         self._connection.send(OP_PING, payload)
         self._flush()
-        if self.ping_timeout is None:
-            self._schedule_keepalive()
-        else:
-            pong = self._pings[payload] = self.loop.create_future()
-            self._keepalive_timer = self.loop.call_later(
-                self.ping_timeout, self._check_keepalive, pong
-            )
+        return waiter
 
-    def _schedule_keepalive(self) -> None:
-        assert self.ping_interval is not None
-        self._keepalive_timer = self.loop.call_later(self.ping_interval, self._send_keepalive)
+    def keepalive_heard(self) -> bool:
+        """Tell whether the peer gave a sign of life since the last call, or wasn't let to."""
+        heard, self._heard = self._heard, False
+        return heard or self._reading_paused
 
-    def _check_keepalive(self, pong: asyncio.Future[None], again: bool = False) -> None:
-        """Decide, when the pong is due, whether the peer is alive."""
-        if self._connection.state != _core.OPEN:
-            return
-        if pong.done():
-            self._schedule_keepalive()
-        elif self._heard or self._reading_paused:
-            # Any bytes are a sign of life, and bytes that we refuse to read can't be one.
-            self._heard = False
-            self._keepalive_timer = self.loop.call_later(
-                self.ping_timeout, self._check_keepalive, pong
-            )
-        elif again:
-            self.fail_connection(1011, "keepalive ping timeout")
-        else:
-            self._keepalive_timer = self.loop.call_later(
-                SECOND_LOOK, self._check_keepalive, pong, True
-            )
+    def keepalive_expired(self) -> None:
+        """Give up a peer that gives no sign of life."""
+        self.fail_connection(1011, "keepalive ping timeout")
 
     # Closing
 
@@ -705,9 +574,10 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         Raises:
             ProtocolError: if the code or the reason can't be sent.
         """
+        if self.transport is None:
+            return
         if self._connection is None:
-            if self.transport is not None:
-                self._hang_up()
+            self._ending.hang_up()
         elif not self._lost:
             self._connection.close(code, reason)
             self._react()
@@ -716,7 +586,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
     async def wait_closed(self) -> None:
         """Wait until the connection is closed, whoever closes it."""
         if not self._lost:
-            await self._closed.wait()
+            await self._closed.wait(asyncio.get_running_loop())
 
     async def close_connection(self) -> None:
         """
@@ -734,70 +604,36 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             code: close code to send; 1006 sends none.
             reason: close reason; it is cut to 123 bytes.
         """
-        if self._connection is None:
-            if self.transport is not None:
-                self._hang_up()
-        elif not self._lost:
+        if self._connection is not None:
             self._connection.fail(code, reason)
             self._settle()
+        elif self.transport is not None:
+            self._ending.hang_up()
 
     def _settle(self) -> None:
+        """Send the close frame that waits for answers of the program."""
         self._connection.settle()
         self._react()
 
     def _advance(self) -> None:
-        """Take the next step towards the end, if it is due."""
-        connection = self._connection
-        if connection.failure is not None and not isinstance(
-            connection.failure, WebSocketException
-        ):
-            self._log_failure(connection.failure)
-        if self._keepalive_timer is not None:
-            self._keepalive_timer.cancel()
+        """Take the step towards the end that is due."""
+        connection, ending = self._connection, self._ending
+        if not ending.begun:
+            if self._keepalive is not None:
+                self._keepalive.stop()
+            failure = connection.failure
+            if failure is not None and not isinstance(failure, WebSocketException):
+                logger.error("error in an extension", exc_info=failure)
+                _core.forget_frames(failure)
         if not connection.finished:
-            if self._step < _Step.CLOSE_SENT:
-                self._start_step(_Step.CLOSE_SENT, self._half_close)
+            ending.await_close()
         elif not connection.close_received:
-            self._half_close()
-        elif not self.is_client:
-            # RFC 6455 7.1.1: the server ends TCP first, so that TIME_WAIT is its business.
-            self._hang_up()
-        elif self._step < _Step.EOF_AWAITED:
-            self._start_step(_Step.EOF_AWAITED, self._hang_up)
-
-    def _half_close(self) -> None:
-        """End our side of TCP; closing it whole could destroy our close frame on its way."""
-        if self._step < _Step.EOF_AWAITED:
-            if self.transport.is_closing() or not self.transport.can_write_eof():
-                self._hang_up()
-            else:
-                self._start_step(_Step.EOF_AWAITED, self._hang_up)
-                try:
-                    self.transport.write_eof()
-                except OSError:
-                    self._hang_up()
-
-    def _hang_up(self) -> None:
-        """Close the transport, and abort it if it can't get rid of what it holds."""
-        if self._step < _Step.HUNG_UP:
-            self._start_step(_Step.HUNG_UP, self.transport.abort)
-            self.transport.close()
-
-    def _start_step(self, step: _Step, next_step: Any) -> None:
-        self._step = step
-        if self._closing_timer is not None:
-            self._closing_timer.cancel()
-        self._closing_timer = self.loop.call_later(self.close_timeout, next_step)
-
-    def _cancel_timers(self) -> None:
-        for timer in (self._closing_timer, self._keepalive_timer):
-            if timer is not None:
-                timer.cancel()
-        self._closing_timer = self._keepalive_timer = None
-
-    def _log_failure(self, exc: BaseException) -> None:
-        logger.error("error while receiving", exc_info=exc)
-        _core.forget_frames(exc)
+            ending.half_close()
+        elif self.is_client:
+            # RFC 6455 7.1.1: the server ends TCP first, so that waiting is on its side.
+            ending.await_eof()
+        else:
+            ending.hang_up()
 
 
 async def _one_by_one(items: Iterable[Any]) -> AsyncIterator[Any]:

@@ -19,16 +19,15 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, Optional, Union, cast
 
+from ._shell.refusal import check_framing, response_to, shutting_down, too_slow
 from .datastructures import Headers, HeadersLike, MultipleValuesError
 from .exceptions import (
     AbortHandshake,
     ConnectionClosed,
     InvalidHandshake,
     InvalidHeader,
-    InvalidHeaderValue,
     InvalidMessage,
     InvalidOrigin,
-    InvalidUpgrade,
     NegotiationError,
 )
 from .extensions.base import Extension, ServerExtensionFactory
@@ -176,7 +175,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         """
         path, request_headers = await self.read_http_request()
         self._check_serving()
-        response = self.process_request(path, request_headers)
+        response: Any = self.process_request(path, request_headers)
         if inspect.isawaitable(response):
             response = await response
         if response is not None:
@@ -218,9 +217,9 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         """
         timer = None
         if self.open_timeout is not None:
-            timer = self.loop.call_later(self.open_timeout, self._time_out)
+            timer = self.loop.call_later(self.open_timeout, self._opening.fail, too_slow())
         try:
-            head = await self._receive_head()
+            head = await self._opening.head()
         except ValueError as exc:
             raise InvalidMessage(f"not a valid HTTP request: {exc}") from exc
         finally:
@@ -230,19 +229,13 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         self.request_headers = head.headers
         return self.path, self.request_headers
 
-    def _time_out(self) -> None:
-        error = AbortHandshake(http.HTTPStatus.REQUEST_TIMEOUT, [], b"The request took too long.\n")
-        self._fail_head(error)
-
     def _check_serving(self) -> None:
         if self.closed or self.transport.is_closing():
             raise ConnectionError("the client went away during the opening handshake")
         if not self.ws_server.is_serving():
             raise shutting_down()
 
-    async def process_request(
-        self, path: str, request_headers: Headers
-    ) -> Optional[HTTPResponse]:
+    async def process_request(self, path: str, request_headers: Headers) -> Optional[HTTPResponse]:
         """
         Answer a request with an HTTP response instead of a WebSocket, if that is appropriate.
 
@@ -323,9 +316,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         offers = headers.get_all("Sec-WebSocket-Protocol")
         if not offers or not available_subprotocols:
             return None
-        return self.select_subprotocol(
-            parse_subprotocol(", ".join(offers)), available_subprotocols
-        )
+        return self.select_subprotocol(parse_subprotocol(", ".join(offers)), available_subprotocols)
 
     def select_subprotocol(
         self,
@@ -383,7 +374,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             # What a program returned can't be sent.
             logger.error("error in the response to an opening handshake", exc_info=True)
             self._write_refusal(http.HTTPStatus.INTERNAL_SERVER_ERROR, Headers(), b"")
-        self._half_close()
+        self._ending.half_close()
 
     def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
         headers.setdefault("Connection", "close")
@@ -394,64 +385,14 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
     def shut_down(self) -> None:
         """Take part in the server's shutdown: 503 during the handshake, else code 1001."""
         if self._connection is None:
-            if self._head_complete:
+            if self._opening.complete:
                 # process_request() is running; it learns of this from wait_closed().
                 self.refuse(shutting_down())
             else:
-                self._fail_head(shutting_down())
+                self._opening.fail(shutting_down())
         else:
             self._connection.close(1001)
             self._react()
-
-
-def shutting_down() -> AbortHandshake:
-    return AbortHandshake(
-        http.HTTPStatus.SERVICE_UNAVAILABLE, [], b"The server is shutting down.\n"
-    )
-
-
-def check_framing(headers: Headers) -> None:
-    """
-    Check the parts of a request that frame it in HTTP.
-
-    Raises:
-        InvalidHeader: if Host isn't there exactly once (RFC 9112 3.2), or the request has a body:
-            it would be taken for frames.
-    """
-    hosts = headers.get_all("Host")
-    if len(hosts) != 1:
-        raise InvalidHeader("Host", "more than one Host header found" if hosts else None)
-    for name in ("Transfer-Encoding", "Content-Length"):
-        for value in headers.get_all(name):
-            if name == "Transfer-Encoding" or value.strip("0") or not value:
-                raise InvalidHeaderValue(name, value)
-
-
-def response_to(exc: Exception) -> tuple[int, Headers, bytes]:
-    """Return the HTTP response to a handshake that failed with an exception."""
-    headers = Headers()
-    if isinstance(exc, AbortHandshake):
-        headers.update(exc.headers)
-        return int(exc.status), headers, exc.body
-    if isinstance(exc, InvalidOrigin):
-        status = http.HTTPStatus.FORBIDDEN
-    elif isinstance(exc, InvalidUpgrade):
-        status = http.HTTPStatus.UPGRADE_REQUIRED
-        # RFC 9110 15.5.22
-        headers["Upgrade"] = "websocket"
-    elif isinstance(exc, InvalidHeader) and exc.name == "Sec-WebSocket-Version":
-        status = http.HTTPStatus.UPGRADE_REQUIRED
-        # RFC 6455 4.2.2 and 4.4
-        headers["Sec-WebSocket-Version"] = "13"
-    elif isinstance(exc, InvalidHandshake):
-        cause = exc.__cause__ if isinstance(exc, InvalidMessage) else exc
-        status = http.HTTPStatus(getattr(cause, "status", http.HTTPStatus.BAD_REQUEST))
-        if status == http.HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = "GET"
-    else:
-        body = b"The server failed to open a WebSocket connection.\nSee its log for the reason.\n"
-        return http.HTTPStatus.INTERNAL_SERVER_ERROR, headers, body
-    return status, headers, f"No WebSocket connection was opened: {exc}.\n".encode()
 
 
 class WebSocketServer:

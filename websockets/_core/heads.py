@@ -20,9 +20,7 @@ MAX_FIELDS = 128
 MAX_HEAD = 65536  # bytes
 
 # RFC 9110 5.6.2 and 5.5: token, and field content with obs-text.
-match_field = re.compile(
-    rb"([-!#$%&'*+.^_`|~0-9a-zA-Z]+):([^\x00-\x08\x0a-\x1f\x7f]*)"
-).fullmatch
+match_field = re.compile(rb"([-!#$%&'*+.^_`|~0-9a-zA-Z]+):([^\x00-\x08\x0a-\x1f\x7f]*)").fullmatch
 # RFC 9112 3: request-line; the target isn't interpreted.
 match_request = re.compile(
     rb"([-!#$%&'*+.^_`|~0-9a-zA-Z]+) ([^\x00-\x20\x7f]+) (HTTP/[0-9]\.[0-9])"

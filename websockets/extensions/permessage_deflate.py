@@ -290,7 +290,7 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
         if wanted.client_max_window_bits not in (None, True):
             if local_bits > wanted.client_max_window_bits and answer.client_max_window_bits:
                 raise InvalidParameterValue("client_max_window_bits", str(local_bits))
-            local_bits = min(local_bits, wanted.client_max_window_bits)  # type: ignore[type-var]
+            local_bits = min(local_bits, wanted.client_max_window_bits)
         return PerMessageDeflate(
             remote_no_context_takeover=answer.server_no_context_takeover,
             # 7.1.1.2: we may do so even if the server doesn't ask for it.

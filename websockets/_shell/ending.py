@@ -1,0 +1,83 @@
+"""
+The steps by which a connection ends (RFC 6455 section 7.1), each with a deadline.
+
+Owns the timer between them. Must never know why the connection ends. Key decision: steps only go
+forward, and the last one, aborting the transport, needs nobody's help; so the end comes whatever
+the peer and the network do.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+__all__ = ["Ending"]
+
+GOING_ON, CLOSE_AWAITED, EOF_AWAITED, HUNG_UP = range(4)
+
+
+class Ending:
+    """
+    End a connection.
+
+    Arguments:
+        loop: the event loop.
+        transport: the transport to end.
+        timeout: seconds that each step may take.
+    """
+
+    __slots__ = ("_loop", "_step", "_timeout", "_timer", "_transport")
+
+    def __init__(self, loop: Any, transport: Any, timeout: float) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._timeout = timeout
+        self._step = GOING_ON
+        self._timer: Any = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether a step was taken."""
+        return self._step != GOING_ON
+
+    def await_close(self) -> None:
+        """Our close frame is sent: wait for the peer's."""
+        self._take(CLOSE_AWAITED, self.half_close)
+
+    def await_eof(self) -> None:
+        """Both close frames are through: wait until the peer ends TCP."""
+        self._take(EOF_AWAITED, self.hang_up)
+
+    def half_close(self) -> None:
+        """End our side of TCP, and wait for the peer to end its own."""
+        transport = self._transport
+        if transport.is_closing() or not transport.can_write_eof():
+            self.hang_up()
+        elif self._take(EOF_AWAITED, self.hang_up):
+            # To close it whole, with bytes still on their way here, would reset the connection
+            # and could destroy our close frame on its way there.
+            try:
+                transport.write_eof()
+            except OSError:
+                self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the transport, which still sends what it holds."""
+        if self._take(HUNG_UP, self._transport.abort):
+            self._transport.close()
+
+    def over(self) -> None:
+        """The transport is closed: there is nothing to wait for."""
+        self._step = HUNG_UP
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _take(self, step: int, deadline: Callable[[], None]) -> bool:
+        """Take a step, with what to do if it lasts too long; False if it was taken before."""
+        if self._step >= step:
+            return False
+        self._step = step
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(self._timeout, deadline)
+        return True

@@ -1,0 +1,36 @@
+"""
+Callers that wait for the same event.
+
+Owns their futures. Key decision: each caller has a future of its own, so that cancelling one
+doesn't touch the others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Gate"]
+
+
+class Gate:
+    """Let any number of callers wait until the gate opens; it is shut again behind them."""
+
+    __slots__ = ("_waiters",)
+
+    def __init__(self) -> None:
+        self._waiters: list[Any] = []
+
+    async def wait(self, loop: Any) -> None:
+        """Wait for the next :meth:`open`."""
+        waiter = loop.create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.remove(waiter)
+
+    def open(self) -> None:
+        """Let all who wait go on."""
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)

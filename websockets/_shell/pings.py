@@ -1,0 +1,61 @@
+"""
+Pings that wait for their pongs (RFC 6455 sections 5.5.2 and 5.5.3).
+
+Owns their futures, in the order in which the pings were sent. Must never know who sends them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any, Callable
+
+__all__ = ["Pings"]
+
+
+class Pings:
+    """The pings of one connection."""
+
+    __slots__ = ("_waiters",)
+
+    def __init__(self) -> None:
+        self._waiters: dict[bytes, Any] = {}
+
+    def __contains__(self, payload: bytes) -> bool:
+        return payload in self._waiters
+
+    def new_payload(self) -> bytes:
+        """Return 4 random bytes that no other waiting ping has."""
+        payload = os.urandom(4)
+        while payload in self._waiters:
+            payload = os.urandom(4)
+        return payload
+
+    def add(self, payload: bytes, waiter: Any) -> None:
+        """Note that a ping is about to be sent; its pong may come before the call returns."""
+        self._waiters[payload] = waiter
+
+    def discard(self, payload: bytes) -> None:
+        """Forget a ping that couldn't be sent."""
+        self._waiters.pop(payload, None)
+
+    def acknowledge(self, payload: bytes) -> None:
+        """Release who waits for a pong; one that no ping asked for has no effect."""
+        if payload not in self._waiters:
+            return
+        # RFC 6455 5.5.3: a peer may answer only the latest of several pings.
+        for earlier in list(self._waiters):
+            waiter = self._waiters.pop(earlier)
+            if not waiter.done():
+                waiter.set_result(None)
+            if earlier == payload:
+                return
+
+    def abort(self, make_exception: Callable[[], Exception]) -> None:
+        """Release everybody with an exception: no pong will come."""
+        waiters: Iterable[Any] = self._waiters.values()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(make_exception())
+                waiter.exception()  # Not to look at it isn't a mistake that deserves a log entry.
+        self._waiters.clear()
