@@ -139,7 +139,7 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
         check_headers(headers)
         self.path = path
         self.request_headers = headers
-        self.transport.write(f"GET {path} HTTP/1.1\r\n{headers}".encode())
+        self.transport.write(f"GET {path} HTTP/1.1\r\n{headers}".encode(errors="surrogateescape"))
 
     async def read_http_response(self) -> tuple[int, Headers]:
         """
@@ -170,7 +170,8 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
             NegotiationError: if it accepted what wasn't offered.
         """
         accepted: list[Extension] = []
-        for name, params in parse_extension(", ".join(headers.get_all("Sec-WebSocket-Extensions"))):
+        values = headers.get_all("Sec-WebSocket-Extensions")
+        for name, params in parse_extension(", ".join(values)) if values else ():
             error: Optional[NegotiationError] = None
             for factory in available_extensions or ():
                 if factory.name != name:

@@ -223,7 +223,9 @@ def prepare_data(data: Union[str, BytesLike]) -> tuple[int, BytesLike]:
         return OP_BINARY, data
     if isinstance(data, memoryview):
         # The length of a view counts items, and a view may skip bytes: neither fits a payload.
-        return OP_BINARY, data.cast("B") if data.c_contiguous else data.tobytes()
+        # One that is empty in several dimensions can't be cast.
+        castable = data.c_contiguous and data.nbytes
+        return OP_BINARY, data.cast("B") if castable else data.tobytes()
     raise TypeError(f"data must be str or bytes-like, not {type(data).__name__}")
 
 

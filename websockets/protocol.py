@@ -434,6 +434,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
 
     def eof_received(self) -> Optional[bool]:
         """Take notice that the peer ends TCP; without a close frame that is abnormal."""
+        self._ending.eof = True
         if self._connection is None:
             self._opening.fail(EOFError("the connection ended before the opening handshake"))
         elif self._connection.owes_close and self.transport.can_write_eof():

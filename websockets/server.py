@@ -173,6 +173,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             InvalidHandshake: if the request isn't acceptable.
             ConnectionError, EOFError: if the client goes away.
         """
+        self._check_serving()
         path, request_headers = await self.read_http_request()
         self._check_serving()
         response: Any = self.process_request(path, request_headers)
@@ -361,7 +362,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         except ValueError:
             reason = ""
         self.response_headers = headers
-        head = f"HTTP/1.1 {status} {reason}\r\n{headers}".encode()
+        head = f"HTTP/1.1 {status} {reason}\r\n{headers}".encode(errors="surrogateescape")
         if not self.transport.is_closing():
             self.transport.write(head if body is None else head + body)
 

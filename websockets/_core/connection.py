@@ -158,7 +158,7 @@ class Connection:
         if self.state == CLOSED:
             return
         self._parse(True)
-        self._deaf = True
+        self._stop_listening()
         self.state = CLOSED
         self._owed_close = None
         self._held_pong = None
@@ -208,7 +208,7 @@ class Connection:
         """Gather a frame, and let extensions decode it once it is complete."""
         reader = self._reader
         max_size = self._messages.max_size
-        if reader.first and max_size is not None:
+        if reader.first and max_size is not None and reader.opcode < OP_CLOSE:
             # What doesn't compress grows; this is as much as zlib can make of max_size bytes.
             limit = max_size + (max_size + 7 >> 3) + (max_size + 63 >> 6) + 16
             if reader.length > limit:
@@ -253,7 +253,9 @@ class Connection:
         try:
             code, reason = parse_close(payload)
         except UnicodeDecodeError as exc:
-            self.fail(1007, f"invalid UTF-8 in a close reason at byte {exc.start}", exc)
+            error = ProtocolError(f"invalid UTF-8 in a close reason at byte {exc.start}")
+            error.__cause__ = exc
+            self.fail(1007, str(error), error)
             return
         self.close_code = code
         self.close_reason = reason
@@ -266,6 +268,7 @@ class Connection:
     def _stop_listening(self) -> None:
         self._deaf = True
         self._reader.clear()
+        self._messages = MessageAssembler(self.max_size, self._messages.max_fragments)
         self._frame = bytearray()
 
     # Closing
@@ -289,7 +292,7 @@ class Connection:
             if code == 1006:
                 self.state = CLOSING
             else:
-                body = reason.encode()[:123].decode(errors="ignore")
+                body = reason.encode(errors="replace")[:123].decode(errors="ignore")
                 self._owe_close(serialize_close(code, body))
 
     def close(self, code: int = 1000, reason: str = "") -> None:

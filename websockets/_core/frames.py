@@ -141,6 +141,7 @@ class FrameReader:
 
     def clear(self) -> None:
         """Forget all bytes that aren't parsed yet."""
+        self.payload = b""
         self._chunk = b""
         self._position = 0
         self._chunks.clear()
@@ -158,9 +159,11 @@ class FrameReader:
         self.first = self.last
         if self.first:
             if not self._read_header():
+                self.payload = b""
                 return False
         elif not self._require(1):
             self.first = False
+            self.payload = b""
             return False
         start = self._position
         stop = start + self._missing
@@ -183,6 +186,9 @@ class FrameReader:
         """Join chunks until ``count`` unread bytes lie in one; False if they aren't there."""
         while len(self._chunk) - self._position < count:
             if not self._chunks:
+                # A few bytes that wait for more don't keep the chunk that they came with.
+                self._chunk = self._chunk[self._position :]
+                self._position = 0
                 return False
             self._chunk = self._chunk[self._position :] + self._chunks.popleft()
             self._position = 0

@@ -47,7 +47,8 @@ class MessageAssembler:
 
     def room(self) -> Optional[int]:
         """Return how many bytes the current message may still grow by; None for no limit."""
-        return None if self.max_size is None else self.max_size - self._size
+        # The limit may have been lowered below what is already there.
+        return None if self.max_size is None else max(self.max_size - self._size, 0)
 
     def begin_frame(self, opcode: int, fin: bool, length: int) -> None:
         """

@@ -21,6 +21,7 @@ class Utf8Validator:
     def __init__(self) -> None:
         self._decoder = new_decoder()
         self._valid = 0  # bytes accepted so far
+        self._pending = 0  # bytes at their end that don't make a character yet
 
     def feed(self, data: bytes, final: bool = False) -> int:
         """
@@ -30,10 +31,14 @@ class Utf8Validator:
             -1 if all is well so far, else the offset, counted in bytes from the beginning of the
             text, of the byte sequence that isn't UTF-8. The validator is then unusable.
         """
-        pending = len(self._decoder.getstate()[0])
         try:
             self._decoder.decode(data, final)
         except UnicodeDecodeError as exc:
-            return self._valid - pending + exc.start
+            return self._valid - self._pending + exc.start
         self._valid += len(data)
+        pending = self._decoder.getstate()[0]
+        self._pending = len(pending)
+        # CPython waits for all of a surrogate, U+D800 to U+DFFF, since some programs let them pass.
+        if b"\xed\xa0" <= pending < b"\xee":
+            return self._valid - self._pending
         return -1

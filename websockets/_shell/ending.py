@@ -23,9 +23,12 @@ class Ending:
         loop: the event loop.
         transport: the transport to end.
         timeout: seconds that each step may take.
+
+    Attributes:
+        eof: whether the peer has ended its side of TCP.
     """
 
-    __slots__ = ("_loop", "_step", "_timeout", "_timer", "_transport")
+    __slots__ = ("_loop", "_step", "_timeout", "_timer", "_transport", "eof")
 
     def __init__(self, loop: Any, transport: Any, timeout: float) -> None:
         self._loop = loop
@@ -33,6 +36,7 @@ class Ending:
         self._timeout = timeout
         self._step = GOING_ON
         self._timer: Any = None
+        self.eof = False
 
     @property
     def begun(self) -> bool:
@@ -45,12 +49,15 @@ class Ending:
 
     def await_eof(self) -> None:
         """Both close frames are through: wait until the peer ends TCP."""
-        self._take(EOF_AWAITED, self.hang_up)
+        if self.eof:
+            self.hang_up()
+        else:
+            self._take(EOF_AWAITED, self.hang_up)
 
     def half_close(self) -> None:
         """End our side of TCP, and wait for the peer to end its own."""
         transport = self._transport
-        if transport.is_closing() or not transport.can_write_eof():
+        if self.eof or transport.is_closing() or not transport.can_write_eof():
             self.hang_up()
         elif self._take(EOF_AWAITED, self.hang_up):
             # To close it whole, with bytes still on their way here, would reset the connection

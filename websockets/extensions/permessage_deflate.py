@@ -102,7 +102,10 @@ def check_settings(
     """Check the arguments of a factory; ``own_side`` is the side that will compress here."""
     for name in ("server_max_window_bits", "client_max_window_bits"):
         bits = getattr(parameters, name)
-        if bits is None or (bits is True and name == "client_max_window_bits"):
+        if bits is None:
+            continue
+        # Only in an offer may this one stand without a value.
+        if bits is True and name == "client_max_window_bits" and own_side == "client":
             continue
         # zlib can't compress raw DEFLATE with a window of 256 bytes.
         lowest = 9 if name.startswith(own_side) else 8
@@ -177,7 +180,8 @@ class PerMessageDeflate(Extension):
         streams = 0
         try:
             # RFC 7692 7.2.3.5: a peer may end its DEFLATE stream; then another one follows.
-            while data and not (data == TAIL and streams):
+            # After its end, the tail of the message belongs to no stream.
+            while data and not (data == TAIL and self._inflater is None):
                 if streams == MAX_STREAMS:
                     raise ProtocolError(f"more than {MAX_STREAMS} DEFLATE streams in a frame")
                 if self._inflater is None:
