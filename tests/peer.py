@@ -89,7 +89,9 @@ class Peer:
         while True:
             byte0, payload = await self.read()
             if byte0 == 0x80 | CLOSE:
-                return (struct.unpack("!H", payload[:2])[0], payload[2:].decode()) if payload else None
+                return (
+                    (struct.unpack("!H", payload[:2])[0], payload[2:].decode()) if payload else None
+                )
 
     async def read_eof(self):
         """Read to the end of TCP; the other end may have closed or reset it."""

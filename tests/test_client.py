@@ -62,9 +62,7 @@ def accepting(*extra, **changes):
         }
         headers.update({name.replace("_", "-"): value for name, value in changes.items()})
         lines = [f"{name}: {value}" for name, value in headers.items() if value is not None]
-        return "\r\n".join(
-            ["HTTP/1.1 101 Switching Protocols", *lines, *extra, "", ""]
-        ).encode()
+        return "\r\n".join(["HTTP/1.1 101 Switching Protocols", *lines, *extra, "", ""]).encode()
 
     return respond
 
@@ -400,9 +398,7 @@ async def test_ipv6():
 
 
 async def test_tls_checks_the_certificate(certificates):
-    async with websockets.serve(
-        greet, "127.0.0.1", 0, ssl=certificates.server_context()
-    ) as server:
+    async with websockets.serve(greet, "127.0.0.1", 0, ssl=certificates.server_context()) as server:
         context = certificates.client_context()
         uri = f"wss://example.com:{port_of(server)}"
         with pytest.raises(OSError, match="example.com|mismatch"):

@@ -207,15 +207,18 @@ VIOLATIONS = {
     ),
     "invalid UTF-8": (lambda p: frame(TEXT, b"a\xff", masked=p.masked), 1007, "byte 1"),
     "invalid UTF-8 over fragments": (
-        lambda p: frame(TEXT, b"ab\xe2", fin=False, masked=p.masked)
-        + frame(0, b"\x82(", masked=p.masked),
+        lambda p: (
+            frame(TEXT, b"ab\xe2", fin=False, masked=p.masked) + frame(0, b"\x82(", masked=p.masked)
+        ),
         1007,
         "byte 2",
     ),
     "too big": (lambda p: frame(BINARY, b"x" * 1001, masked=p.masked), 1009, "1001"),
     "too big over fragments": (
-        lambda p: frame(BINARY, b"x" * 600, fin=False, masked=p.masked)
-        + frame(0, b"x" * 401, masked=p.masked),
+        lambda p: (
+            frame(BINARY, b"x" * 600, fin=False, masked=p.masked)
+            + frame(0, b"x" * 401, masked=p.masked)
+        ),
         1009,
         "1001",
     ),

@@ -461,7 +461,10 @@ async def test_pings_behind_a_stuck_writer_are_answered_once(connection):
 @both_sides
 async def test_addresses_and_states(connection):
     async with connection() as (ws, peer):
-        ours, theirs = peer.writer.get_extra_info("peername"), peer.writer.get_extra_info("sockname")
+        ours, theirs = (
+            peer.writer.get_extra_info("peername"),
+            peer.writer.get_extra_info("sockname"),
+        )
         assert (ws.local_address, ws.remote_address) == (ours, theirs)
         assert ws.open and not ws.closed and ws.state is websockets.State.OPEN
         assert (ws.close_code, ws.close_reason) == (None, None)

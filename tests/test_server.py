@@ -477,6 +477,7 @@ async def test_serve_forever_ends_with_its_cancellation():
         await serving
     await ws.wait_closed()
     assert ws.close_code == 1001
+    assert server.sockets is None
 
 
 # Where servers listen

@@ -348,7 +348,7 @@ class Connect:
             # Since Python 3.11 a task counts its cancellations; those that aren't ours count.
             if expired and not (hasattr(task, "uncancel") and task.uncancel()):
                 raise asyncio.TimeoutError(
-                    f"no connection to {self._uri} within {self.open_timeout} seconds"
+                    f"no connection to {self._target.wsuri.host} in {self.open_timeout} seconds"
                 ) from None
             raise
         finally:
@@ -417,14 +417,12 @@ class _UnixConnect(Connect):
         return await loop.create_unix_connection(factory, **kwds)
 
 
-def unix_connect(
-    path: Optional[str] = None, uri: str = "ws://localhost/", **kwargs: Any
-) -> Connect:
+def unix_connect(path: Optional[str], uri: str = "ws://localhost/", **kwargs: Any) -> Connect:
     """
     Connect to a WebSocket server on a Unix socket.
 
     Arguments:
-        path: path of the socket in the file system.
+        path: path of the socket in the file system; None if ``sock`` is given.
         uri: URI for the handshake.
         kwargs: arguments of :class:`connect`, or of :meth:`asyncio.loop.create_unix_connection`.
     """

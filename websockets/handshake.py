@@ -42,7 +42,8 @@ def build_request(headers: MutableMapping[str, str]) -> str:
     """
     Add the headers of a handshake request to ``headers`` (RFC 6455 4.1).
 
-    :return: the key that :func:`check_response` needs
+    Returns:
+        the key that :func:`check_response` needs.
     """
     # RFC 6455 4.1: the nonce is random, and new for each connection.
     key = base64.b64encode(os.urandom(16)).decode()
@@ -59,8 +60,11 @@ def check_request(headers: Mapping[str, str]) -> str:
 
     The method, the version of HTTP, ``Host`` and ``Origin`` are left to the caller.
 
-    :return: the key that :func:`build_response` needs
-    :raises InvalidHandshake: if the request is invalid; its answer is 400 Bad Request
+    Returns:
+        the key that :func:`build_response` needs.
+
+    Raises:
+        InvalidHandshake: if the request is invalid; its answer is 400 Bad Request.
     """
     _check_upgrade(headers)
     key = _get_one(headers, "Sec-WebSocket-Key")
@@ -78,7 +82,8 @@ def build_response(headers: MutableMapping[str, str], key: str) -> None:
     """
     Add the headers of a handshake response to ``headers`` (RFC 6455 4.2.2).
 
-    :param key: what :func:`check_request` returned
+    Arguments:
+        key: what :func:`check_request` returned.
     """
     headers["Upgrade"] = "websocket"
     headers["Connection"] = "Upgrade"
@@ -91,8 +96,11 @@ def check_response(headers: Mapping[str, str], key: str) -> None:
 
     The version of HTTP and the status code are left to the caller.
 
-    :param key: what :func:`build_request` returned
-    :raises InvalidHandshake: if the response is invalid
+    Arguments:
+        key: what :func:`build_request` returned.
+
+    Raises:
+        InvalidHandshake: if the response is invalid.
     """
     _check_upgrade(headers)
     accept = _get_one(headers, "Sec-WebSocket-Accept")

@@ -137,7 +137,8 @@ def parse_connection(header: str) -> list[ConnectionOption]:
     """
     Parse a ``Connection`` header into its options, spelled as they are (RFC 9110 7.6.1).
 
-    :raises InvalidHeaderFormat: if it isn't a list of tokens
+    Raises:
+        InvalidHeaderFormat: if it isn't a list of tokens.
     """
     return [ConnectionOption(option) for option in _parse_list(_parse_token, "Connection", header)]
 
@@ -148,7 +149,8 @@ def parse_upgrade(header: str) -> list[UpgradeProtocol]:
 
     See RFC 9110 7.8.
 
-    :raises InvalidHeaderFormat: if it isn't a list of protocols
+    Raises:
+        InvalidHeaderFormat: if it isn't a list of protocols.
     """
     return _parse_list(_parse_protocol, "Upgrade", header)
 
@@ -157,9 +159,12 @@ def parse_extension(header: str) -> list[ExtensionHeader]:
     """
     Parse a ``Sec-WebSocket-Extensions`` header (RFC 6455 9.1).
 
-    :return: pairs of an extension's name and the list of its parameters, themselves pairs of a
-        name and a value; the value is ``None`` when there is none
-    :raises InvalidHeaderFormat: if it doesn't follow the grammar
+    Returns:
+        pairs of an extension's name and the list of its parameters, themselves pairs of a name and
+        a value; the value is ``None`` when there is none.
+
+    Raises:
+        InvalidHeaderFormat: if it doesn't follow the grammar.
     """
     return _parse_list(_parse_extension, "Sec-WebSocket-Extensions", header)
 
@@ -168,7 +173,8 @@ def parse_subprotocol(header: str) -> list[Subprotocol]:
     """
     Parse a ``Sec-WebSocket-Protocol`` header into the names it lists (RFC 6455 4.3).
 
-    :raises InvalidHeaderFormat: if it isn't a list of tokens
+    Raises:
+        InvalidHeaderFormat: if it isn't a list of tokens.
     """
     names = _parse_list(_parse_token, "Sec-WebSocket-Protocol", header)
     return [Subprotocol(name) for name in names]
@@ -178,10 +184,13 @@ def parse_authorization_basic(header: str) -> tuple[str, str]:
     """
     Parse an ``Authorization`` header for HTTP Basic Auth (RFC 7617 2).
 
-    :return: the username and the password
-    :raises InvalidHeaderFormat: if it isn't a scheme followed by credentials
-    :raises InvalidHeaderValue: if the scheme isn't Basic, or if the credentials aren't a username,
-        a colon and a password, in UTF-8 and Base64
+    Returns:
+        the username and the password.
+
+    Raises:
+        InvalidHeaderFormat: if it isn't a scheme followed by credentials.
+        InvalidHeaderValue: if the scheme isn't Basic, or if the credentials aren't a username, a
+            colon and a password, in UTF-8 and Base64.
     """
     name = "Authorization"
     scheme, pos = _parse_token(name, header, 0)
@@ -217,9 +226,10 @@ def check_header(name: str, value: str) -> None:
     """
     Check that a header can be sent, that is, that it can't smuggle in another one.
 
-    :raises ValueError: if the name isn't a token (RFC 9110 5.1) or if the value holds a control
-        character other than a tab (RFC 9110 5.5)
-    :raises TypeError: if one of them isn't a string
+    Raises:
+        ValueError: if the name isn't a token (RFC 9110 5.1) or if the value holds a control
+            character other than a tab (RFC 9110 5.5).
+        TypeError: if one of them isn't a string.
     """
     if not isinstance(name, str):
         raise TypeError(f"header name must be a str, not {type(name).__name__}: {name!a}")
@@ -250,7 +260,8 @@ def build_extension(extensions: Sequence[ExtensionHeader]) -> str:
     Build a ``Sec-WebSocket-Extensions`` header (RFC 6455 9.1), the reverse of
     :func:`parse_extension`.
 
-    :raises ValueError: if a name or a value isn't a token
+    Raises:
+        ValueError: if a name or a value isn't a token.
     """
     return ", ".join(
         _check_token("name of extension", name) + "".join(map(_build_parameter, parameters))
@@ -263,8 +274,9 @@ def build_subprotocol(protocols: Sequence[Subprotocol]) -> str:
     Build a ``Sec-WebSocket-Protocol`` header (RFC 6455 4.1), the reverse of
     :func:`parse_subprotocol`.
 
-    :raises TypeError: if ``protocols`` is a string: its characters aren't subprotocols
-    :raises ValueError: if a name isn't a token
+    Raises:
+        TypeError: if ``protocols`` is a string: its characters aren't subprotocols.
+        ValueError: if a name isn't a token.
     """
     if isinstance(protocols, (str, bytes)):
         raise TypeError(f"subprotocols must be a list of str, not {protocols!a}")
@@ -275,9 +287,10 @@ def build_host(host: str, port: int, secure: bool) -> str:
     """
     Build a ``Host`` header (RFC 9110 7.2, RFC 6455 4.1).
 
-    :param host: name, IPv4 address, or IPv6 address with or without its brackets
-    :param port: left out of the header when it is the default, 80 or 443
-    :param secure: whether the connection is over TLS
+    Arguments:
+        host: name, IPv4 address, or IPv6 address with or without its brackets.
+        port: left out of the header when it is the default, 80 or 443.
+        secure: whether the connection is over TLS.
     """
     if ":" in host and not host.startswith("["):
         # The zone of a link-local address has no meaning for another machine.
@@ -289,8 +302,11 @@ def build_www_authenticate_basic(realm: str) -> str:
     """
     Build a ``WWW-Authenticate`` header for HTTP Basic Auth (RFC 7617 2 and 2.1).
 
-    :param realm: scope of protection, best in ASCII
-    :raises ValueError: if the realm holds a control character
+    Arguments:
+        realm: scope of protection, best in ASCII.
+
+    Raises:
+        ValueError: if the realm holds a control character.
     """
     if _CONTROL.search(realm) is not None:
         raise ValueError(f"realm contains a control character: {realm!a}")
@@ -304,7 +320,8 @@ def build_authorization_basic(username: str, password: str) -> str:
     Build an ``Authorization`` header for HTTP Basic Auth (RFC 7617 2), the reverse of
     :func:`parse_authorization_basic`.
 
-    :raises ValueError: if the username holds a colon: the colon ends the username
+    Raises:
+        ValueError: if the username holds a colon: the colon ends the username.
     """
     if ":" in username:
         raise ValueError(f"username contains a colon: {username!a}")

@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 # to the messages before that frame still goes out.
 ANSWER_TIME = 0.1
 
+# Bytes from which on what is sent isn't copied to be sent together with something else.
+LARGE = 65536
+
 
 class State(enum.IntEnum):
     """States of a connection, in their order (RFC 6455 4 and 7.1)."""
@@ -406,10 +409,11 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         """Give the transport what the core wants to send."""
         outbox = self._connection.outbox
         if not self.transport.is_closing():
-            if len(outbox) == 1:
-                self.transport.write(outbox[0])
-            else:
-                self.transport.writelines(outbox)
+            if len(outbox) > 1 and max(map(len, outbox)) < LARGE:
+                outbox[:] = [b"".join(outbox)]
+            # Some versions of asyncio's writelines() never make senders wait (CVE-2024-12254).
+            for data in outbox:
+                self.transport.write(data)
         outbox.clear()
 
     # Called by the transport, or by a program that has one of its own
@@ -445,6 +449,8 @@ class WebSocketCommonProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """Take notice that the transport is gone; release everybody who waits."""
         self._lost = True
+        # Python 3.9's TLS transport doesn't know that it is closed if the peer ended it.
+        self.transport.close()
         self._ending.over()
         if self._keepalive is not None:
             self._keepalive.stop()

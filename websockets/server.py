@@ -62,8 +62,8 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             headers that returns them.
         process_request: see :meth:`process_request`.
         select_subprotocol: see :meth:`select_subprotocol`.
-        open_timeout: seconds that the client has for its request; None for no limit.
-        kwargs: arguments of :class:`WebSocketCommonProtocol`.
+        kwargs: ``open_timeout``, seconds that the client has for its request, 10 by default, None
+            for no limit; others are arguments of :class:`WebSocketCommonProtocol`.
     """
 
     is_client = False
@@ -84,7 +84,6 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         select_subprotocol: Optional[
             Callable[[Sequence[Subprotocol], Sequence[Subprotocol]], Subprotocol]
         ] = None,
-        open_timeout: Optional[float] = 10,
         **kwargs: Any,
     ) -> None:
         if isinstance(subprotocols, str):
@@ -95,7 +94,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         self.available_extensions = extensions
         self.available_subprotocols = subprotocols
         self.extra_headers = extra_headers
-        self.open_timeout = open_timeout
+        self.open_timeout: Optional[float] = kwargs.pop("open_timeout", 10)
         self._process_request = process_request
         self._select_subprotocol = select_subprotocol
         super().__init__(**kwargs)
@@ -368,6 +367,8 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
 
     def refuse(self, exc: Exception) -> None:
         """Answer a handshake that failed with the HTTP response that fits, and end TCP."""
+        if self.closed:
+            return
         try:
             status, headers, body = response_to(exc)
             self._write_refusal(status, headers, body)
@@ -471,9 +472,11 @@ class WebSocketServer:
         await self.server.start_serving()
 
     async def serve_forever(self) -> None:
-        """Accept connections until this is cancelled; then close the server."""
+        """Accept connections until the server is closed; close it if this is cancelled."""
+        # The underlying server would wait for its connections before we could close them.
+        await self.start_serving()
         try:
-            await self.server.serve_forever()
+            await self.wait_closed()
         finally:
             self.close()
             await self.wait_closed()
@@ -632,14 +635,14 @@ class _UnixServe(Serve):
 
 
 def unix_serve(
-    ws_handler: Callable[..., Awaitable[Any]], path: Optional[str] = None, **kwargs: Any
+    ws_handler: Callable[..., Awaitable[Any]], path: Optional[str], **kwargs: Any
 ) -> Serve:
     """
     Start a WebSocket server on a Unix socket; for example behind a reverse proxy.
 
     Arguments:
         ws_handler: see :class:`serve`.
-        path: path of the socket in the file system.
+        path: path of the socket in the file system; None if ``sock`` is given.
         kwargs: arguments of :class:`serve`, or of :meth:`asyncio.loop.create_unix_server`.
     """
     return _UnixServe(ws_handler, path=path, **kwargs)

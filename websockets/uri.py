@@ -92,7 +92,8 @@ def parse_uri(uri: str) -> WebSocketURI:
     path and the query. Escapes that are there are kept, except in the user information, which is
     decoded.
 
-    :raises InvalidURI: if ``uri`` isn't a valid WebSocket URI; it is a :exc:`ValueError`
+    Raises:
+        InvalidURI: if ``uri`` isn't a valid WebSocket URI; it is a :exc:`ValueError`.
     """
     if _FORBIDDEN.search(uri) is not None:
         raise InvalidURI(uri, "it contains a space or a control character")
