@@ -13,6 +13,7 @@ WEBSOCKETS_REQUIRE_EXTENSIONS=1 makes it an error. WEBSOCKETS_NO_EXTENSIONS=1 do
 import os
 import sys
 from pathlib import Path
+from textwrap import shorten
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -65,7 +66,7 @@ class build_all_or_none(build_ext):
                 for path in [*tree.glob("*.so"), *tree.glob("*.pyd")]:
                     path.unlink()
             print(
-                f"\nwebsockets: the extensions can't be built ({type(error).__name__}: {error});\n"
+                f"\nwebsockets: no extensions: {type(error).__name__}: {shorten(str(error), 300)}\n"
                 "websockets: this is a pure Python build, which works, but more slowly\n",
                 file=sys.stderr,
             )

@@ -23,6 +23,7 @@ import websockets
 
 TIME_LIMIT = 60  # seconds, for each backend
 BURST = 10_000  # messages
+BURSTS = 3  # the fastest one tells: whatever disturbs a measurement makes it slower
 
 SIZES = [0, 1, 125, 126, 65535, 65536, 2**20]
 TEXTS = ["", "Hello!", "Grüße, 世界, здравствуй, 🐍", "ÿ" * 100_000]
@@ -96,10 +97,10 @@ async def talk(uri, context, compression):
             await exchange(websocket, fragments, fragments[0][:0].join(fragments))
         pong = await websocket.ping()
         await pong
-        speed = await burst(websocket)
+        speed = max([await burst(websocket) for _ in range(BURSTS)])
     if websocket.close_code != 1000:
         raise SystemExit(f"the connection closed with code {websocket.close_code}")
-    return [len(TEXTS), len(BINARIES), len(FRAGMENTED), BURST, round(speed)]
+    return [len(TEXTS), len(BINARIES), len(FRAGMENTED), BURST * BURSTS, round(speed)]
 
 
 async def run_client(directory, ports):
@@ -147,7 +148,7 @@ def show(backend, directory):
     assert report["backend"] == backend
     print(f"{backend} backend: every message came back as it was sent\n")
     layout = "  {:<7} {:<11} {:>5} {:>7} {:>11} {:>6} {:>14}"
-    print(layout.format("", "compression", "texts", "binary", "fragmented", "burst", "messages/s"))
+    print(layout.format("", "compression", "texts", "binary", "fragmented", "bursts", "messages/s"))
     for row in report["rows"]:
         print(layout.format(*row[:-1], f"{row[-1]:,}"))
     print()
@@ -165,6 +166,7 @@ def main():
     if arguments.role == "client":
         return asyncio.run(run_client(arguments.directory, arguments.ports))
 
+    sys.stdout.reconfigure(line_buffering=True)
     print(f"websockets {websockets.__version__} on Python {sys.version.split()[0]}\n")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
@@ -177,7 +179,8 @@ def main():
             print("compiler. The library works all the same, more slowly:\n")
         show("pure", directory)
     print(f"texts up to {max(map(len, TEXTS)):,} characters, binary up to {max(SIZES):,} bytes;")
-    print("a burst is sent without waiting for the echoes, on one connection")
+    print(f"a burst is {BURST:,} small messages on one connection, sent without waiting for the")
+    print(f"echoes; the speed is that of the fastest of {BURSTS}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ it takes longer than ``TIME_LIMIT``. There are no asynchronous fixtures: tests u
 import asyncio
 import inspect
 import os
+import signal
 import ssl
 
 import pytest
@@ -17,7 +18,8 @@ from hypothesis import settings
 
 from websockets import _core
 
-TIME_LIMIT = 60  # seconds
+TIME_LIMIT = 60  # seconds, for a coroutine
+BUSY_LIMIT = 180  # seconds, for every test; only reached by one that doesn't come to rest
 
 settings.register_profile("tests", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("tests")
@@ -90,6 +92,23 @@ def pytest_generate_tests(metafunc):
     if inspect.iscoroutinefunction(metafunc.function):
         metafunc.fixturenames.append("event_loop")
         metafunc.parametrize("event_loop", LOOPS)
+
+
+def too_busy(signal_number, frame):
+    raise TimeoutError("the test never came to rest")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """Interrupt a test that is busy for ever, which no timeout of an event loop can."""
+    if not hasattr(signal, "SIGALRM"):
+        return (yield)
+    signal.signal(signal.SIGALRM, too_busy)
+    signal.alarm(BUSY_LIMIT)
+    try:
+        return (yield)
+    finally:
+        signal.alarm(0)
 
 
 @pytest.hookimpl(tryfirst=True)

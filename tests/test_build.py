@@ -27,6 +27,7 @@ FLOORS = {
     "websockets.client": 7,
     "websockets.server": 7,
     "websockets.protocol": 6,
+    "websockets._shell": 5,
     "websockets.extensions": 5,
     "websockets.handshake": 5,
     "websockets.framing": 4,
@@ -121,6 +122,11 @@ def test_there_is_no_circle_of_imports():
 @pytest.mark.parametrize("name", [name for name in MODULES if floor(name) <= 3])
 def test_the_core_and_what_it_stands_on_are_sans_io(name):
     assert not {imported.partition(".")[0] for imported in imports(name)} & OUTSIDE_WORLD
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if floor(name) < 6])
+def test_asyncio_begins_with_the_protocol(name):
+    assert "asyncio" not in {imported.partition(".")[0] for imported in imports(name)}
 
 
 def test_nothing_imports_cython():
