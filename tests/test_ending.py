@@ -109,7 +109,7 @@ async def test_messages_that_arrive_while_closing_are_delivered_and_pings_ignore
 
 @both_sides
 async def test_close_ends_at_once_behind_a_full_queue(connection):
-    async with connection(max_queue=1) as (ws, peer):
+    async with connection(max_queue=1, read_limit=1) as (ws, peer):
         for _ in range(10):
             peer.send(TEXT, b"unread")
         await (await answered_ping(ws, peer, unread=True))
@@ -289,7 +289,7 @@ async def test_a_connection_that_ends_without_a_close_frame_means_1006(connectio
 
 @both_sides
 async def test_messages_behind_a_full_queue_survive_the_end(connection):
-    async with connection(max_queue=1) as (ws, peer):
+    async with connection(max_queue=1, read_limit=1) as (ws, peer):
         for n in range(10):
             peer.send(TEXT, b"%d" % n)
         while ws.transport.is_reading():

@@ -365,7 +365,7 @@ async def test_keepalive_takes_any_bytes_for_life(connection):
 
 @both_sides
 async def test_keepalive_spares_a_peer_that_we_do_not_read_from(connection):
-    options = {"ping_interval": 0.001, "ping_timeout": 0.001, "max_queue": 1}
+    options = {"ping_interval": 0.001, "ping_timeout": 0.001, "max_queue": 1, "read_limit": 1}
     async with connection(**options) as (ws, peer):
         for _ in range(3):
             peer.send(TEXT, b"waits")
@@ -400,6 +400,21 @@ def big_frame(peer, payload):
     if len(payload) < 65536:
         head = bytes([0x82, 0x7E | (0x80 if peer.masked else 0)]) + len(payload).to_bytes(2, "big")
     return head + (bytes(4) if peer.masked else b""), payload
+
+
+@both_sides
+async def test_reading_pauses_at_read_limit_and_goes_on_at_half_of_it(connection):
+    async with connection(max_queue=1, read_limit=1000) as (ws, peer):
+        message = frame(BINARY, b"x" * 100, masked=peer.masked)
+        for _ in range(10):
+            ws.data_received(message)
+            assert ws.transport.is_reading()
+        ws.data_received(message)
+        assert not ws.transport.is_reading()
+        for left in range(9, 3, -1):
+            await ws.recv()
+            assert ws.transport.is_reading() == (left * len(message) <= 500)
+        assert ws.transport.is_reading()
 
 
 @both_sides

@@ -64,9 +64,10 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         close_timeout: seconds that each step of closing may take, 10 by default.
         max_size: largest incoming message in bytes; a larger one fails the connection with code
             1009; None for no limit.
-        max_queue: most incoming messages that wait for ``recv()`` before reading pauses; None for
-            no limit.
-        read_limit: high-water mark of incoming bytes that wait to be parsed.
+        max_queue: most incoming messages that wait for ``recv()``; then no more are parsed; None
+            for no limit.
+        read_limit: high-water mark of incoming bytes that wait to be parsed while the queue is
+            full; above it reading pauses until half of it is left.
         write_limit: high-water mark of outgoing bytes; above it ``send()`` waits until a quarter
             of it is left.
         loop: accepted for old programs; the running loop is used.
@@ -238,8 +239,9 @@ class WebSocketCommonProtocol(asyncio.Protocol):
                 await self._recv_waiter
             finally:
                 self._recv_waiter = None
+        full = connection.stalled
         message: Data = connection.take()
-        if self._reading_paused:
+        if full:
             self._react()
         return message
 
@@ -523,7 +525,10 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             connection.pongs.clear()
         if connection.inbox:
             self._wake_reader()
-        self._pause_or_resume_reading(connection.stalled)
+        self._pause_or_resume_reading(
+            connection.stalled
+            and connection.buffered > self.read_limit // (2 if self._reading_paused else 1)
+        )
         if connection.owes_close:
             if self._answer_timer is None:
                 self._answer_timer = self.loop.call_later(ANSWER_TIME, self._settle)

@@ -120,8 +120,13 @@ class Connection:
 
     @property
     def stalled(self) -> bool:
-        """Whether parsing has stopped because the inbox is full: more bytes would only pile up."""
+        """Whether parsing has stopped because the inbox is full: more bytes only pile up."""
         return self.state == OPEN and self._full()
+
+    @property
+    def buffered(self) -> int:
+        """How many received bytes wait to be parsed."""
+        return self._reader.buffered
 
     @property
     def owes_close(self) -> bool:

@@ -130,6 +130,12 @@ class FrameReader:
         self._chunk = b""
         self._position = 0
         self._chunks: deque[bytes] = deque()
+        self._queued = 0  # bytes in _chunks
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes wait to be parsed."""
+        return len(self._chunk) - self._position + self._queued
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the peer. Costs no parsing."""
@@ -138,6 +144,7 @@ class FrameReader:
             self._position = 0
         else:
             self._chunks.append(data)
+            self._queued += len(data)
 
     def clear(self) -> None:
         """Forget all bytes that aren't parsed yet."""
@@ -145,6 +152,7 @@ class FrameReader:
         self._chunk = b""
         self._position = 0
         self._chunks.clear()
+        self._queued = 0
 
     def next(self) -> bool:
         """
@@ -190,7 +198,9 @@ class FrameReader:
                 self._chunk = self._chunk[self._position :]
                 self._position = 0
                 return False
-            self._chunk = self._chunk[self._position :] + self._chunks.popleft()
+            chunk = self._chunks.popleft()
+            self._queued -= len(chunk)
+            self._chunk = self._chunk[self._position :] + chunk
             self._position = 0
         return True
 
