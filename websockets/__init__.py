@@ -68,6 +68,7 @@ from .handshake import (
 from .protocol import (
     State,
     WebSocketCommonProtocol,
+    broadcast,
 )
 from .server import (
     WebSocketServer,
@@ -137,6 +138,7 @@ __all__ = [
     "WebSocketServerProtocol",
     "WebSocketURI",
     "basic_auth_protocol_factory",
+    "broadcast",
     "build_request",
     "build_response",
     "check_request",

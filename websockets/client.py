@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
+import random
 import urllib.parse
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Optional
 
@@ -38,13 +40,24 @@ from .headers import (
     parse_subprotocol,
 )
 from .http import USER_AGENT
-from .protocol import WebSocketCommonProtocol
+from .protocol import WebSocketCommonProtocol, warn_of_loop
 from .typing import Origin, Subprotocol
 from .uri import WebSocketURI, parse_uri
 
 __all__ = ["Connect", "WebSocketClientProtocol", "connect", "unix_connect"]
 
+logger = logging.getLogger(__name__)
+
 MAX_REDIRECTS = 10
+
+# Arguments of the protocol that connect() takes beyond the documented ones.
+ADDED_ARGUMENTS = ("legacy_recv", "logger", "max_fragments", "timeout", "user_agent_header")
+
+# Seconds between attempts to reconnect: the first is random, so that the clients of a server that
+# was restarted don't come back all at once; each is longer than the one before.
+FIRST_DELAY = 5.0
+LONGEST_DELAY = 90.0
+GROWTH = 1.618
 
 # Headers that are meant for one server only.
 SECRETS = ("Authorization", "Cookie", "Proxy-Authorization")
@@ -59,11 +72,13 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
         extensions: factories of supported extensions, the preferred first.
         subprotocols: supported subprotocols, the preferred first.
         extra_headers: additional headers of the request.
-        kwargs: arguments of :class:`WebSocketCommonProtocol`.
+        kwargs: ``user_agent_header``, value of the User-Agent header, None for no such header;
+            others are arguments of :class:`WebSocketCommonProtocol`.
     """
 
     is_client = True
     side = "client"
+    default_logger = logger
 
     def __init__(
         self,
@@ -78,6 +93,7 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
         self.available_extensions = extensions
         self.available_subprotocols = subprotocols
         self.extra_headers = extra_headers
+        self.user_agent_header: Optional[str] = kwargs.pop("user_agent_header", USER_AGENT)
         super().__init__(**kwargs)
 
     async def handshake(
@@ -121,7 +137,8 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
                 if name in headers:
                     del headers[name]
             headers.update(extra_headers)
-        headers.setdefault("User-Agent", USER_AGENT)
+        if self.user_agent_header is not None:
+            headers.setdefault("User-Agent", self.user_agent_header)
         self.write_http_request(wsuri.resource_name, headers)
 
         status, headers = await self.read_http_response()
@@ -226,6 +243,11 @@ class Connect:
 
     Leaving the context closes the connection.
 
+    ``async for ws in connect(...)`` connects again and again: each time around the loop there is a
+    new connection, and the one before is closed. After a failure that may pass (no network, no
+    answer, a status of 500 or more) it tries again, after a delay that grows up to 90 seconds. Let
+    :exc:`ConnectionClosed` lead to the next turn with ``try`` and ``continue``.
+
     Arguments:
         uri: URI of the server, with the scheme "ws" or "wss" (RFC 6455 3). A user and password in
             it are sent as Basic auth.
@@ -236,10 +258,10 @@ class Connect:
         loop: accepted for old programs; the running loop is used.
         compression: "deflate" to offer permessage-deflate (RFC 7692), None not to.
         origin, extensions, subprotocols, extra_headers: see :class:`WebSocketClientProtocol`.
-        kwds: ``open_timeout``, seconds until an open connection, 10 by default; ``max_fragments``,
-            see there; others are passed to :meth:`asyncio.loop.create_connection`: ``host``,
-            ``port`` or ``sock`` to connect to another place than the URI's, ``ssl`` for a
-            certain :class:`ssl.SSLContext`.
+        kwds: ``open_timeout``, seconds until an open connection, 10 by default, None for no limit;
+            ``user_agent_header``, ``max_fragments`` and ``logger``, see there; others are passed
+            to :meth:`asyncio.loop.create_connection`: ``host``, ``port`` or ``sock`` to connect to
+            another place than the URI's, ``ssl`` for a certain :class:`ssl.SSLContext`.
 
     Returns:
         a :class:`WebSocketClientProtocol`, when awaited.
@@ -274,6 +296,8 @@ class Connect:
         klass = kwds.pop("klass", None)
         self.open_timeout: Optional[float] = kwds.pop("open_timeout", 10)
         wsuri = parse_uri(uri)
+        if loop is not None:
+            warn_of_loop()
         if isinstance(subprotocols, str):
             raise TypeError("subprotocols must be a list of str, not a str")
         if compression == "deflate":
@@ -284,12 +308,8 @@ class Connect:
             raise ValueError("ssl was given for a ws:// URI; use a wss:// URI to have TLS")
         if "ssl" in kwds and not kwds["ssl"] and wsuri.secure:
             raise ValueError("ssl was switched off for a wss:// URI; use a ws:// URI for no TLS")
-        # Arguments that the document doesn't have are handed on only where they are given.
-        added = {
-            name: kwds.pop(name)
-            for name in ("timeout", "max_fragments", "legacy_recv")
-            if name in kwds
-        }
+        # Handed on only where they are given: create_protocol may know nothing of them.
+        added = {name: kwds.pop(name) for name in ADDED_ARGUMENTS if name in kwds}
         self._create_protocol = functools.partial(
             create_protocol or klass or WebSocketClientProtocol,
             ping_interval=ping_interval,
@@ -299,12 +319,12 @@ class Connect:
             max_queue=max_queue,
             read_limit=read_limit,
             write_limit=write_limit,
-            loop=loop,
             origin=origin,
             extensions=extensions,
             subprotocols=subprotocols,
             **added,
         )
+        self._logger = added.get("logger") or logger
         self._uri = uri
         self._target = _Target(wsuri, kwds, extra_headers)
 
@@ -325,6 +345,24 @@ class Connect:
         traceback: Optional[TracebackType],
     ) -> None:
         await self.protocol.close()
+
+    async def __aiter__(self) -> AsyncIterator[WebSocketClientProtocol]:
+        delay = FIRST_DELAY * random.random()
+        while True:
+            try:
+                protocol = await self
+            except (OSError, asyncio.TimeoutError, InvalidMessage, InvalidStatusCode) as exc:
+                if isinstance(exc, InvalidStatusCode) and exc.status_code < 500:
+                    raise
+                self._logger.info("connecting again in %.1f seconds: %s", delay, exc or repr(exc))
+                await asyncio.sleep(delay)
+                delay = min(max(delay, FIRST_DELAY / 2) * GROWTH, LONGEST_DELAY)
+                continue
+            delay = FIRST_DELAY * random.random()
+            try:
+                yield protocol
+            finally:
+                await protocol.close()
 
     async def _open(self) -> WebSocketClientProtocol:
         """Connect within ``open_timeout``."""

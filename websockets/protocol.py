@@ -12,14 +12,18 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
+import threading
+import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import Any, Optional, Union
 
 from . import _core
+from ._shell.broadcasting import broadcast
 from ._shell.ending import Ending
 from ._shell.gate import Gate
 from ._shell.keepalive import Keepalive
 from ._shell.opening import Opening
+from ._shell.overridable import overridable
 from ._shell.pings import Pings
 from .datastructures import Headers
 from .exceptions import (
@@ -32,9 +36,7 @@ from .exceptions import (
 from .framing import OP_CONT, OP_PING, OP_PONG, ExtensionChain, encode_data, prepare_data
 from .typing import Data, DataLike, Subprotocol
 
-__all__ = ["State", "WebSocketCommonProtocol"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["State", "WebSocketCommonProtocol", "broadcast"]
 
 # Seconds that a close frame waits for a program that is reading, so that what it answers at once
 # to the messages before that frame still goes out.
@@ -76,6 +78,8 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         timeout: older name of ``close_timeout``.
         max_fragments: most frames in an incoming message, more fail the connection with code
             1009; None for no limit.
+        logger: where errors are logged; ``websockets.protocol``, ``websockets.server`` or
+            ``websockets.client`` by default.
 
     Attributes:
         path: path and query of the request.
@@ -86,6 +90,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
 
     is_client: bool = False
     side: str = "undefined"
+    default_logger = logging.getLogger(__name__)
 
     loop: asyncio.AbstractEventLoop
     transport: Any = None
@@ -114,6 +119,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         legacy_recv: bool = False,
         timeout: Optional[float] = None,
         max_fragments: Optional[int] = None,
+        logger: Any = None,
     ) -> None:
         if close_timeout is None:
             close_timeout = 10 if timeout is None else timeout
@@ -134,6 +140,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         if secure is not None:
             self.secure = secure
         self.extensions: list[Any] = []
+        self._logger = self.default_logger if logger is None else logger
         self._max_size = max_size
         self._opening: Any = None  # until the connection is open
         self._connection: Any = None  # from then on
@@ -150,6 +157,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         self._answer_timer: Optional[asyncio.TimerHandle] = None
         self._lost = False
         self._closed = Gate()
+        self._thread = 0  # in asyncio's debug mode, the thread that may use this
 
     # Facts about the connection
 
@@ -209,6 +217,16 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         """Address of the peer, ``(host, port)`` for IPv4, or None without a transport."""
         return None if self.transport is None else self.transport.get_extra_info("peername")
 
+    @overridable
+    def latency(self) -> float:
+        """Seconds from the last ping that was answered to its pong, 0 before."""
+        return self._pings.latency
+
+    @overridable
+    def logger(self) -> Any:
+        """Where errors are logged."""
+        return self._logger
+
     # Messages
 
     async def recv(self) -> Data:
@@ -234,6 +252,8 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             if connection.owes_close:
                 # The program has answered all that came before the close frame.
                 self._settle()
+            if self._thread:
+                self._check_thread()
             self._recv_waiter = self.loop.create_future()
             try:
                 await self._recv_waiter
@@ -294,6 +314,14 @@ class WebSocketCommonProtocol(asyncio.Protocol):
                 "message must be str, bytes-like, or an iterable of these, "
                 f"not {type(message).__name__}"
             )
+
+    def send_nowait(self, opcode: int, payload: Any) -> None:
+        """Send a message for ``broadcast()``: at once or not at all."""
+        if self._fragmenting:
+            self._logger.warning("a broadcast was skipped: a fragmented message is being sent")
+        elif self.state is State.OPEN:
+            self._connection.send(opcode, payload)
+            self._flush()
 
     async def ping(self, data: Optional[DataLike] = None) -> Any:
         """
@@ -409,6 +437,8 @@ class WebSocketCommonProtocol(asyncio.Protocol):
 
     def _flush(self) -> None:
         """Give the transport what the core wants to send."""
+        if self._thread:
+            self._check_thread()
         outbox = self._connection.outbox
         if not self.transport.is_closing():
             if len(outbox) > 1 and max(map(len, outbox)) < LARGE:
@@ -418,12 +448,26 @@ class WebSocketCommonProtocol(asyncio.Protocol):
                 self.transport.write(data)
         outbox.clear()
 
+    def _check_thread(self) -> None:
+        if self._thread != threading.get_ident():
+            raise RuntimeError(
+                "a connection can only be used in the thread of its event loop; elsewhere call "
+                "asyncio.run_coroutine_threadsafe()"
+            )
+
     # Called by the transport, or by a program that has one of its own
 
     def connection_made(self, transport: Any) -> None:
         """Take a transport."""
         self.transport = transport
-        self.loop = asyncio.get_running_loop()
+        try:
+            self.loop = asyncio.get_running_loop()
+        except RuntimeError:
+            # A program that drives this by hand, from outside, has given the loop.
+            if not hasattr(self, "loop"):
+                raise
+        if self.loop.get_debug():
+            self._thread = threading.get_ident()
         self._opening = Opening(self.loop, self.is_client)
         self._ending = Ending(self.loop, transport, self.close_timeout)
         transport.set_write_buffer_limits(self.write_limit, self.write_limit // 4)
@@ -635,7 +679,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
                 self._keepalive.stop()
             failure = connection.failure
             if failure is not None and not isinstance(failure, WebSocketException):
-                logger.error("error in an extension", exc_info=failure)
+                self._logger.error("error in an extension", exc_info=failure)
                 _core.forget_frames(failure)
         if not connection.finished:
             ending.await_close()
@@ -646,6 +690,15 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             ending.await_eof()
         else:
             ending.hang_up()
+
+
+def warn_of_loop() -> None:
+    """Warn the caller of ``serve()`` or ``connect()`` that its ``loop`` isn't used."""
+    warnings.warn(
+        "the loop argument isn't used: connections belong to the running event loop",
+        DeprecationWarning,
+        stacklevel=3,
+    )
 
 
 async def _one_by_one(items: Iterable[Any]) -> AsyncIterator[Any]:

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, Optional, Union, cast
 
-from ._shell.refusal import check_framing, response_to, shutting_down, too_slow
+from ._shell.refusal import check_framing, check_host, response_to, shutting_down, too_slow
 from .datastructures import Headers, HeadersLike, MultipleValuesError
 from .exceptions import (
     AbortHandshake,
@@ -35,12 +35,21 @@ from .extensions.permessage_deflate import enable_server_permessage_deflate
 from .handshake import build_response, check_request
 from .headers import build_extension, check_headers, parse_extension, parse_subprotocol
 from .http import USER_AGENT
-from .protocol import WebSocketCommonProtocol
+from .protocol import WebSocketCommonProtocol, warn_of_loop
 from .typing import ExtensionHeader, Origin, Subprotocol
 
 __all__ = ["Serve", "WebSocketServer", "WebSocketServerProtocol", "serve", "unix_serve"]
 
-logger = logging.getLogger(__name__)
+# Arguments of the protocol that serve() takes beyond the documented ones.
+ADDED_ARGUMENTS = (
+    "allowed_hosts",
+    "legacy_recv",
+    "logger",
+    "max_fragments",
+    "open_timeout",
+    "server_header",
+    "timeout",
+)
 
 HTTPResponse = tuple[Union[http.HTTPStatus, int], HeadersLike, bytes]
 HeadersOrCallable = Union[HeadersLike, Callable[[str, Headers], HeadersLike]]
@@ -62,12 +71,19 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             headers that returns them.
         process_request: see :meth:`process_request`.
         select_subprotocol: see :meth:`select_subprotocol`.
-        kwargs: ``open_timeout``, seconds that the client has for its request, 10 by default, None
-            for no limit; others are arguments of :class:`WebSocketCommonProtocol`.
+        kwargs:
+            ``allowed_hosts``: names that the Host header may have, without port; None, the
+            default, for any. A server for this machine only should have "localhost" here,
+            against DNS rebinding.
+            ``open_timeout``: seconds that the client has for its request, 10 by default; None for
+            no limit.
+            ``server_header``: value of the Server header of responses; None for no such header.
+            Others are arguments of :class:`WebSocketCommonProtocol`.
     """
 
     is_client = False
     side = "server"
+    default_logger = logging.getLogger(__name__)
 
     origin: Optional[Origin] = None
 
@@ -94,7 +110,9 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         self.available_extensions = extensions
         self.available_subprotocols = subprotocols
         self.extra_headers = extra_headers
+        self.allowed_hosts: Optional[Sequence[str]] = kwargs.pop("allowed_hosts", None)
         self.open_timeout: Optional[float] = kwargs.pop("open_timeout", 10)
+        self.server_header: Optional[str] = kwargs.pop("server_header", USER_AGENT)
         self._process_request = process_request
         self._select_subprotocol = select_subprotocol
         super().__init__(**kwargs)
@@ -130,10 +148,10 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
                 extra_headers=self.extra_headers,
             )
         except (ConnectionError, EOFError) as exc:
-            logger.debug("connection lost during the opening handshake: %s", exc)
+            self._logger.debug("connection lost during the opening handshake: %s", exc)
         except Exception as exc:
             if not isinstance(exc, InvalidHandshake):
-                logger.error("error in the opening handshake", exc_info=True)
+                self._logger.error("error in the opening handshake", exc_info=True)
             self.refuse(exc)
         return None
 
@@ -143,7 +161,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         except Exception as exc:
             # That its own connection ended isn't a handler's mistake.
             if not (isinstance(exc, ConnectionClosed) and self.closed):
-                logger.error("error in a connection handler", exc_info=True)
+                self._logger.error("error in a connection handler", exc_info=True)
             self.fail_connection(1011)
         await self.close()
 
@@ -183,6 +201,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         self._check_serving()
 
         check_framing(request_headers)
+        check_host(request_headers, self.allowed_hosts)
         key = check_request(request_headers)
         self.origin = self.process_origin(request_headers, origins)
         extensions_header, self.extensions = self.process_extensions(
@@ -353,7 +372,8 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
     ) -> None:
         """Write a response; ``Date`` and ``Server`` are added unless they are there."""
         headers.setdefault("Date", email.utils.formatdate(usegmt=True))
-        headers.setdefault("Server", USER_AGENT)
+        if self.server_header is not None:
+            headers.setdefault("Server", self.server_header)
         check_headers(headers)
         status = int(status)
         try:
@@ -374,7 +394,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             self._write_refusal(status, headers, body)
         except Exception:
             # What a program returned can't be sent.
-            logger.error("error in the response to an opening handshake", exc_info=True)
+            self._logger.error("error in the response to an opening handshake", exc_info=True)
             self._write_refusal(http.HTTPStatus.INTERNAL_SERVER_ERROR, Headers(), b"")
         self._ending.half_close()
 
@@ -407,7 +427,7 @@ class WebSocketServer:
 
     Attributes:
         server: the underlying :class:`asyncio.Server`.
-        websockets: the connections, a set of protocols.
+        websockets: all connections, those that are opening or closing included.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -482,6 +502,11 @@ class WebSocketServer:
             await self.wait_closed()
 
     @property
+    def connections(self) -> set[WebSocketServerProtocol]:
+        """The connections that are open, as a new set."""
+        return {protocol for protocol in self.websockets if protocol.open}
+
+    @property
     def sockets(self) -> Optional[list[Any]]:
         """Sockets that the server listens on, None once it is closed."""
         if self.close_task is not None or self.server is None:
@@ -521,8 +546,9 @@ class Serve:
         compression: "deflate" to negotiate permessage-deflate (RFC 7692), None not to.
         origins, extensions, subprotocols, extra_headers, process_request, select_subprotocol:
             see :class:`WebSocketServerProtocol`.
-        kwds: ``open_timeout`` and ``max_fragments``, see there; others are passed to
-            :meth:`asyncio.loop.create_server`, for example ``ssl``.
+        kwds: ``allowed_hosts``, ``open_timeout``, ``server_header``, ``max_fragments`` and
+            ``logger``, see there; others are passed to :meth:`asyncio.loop.create_server`, for
+            example ``ssl``.
 
     Returns:
         a :class:`WebSocketServer`, when awaited.
@@ -555,18 +581,16 @@ class Serve:
         **kwds: Any,
     ) -> None:
         klass = kwds.pop("klass", None)
+        if loop is not None:
+            warn_of_loop()
         if isinstance(subprotocols, str):
             raise TypeError("subprotocols must be a list of str, not a str")
         if compression == "deflate":
             extensions = enable_server_permessage_deflate(extensions)
         elif compression is not None:
             raise ValueError(f"compression must be 'deflate' or None, not {compression!r}")
-        # Arguments that the document doesn't have are handed on only where they are given.
-        added = {
-            name: kwds.pop(name)
-            for name in ("timeout", "open_timeout", "max_fragments", "legacy_recv")
-            if name in kwds
-        }
+        # Handed on only where they are given: create_protocol may know nothing of them.
+        added = {name: kwds.pop(name) for name in ADDED_ARGUMENTS if name in kwds}
         self._create_protocol = functools.partial(
             create_protocol or klass or WebSocketServerProtocol,
             takes_path(ws_handler),
@@ -580,7 +604,6 @@ class Serve:
             max_queue=max_queue,
             read_limit=read_limit,
             write_limit=write_limit,
-            loop=loop,
             origins=origins,
             extensions=extensions,
             subprotocols=subprotocols,

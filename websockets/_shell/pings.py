@@ -7,19 +7,25 @@ Owns their futures, in the order in which the pings were sent. Must never know w
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from time import perf_counter
 from typing import Any, Callable
 
 __all__ = ["Pings"]
 
 
 class Pings:
-    """The pings of one connection."""
+    """
+    The pings of one connection.
 
-    __slots__ = ("_waiters",)
+    Attributes:
+        latency: seconds from the last ping that was answered to its pong, 0 before.
+    """
+
+    __slots__ = ("_waiters", "latency")
 
     def __init__(self) -> None:
-        self._waiters: dict[bytes, Any] = {}
+        self._waiters: dict[bytes, tuple[Any, float]] = {}
+        self.latency = 0.0
 
     def __contains__(self, payload: bytes) -> bool:
         return payload in self._waiters
@@ -33,7 +39,7 @@ class Pings:
 
     def add(self, payload: bytes, waiter: Any) -> None:
         """Note that a ping is about to be sent; its pong may come before the call returns."""
-        self._waiters[payload] = waiter
+        self._waiters[payload] = waiter, perf_counter()
 
     def discard(self, payload: bytes) -> None:
         """Forget a ping that couldn't be sent."""
@@ -45,16 +51,16 @@ class Pings:
             return
         # RFC 6455 5.5.3: a peer may answer only the latest of several pings.
         for earlier in list(self._waiters):
-            waiter = self._waiters.pop(earlier)
+            waiter, sent = self._waiters.pop(earlier)
             if not waiter.done():
                 waiter.set_result(None)
             if earlier == payload:
+                self.latency = perf_counter() - sent
                 return
 
     def abort(self, make_exception: Callable[[], Exception]) -> None:
         """Release everybody with an exception: no pong will come."""
-        waiters: Iterable[Any] = self._waiters.values()
-        for waiter in waiters:
+        for waiter, _ in self._waiters.values():
             if not waiter.done():
                 waiter.set_exception(make_exception())
                 waiter.exception()  # Not to look at it isn't a mistake that deserves a log entry.

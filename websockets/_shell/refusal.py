@@ -6,7 +6,9 @@ Owns the table from exceptions to responses. Must never know how a response is s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Optional
 
 from ..datastructures import Headers
 from ..exceptions import (
@@ -19,7 +21,7 @@ from ..exceptions import (
     InvalidUpgrade,
 )
 
-__all__ = ["check_framing", "response_to", "shutting_down", "too_slow"]
+__all__ = ["check_framing", "check_host", "response_to", "shutting_down", "too_slow"]
 
 
 def shutting_down() -> AbortHandshake:
@@ -50,6 +52,22 @@ def check_framing(headers: Headers) -> None:
                 raise InvalidHeaderValue(name, value)
 
 
+def check_host(headers: Headers, allowed_hosts: Optional[Sequence[str]]) -> None:
+    """
+    Check the name in the Host header against a list; None is a list of all.
+
+    Raises:
+        InvalidHeaderValue: if the name isn't in the list.
+    """
+    if allowed_hosts is None:
+        return
+    host = headers["Host"].lower()
+    # RFC 9110 7.2: uri-host [ ":" port ]; the colons of an IPv6 address stand in brackets.
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    if name not in [allowed.lower() for allowed in allowed_hosts]:
+        raise InvalidHeaderValue("Host", headers["Host"])
+
+
 def response_to(exc: Exception) -> tuple[int, Headers, bytes]:
     """Return the HTTP response to a handshake that failed with an exception."""
     headers = Headers()
@@ -66,6 +84,8 @@ def response_to(exc: Exception) -> tuple[int, Headers, bytes]:
         status = HTTPStatus.UPGRADE_REQUIRED
         # RFC 6455 4.2.2 and 4.4
         headers["Sec-WebSocket-Version"] = "13"
+    elif isinstance(exc, InvalidHeaderValue) and exc.name == "Host":
+        status = HTTPStatus.MISDIRECTED_REQUEST
     elif isinstance(exc, InvalidHandshake):
         cause = exc.__cause__ if isinstance(exc, InvalidMessage) else exc
         status = HTTPStatus(getattr(cause, "status", HTTPStatus.BAD_REQUEST))

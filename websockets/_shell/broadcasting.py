@@ -1,0 +1,36 @@
+"""
+One message to many connections.
+
+Owns the choice of who gets it. Must never know how a connection sends. Key decision: nobody waits
+for a slow peer, and nobody is kept from the message because another connection is broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..framing import prepare_data
+from ..typing import DataLike
+
+__all__ = ["broadcast"]
+
+
+def broadcast(connections: Iterable[Any], message: DataLike) -> None:
+    """
+    Send a message to several connections, without waiting.
+
+    Connections that aren't open are passed over, and so are those that are sending a fragmented
+    message at this moment, with a warning in their log. There is no backpressure: what a slow peer
+    doesn't read piles up until keepalive or the program gives it up.
+
+    Arguments:
+        connections: protocols, of a server's ``connections`` for example.
+        message: ``str`` for a text message, bytes-like for a binary one.
+
+    Raises:
+        TypeError: if the message is of another type.
+    """
+    opcode, payload = prepare_data(message)
+    for connection in connections:
+        connection.send_nowait(opcode, payload)

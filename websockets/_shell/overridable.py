@@ -1,0 +1,23 @@
+"""
+Properties that give way.
+
+Key decision: programs have subclassed the protocols for years, with attributes of their own; where
+a name of ours is newer than theirs, theirs must win, on the class and on the instance.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+__all__ = ["overridable"]
+
+
+class overridable:
+    """Make a method a property that an attribute of an instance may replace."""
+
+    def __init__(self, method: Callable[[Any], Any]) -> None:
+        self._method = method
+        self.__doc__ = method.__doc__
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else self._method(instance)
