@@ -12,7 +12,7 @@ CORE := setup.py pyproject.toml $(wildcard ext/*.* $(SHEETS)/*.pxd websockets/_c
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_QUIET = 1
 
-.PHONY: help demo test bench lint clean node-peer
+.PHONY: help demo test check coverage bench clean node-peer
 
 help:  ## list the targets (this list)
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -28,9 +28,17 @@ bench: $(VENV)/dev $(VENV)/built  ## measure both backends; benchmarks/README.md
 	@$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' \
 		--benchmark-group-by=group --benchmark-columns=min,median,ops
 
-lint: $(VENV)/dev  ## check the style and the types
+check: $(VENV)/dev  ## check the style and the types
 	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
+
+coverage: $(VENV)/dev $(VENV)/built node-peer  ## run the suite on both backends, and show what it misses
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -p -m pytest -q -m "not build"
+	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/coverage run -p -m pytest -q -m "not build"
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report --show-missing --skip-covered
 
 clean:  ## remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info $(PEER)/node_modules

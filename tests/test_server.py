@@ -297,7 +297,9 @@ async def test_process_request_that_returns_none_lets_the_handshake_go_on():
     assert status(head) == 101
 
 
-@pytest.mark.parametrize("wrong", [ValueError("on purpose"), "not a triple"], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [ValueError("on purpose"), ConnectionError("on purpose"), "not a triple"], ids=repr
+)
 async def test_process_request_that_fails_is_logged_and_gives_500(wrong, caplog):
     def process_request(path, request_headers):
         if isinstance(wrong, Exception):
@@ -386,8 +388,9 @@ async def test_cancelling_a_handler_tells_the_client_and_ends_the_connection():
         async with websockets.connect(f"ws://127.0.0.1:{port_of(server)}") as ws:
             [protocol] = server.websockets
             protocol.handler_task.cancel()
-            with pytest.raises(websockets.ConnectionClosed):
+            with pytest.raises(websockets.ConnectionClosedOK) as error:
                 await ws.recv()
+            assert error.value.code == 1001
             await asyncio.wait([protocol.handler_task])
             assert protocol.handler_task.cancelled()
 

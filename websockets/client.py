@@ -116,7 +116,7 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
 
         Raises:
             InvalidHandshake: if the server's answer isn't acceptable.
-            ConnectionError, EOFError: if the server goes away.
+            OSError: if the server goes away.
         """
         headers = Headers()
         headers["Host"] = build_host(wsuri.host, wsuri.port, wsuri.secure)

@@ -440,13 +440,19 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         if self._thread:
             self._check_thread()
         outbox = self._connection.outbox
-        if not self.transport.is_closing():
+        if not self._gone():
             if len(outbox) > 1 and max(map(len, outbox)) < LARGE:
                 outbox[:] = [b"".join(outbox)]
             # Some versions of asyncio's writelines() never make senders wait (CVE-2024-12254).
             for data in outbox:
                 self.transport.write(data)
         outbox.clear()
+
+    def _gone(self) -> bool:
+        """Whether nothing can be sent any more."""
+        # Python 3.9's TLS transport can't be asked once it is lost.
+        closing: bool = self._lost or self.transport.is_closing()
+        return closing
 
     def _check_thread(self) -> None:
         if self._thread != threading.get_ident():
@@ -587,7 +593,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         if pause == self._reading_paused:
             return
         self._reading_paused = pause
-        if self.transport.is_closing():
+        if self._gone():
             return
         if pause:
             self.transport.pause_reading()

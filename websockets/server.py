@@ -133,7 +133,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         except asyncio.CancelledError:
             # The program or the loop is stopping: there is no time for more than this.
             self.fail_connection(1001)
-            self.transport.abort()
+            self._ending.hang_up()
             raise
         finally:
             self.ws_server.unregister(self)
@@ -147,12 +147,13 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
                 available_subprotocols=self.available_subprotocols,
                 extra_headers=self.extra_headers,
             )
-        except (ConnectionError, EOFError) as exc:
-            self._logger.debug("connection lost during the opening handshake: %s", exc)
         except Exception as exc:
-            if not isinstance(exc, InvalidHandshake):
-                self._logger.error("error in the opening handshake", exc_info=True)
-            self.refuse(exc)
+            if isinstance(exc, (OSError, EOFError)) and self._gone():
+                self._logger.debug("connection lost during the opening handshake: %s", exc)
+            else:
+                if not isinstance(exc, InvalidHandshake):
+                    self._logger.error("error in the opening handshake", exc_info=True)
+                self.refuse(exc)
         return None
 
     async def _run_handler(self, path: str) -> None:
@@ -188,7 +189,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
 
         Raises:
             InvalidHandshake: if the request isn't acceptable.
-            ConnectionError, EOFError: if the client goes away.
+            OSError, EOFError: if the client goes away.
         """
         self._check_serving()
         path, request_headers = await self.read_http_request()
@@ -249,7 +250,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         return self.path, self.request_headers
 
     def _check_serving(self) -> None:
-        if self.closed or self.transport.is_closing():
+        if self._gone():
             raise ConnectionError("the client went away during the opening handshake")
         if not self.ws_server.is_serving():
             raise shutting_down()
@@ -382,12 +383,11 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             reason = ""
         self.response_headers = headers
         head = f"HTTP/1.1 {status} {reason}\r\n{headers}".encode(errors="surrogateescape")
-        if not self.transport.is_closing():
-            self.transport.write(head if body is None else head + body)
+        self.transport.write(head if body is None else head + body)
 
     def refuse(self, exc: Exception) -> None:
         """Answer a handshake that failed with the HTTP response that fits, and end TCP."""
-        if self.closed:
+        if self._gone():
             return
         try:
             status, headers, body = response_to(exc)

@@ -1,0 +1,843 @@
+"""
+Compression with permessage-deflate (RFC 7692 section 7): what is negotiated, and the streams.
+"""
+
+import itertools
+import os
+import random
+import zlib
+
+import pytest
+from drawing import BINARY, CLOSE, CONT, PING, PONG, TEXT, bits, close, frame
+from endpoints import feed, measured, sent
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from websockets.exceptions import (
+    DuplicateParameter,
+    InvalidParameterName,
+    InvalidParameterValue,
+    NegotiationError,
+    PayloadTooBig,
+    ProtocolError,
+)
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory,
+    PerMessageDeflate,
+    ServerPerMessageDeflateFactory,
+    enable_client_permessage_deflate,
+    enable_server_permessage_deflate,
+)
+from websockets.framing import ExtensionChain, Frame
+
+SERVER_NO, CLIENT_NO = "server_no_context_takeover", "client_no_context_takeover"
+SERVER_BITS, CLIENT_BITS = "server_max_window_bits", "client_max_window_bits"
+
+
+def settled(extension):
+    """Return what was negotiated: takeovers and windows, of the peer first."""
+    return (
+        extension.remote_no_context_takeover,
+        extension.local_no_context_takeover,
+        extension.remote_max_window_bits,
+        extension.local_max_window_bits,
+    )
+
+
+# Offers (RFC 7692 7.1)
+
+
+@pytest.mark.parametrize(
+    "arguments, params",
+    [
+        ({}, []),
+        ({SERVER_NO: True}, [(SERVER_NO, None)]),
+        ({CLIENT_NO: True}, [(CLIENT_NO, None)]),
+        ({SERVER_BITS: 8}, [(SERVER_BITS, "8")]),
+        ({SERVER_BITS: 15}, [(SERVER_BITS, "15")]),
+        ({CLIENT_BITS: True}, [(CLIENT_BITS, None)]),
+        ({CLIENT_BITS: 9}, [(CLIENT_BITS, "9")]),
+        (
+            {SERVER_NO: True, CLIENT_NO: True, SERVER_BITS: 10, CLIENT_BITS: 11},
+            [(SERVER_NO, None), (CLIENT_NO, None), (SERVER_BITS, "10"), (CLIENT_BITS, "11")],
+        ),
+    ],
+)
+def test_offers(arguments, params):
+    factory = ClientPerMessageDeflateFactory(**arguments)
+    assert factory.name == "permessage-deflate"
+    assert factory.get_request_params() == params
+    for name in [SERVER_NO, CLIENT_NO, SERVER_BITS, CLIENT_BITS]:
+        assert getattr(factory, name) == arguments.get(name, False if "no" in name[:10] else None)
+
+
+NO_BITS = [0, 7, 16, -9, 9.0, "9", b"9"]
+
+
+@pytest.mark.parametrize(
+    "kind, name, values",
+    [
+        (ClientPerMessageDeflateFactory, SERVER_BITS, [*NO_BITS, True, False]),
+        (ClientPerMessageDeflateFactory, CLIENT_BITS, [*NO_BITS, 8, False]),
+        (ServerPerMessageDeflateFactory, SERVER_BITS, [*NO_BITS, 8, True, False]),
+        (ServerPerMessageDeflateFactory, CLIENT_BITS, [*NO_BITS, True, False]),
+    ],
+)
+def test_windows_that_a_factory_refuses(kind, name, values):
+    for value in values:
+        with pytest.raises(ValueError) as raised:
+            kind(**{name: value})
+        assert name in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", [ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory])
+def test_compress_settings(kind):
+    assert kind(compress_settings={"level": 1, "memLevel": 4}).compress_settings == {
+        "level": 1,
+        "memLevel": 4,
+    }
+    assert kind().compress_settings == {}
+    with pytest.raises(ValueError):
+        kind(compress_settings={"wbits": -12})
+    with pytest.raises((ValueError, TypeError)):
+        kind(compress_settings={"levle": 1})
+    with pytest.raises(ValueError):
+        kind(compress_settings={"memLevel": 99})
+
+
+# Answers to offers
+
+
+def accept(params, accepted=(), **arguments):
+    return ServerPerMessageDeflateFactory(**arguments).process_request_params(params, accepted)
+
+
+@pytest.mark.parametrize(
+    "arguments, params, answer, expected",
+    [
+        # What is asked for is done.
+        ({}, [], [], (False, False, 15, 15)),
+        ({}, [(SERVER_NO, None)], [(SERVER_NO, None)], (False, True, 15, 15)),
+        ({}, [(CLIENT_NO, None)], [(CLIENT_NO, None)], (True, False, 15, 15)),
+        ({}, [(SERVER_BITS, "10")], [(SERVER_BITS, "10")], (False, False, 15, 10)),
+        ({}, [(CLIENT_BITS, "10")], [(CLIENT_BITS, "10")], (False, False, 10, 15)),
+        ({}, [(CLIENT_BITS, None)], [], (False, False, 15, 15)),
+        # What is configured is asked for.
+        ({SERVER_NO: True}, [], [(SERVER_NO, None)], (False, True, 15, 15)),
+        ({CLIENT_NO: True}, [], [(CLIENT_NO, None)], (True, False, 15, 15)),
+        ({SERVER_BITS: 9}, [], [(SERVER_BITS, "9")], (False, False, 15, 9)),
+        ({CLIENT_BITS: 9}, [(CLIENT_BITS, None)], [(CLIENT_BITS, "9")], (False, False, 9, 15)),
+        # Both at once: the same or the smaller.
+        ({SERVER_NO: True}, [(SERVER_NO, None)], [(SERVER_NO, None)], (False, True, 15, 15)),
+        ({SERVER_BITS: 12}, [(SERVER_BITS, "10")], [(SERVER_BITS, "10")], (False, False, 15, 10)),
+        ({SERVER_BITS: 10}, [(SERVER_BITS, "12")], [(SERVER_BITS, "10")], (False, False, 15, 10)),
+        ({CLIENT_BITS: 12}, [(CLIENT_BITS, "10")], [(CLIENT_BITS, "10")], (False, False, 10, 15)),
+        ({CLIENT_BITS: 10}, [(CLIENT_BITS, "12")], [(CLIENT_BITS, "10")], (False, False, 10, 15)),
+        # We decompress what was made for a window that we can't compress with.
+        ({}, [(CLIENT_BITS, "8")], [(CLIENT_BITS, "8")], (False, False, 8, 15)),
+        ({CLIENT_BITS: 8}, [(CLIENT_BITS, None)], [(CLIENT_BITS, "8")], (False, False, 8, 15)),
+        # All of it, in any order.
+        (
+            {SERVER_BITS: 14},
+            [(CLIENT_BITS, "11"), (SERVER_BITS, "15"), (CLIENT_NO, None), (SERVER_NO, None)],
+            [(SERVER_NO, None), (CLIENT_NO, None), (SERVER_BITS, "14"), (CLIENT_BITS, "11")],
+            (True, True, 11, 14),
+        ),
+    ],
+)
+def test_offers_that_are_accepted(arguments, params, answer, expected):
+    found, extension = accept(params, **arguments)
+    assert found == answer
+    assert extension.name == "permessage-deflate"
+    assert settled(extension) == expected
+
+
+@pytest.mark.parametrize(
+    "arguments, params",
+    [
+        # zlib doesn't compress with 8.
+        ({}, [(SERVER_BITS, "8")]),
+        # The client doesn't say that it can be limited.
+        ({CLIENT_BITS: 10}, []),
+        ({CLIENT_BITS: 10}, [(SERVER_BITS, "10")]),
+    ],
+)
+def test_offers_that_are_declined(arguments, params):
+    with pytest.raises(NegotiationError):
+        accept(params, **arguments)
+
+
+# Values of a parameter, in an offer and in an answer. None is a parameter without a value.
+WINDOWS = [str(number) for number in range(8, 16)]
+NO_WINDOWS = [
+    *[
+        "0",
+        "1",
+        "7",
+        "16",
+        "99",
+        "08",
+        "010",
+        "+9",
+        "-9",
+        "9.0",
+        " 9",
+        "9 ",
+        "1_0",
+        "0x9",
+        "\u0669",
+    ],
+    *["", "x"],
+]
+
+
+@pytest.mark.parametrize("name", [SERVER_NO, CLIENT_NO])
+@pytest.mark.parametrize("value", ["", "1", "true", "15"])
+def test_values_on_parameters_without_a_value(name, value):
+    for process in [accept, accept_answer]:
+        with pytest.raises(InvalidParameterValue) as raised:
+            process([(name, value)])
+        assert (raised.value.name, raised.value.value) == (name, value)
+
+
+@pytest.mark.parametrize("name", [SERVER_BITS, CLIENT_BITS])
+@pytest.mark.parametrize("value", NO_WINDOWS)
+def test_values_that_are_no_window(name, value):
+    for process in [accept, accept_answer]:
+        with pytest.raises(InvalidParameterValue) as raised:
+            process([(name, value)])
+        assert (raised.value.name, raised.value.value) == (name, value)
+
+
+def test_values_that_are_missing():
+    for process, name in [
+        (accept, SERVER_BITS),
+        (accept_answer, SERVER_BITS),
+        (accept_answer, CLIENT_BITS),
+    ]:
+        with pytest.raises(InvalidParameterValue) as raised:
+            process([(name, None)])
+        assert (raised.value.name, raised.value.value) == (name, None)
+
+
+@pytest.mark.parametrize(
+    "name", ["unknown", "", "server_no_context_takeove", "Server_max_window_bits"]
+)
+def test_unknown_parameters(name):
+    for process in [accept, accept_answer]:
+        for value in [None, "10"]:
+            with pytest.raises(InvalidParameterName) as raised:
+                process([(name, value)])
+            assert raised.value.name == name
+
+
+@pytest.mark.parametrize("name", [SERVER_NO, CLIENT_NO, SERVER_BITS, CLIENT_BITS])
+def test_parameters_twice(name):
+    value = None if "context" in name else "10"
+    for process in [accept, accept_answer]:
+        for params in [[(name, value)] * 2, [(name, value), (SERVER_NO, None), (name, value)]]:
+            with pytest.raises(DuplicateParameter):
+                process(params)
+
+
+@pytest.mark.parametrize("value", WINDOWS)
+def test_every_window(value):
+    answer, extension = accept([(CLIENT_BITS, value)])
+    assert answer == [(CLIENT_BITS, value)]
+    assert extension.remote_max_window_bits == int(value)
+    assert accept_answer([(SERVER_BITS, value)]).remote_max_window_bits == int(value)
+    if value != "8":
+        assert accept([(SERVER_BITS, value)])[1].local_max_window_bits == int(value)
+        assert accept_answer([(CLIENT_BITS, value)]).local_max_window_bits == int(value)
+
+
+def test_not_twice():
+    extension = PerMessageDeflate(False, False, 15, 15)
+    for process in [accept, accept_answer]:
+        with pytest.raises(NegotiationError):
+            process([], [extension])
+
+
+# Answers of servers
+
+
+def accept_answer(params, accepted=(), **arguments):
+    arguments.setdefault(CLIENT_BITS, True)
+    return ClientPerMessageDeflateFactory(**arguments).process_response_params(params, accepted)
+
+
+@pytest.mark.parametrize(
+    "arguments, params, expected",
+    [
+        ({}, [], (False, False, 15, 15)),
+        # A server may limit itself, and us where we said so.
+        ({}, [(SERVER_NO, None)], (True, False, 15, 15)),
+        ({}, [(CLIENT_NO, None)], (False, True, 15, 15)),
+        ({}, [(SERVER_BITS, "8")], (False, False, 8, 15)),
+        ({}, [(CLIENT_BITS, "9")], (False, False, 15, 9)),
+        ({CLIENT_BITS: 12}, [(CLIENT_BITS, "12")], (False, False, 15, 12)),
+        ({CLIENT_BITS: 12}, [(CLIENT_BITS, "10")], (False, False, 15, 10)),
+        # We do what we offered, even when the server doesn't ask for it.
+        ({CLIENT_NO: True}, [], (False, True, 15, 15)),
+        ({CLIENT_NO: True}, [(CLIENT_NO, None)], (False, True, 15, 15)),
+        ({CLIENT_BITS: 12}, [], (False, False, 15, 12)),
+        # It agrees to what we ask for, or to more.
+        ({SERVER_NO: True}, [(SERVER_NO, None)], (True, False, 15, 15)),
+        ({SERVER_BITS: 12}, [(SERVER_BITS, "12")], (False, False, 12, 15)),
+        ({SERVER_BITS: 12}, [(SERVER_BITS, "9")], (False, False, 9, 15)),
+        (
+            {SERVER_NO: True, CLIENT_NO: True, SERVER_BITS: 10, CLIENT_BITS: 11},
+            [(CLIENT_BITS, "9"), (SERVER_BITS, "10"), (CLIENT_NO, None), (SERVER_NO, None)],
+            (True, True, 10, 9),
+        ),
+    ],
+)
+def test_answers_that_are_accepted(arguments, params, expected):
+    assert settled(accept_answer(params, **arguments)) == expected
+
+
+@pytest.mark.parametrize(
+    "arguments, params, error",
+    [
+        ({SERVER_NO: True}, [], NegotiationError),
+        ({SERVER_NO: True}, [(CLIENT_NO, None)], NegotiationError),
+        ({SERVER_BITS: 12}, [], NegotiationError),
+        ({SERVER_BITS: 12}, [(SERVER_BITS, "13")], InvalidParameterValue),
+        ({CLIENT_BITS: None}, [(CLIENT_BITS, "10")], InvalidParameterName),
+        ({CLIENT_BITS: 12}, [(CLIENT_BITS, "13")], InvalidParameterValue),
+        ({CLIENT_BITS: 12}, [(CLIENT_BITS, "15")], InvalidParameterValue),
+        # zlib doesn't compress with 8.
+        ({}, [(CLIENT_BITS, "8")], InvalidParameterValue),
+        ({CLIENT_BITS: 12}, [(CLIENT_BITS, "8")], InvalidParameterValue),
+    ],
+)
+def test_answers_that_are_refused(arguments, params, error):
+    with pytest.raises(NegotiationError) as raised:
+        accept_answer(params, **arguments)
+    assert type(raised.value) is error
+
+
+TAKEOVER = [False, True]
+
+
+@pytest.mark.parametrize("client_bits", [None, True, 9, 15])
+@pytest.mark.parametrize("server_limit", [None, 8, 9, 15])
+def test_what_we_offer_and_what_we_answer_fits(client_bits, server_limit):
+    for client_no, server_no, server_bits in itertools.product(TAKEOVER, TAKEOVER, [None, 9, 15]):
+        client = ClientPerMessageDeflateFactory(server_no, client_no, server_bits, client_bits)
+        server = ServerPerMessageDeflateFactory(client_max_window_bits=server_limit)
+        try:
+            answer, there = server.process_request_params(client.get_request_params(), [])
+            here = client.process_response_params(answer, [])
+        except NegotiationError:
+            # The limit can't be told to the client, or the client can't keep to it.
+            assert server_limit is not None
+            assert client_bits is None or server_limit == 8
+            continue
+        assert settled(here) == (*settled(there)[1::-1], *settled(there)[:1:-1])
+        message = Frame(True, TEXT, b"Hello " * 10_000)
+        assert there.decode(here.encode(message)) == message
+        assert here.decode(there.encode(message)) == message
+
+
+def test_defaults():
+    [client] = enable_client_permessage_deflate(None)
+    [server] = enable_server_permessage_deflate(None)
+    assert client.get_request_params() == [(CLIENT_BITS, None)]
+    assert settled(server.process_request_params([(CLIENT_BITS, None)], [])[1])[:2] == (
+        False,
+        False,
+    )
+    # What a program has chosen isn't touched.
+    for enable, chosen in [
+        (enable_client_permessage_deflate, ClientPerMessageDeflateFactory()),
+        (enable_server_permessage_deflate, ServerPerMessageDeflateFactory()),
+    ]:
+        assert list(enable([chosen])) == [chosen]
+        other = type("Other", (), {"name": "other"})()
+        before = [other]
+        enabled = enable(before)
+        assert [factory.name for factory in enabled] == ["other", "permessage-deflate"]
+        assert before == [other]
+
+
+def test_repr():
+    text = repr(PerMessageDeflate(True, False, 8, 15))
+    assert text == (
+        "PerMessageDeflate(remote_no_context_takeover=True, local_no_context_takeover=False, "
+        "remote_max_window_bits=8, local_max_window_bits=15)"
+    )
+
+
+# Streams (RFC 7692 7.2)
+
+
+def extension(remote_no=False, local_no=False, remote_bits=15, local_bits=15, **settings):
+    return PerMessageDeflate(remote_no, local_no, remote_bits, local_bits, settings)
+
+
+def compressed(data, opcode=TEXT, fin=True):
+    return Frame(fin, opcode, bytes.fromhex(data), rsv1=opcode != CONT)
+
+
+def decode(deflate, *frames, **options):
+    """Decode the frames of a message and put them together."""
+    decoded = [deflate.decode(frame, **options) for frame in frames]
+    for before, after in zip(frames, decoded):
+        assert (after.fin, after.opcode, after.rsv1) == (before.fin, before.opcode, False)
+        assert type(after) is Frame
+    return b"".join(frame.data for frame in decoded)
+
+
+HELLO = "f2 48 cd c9 c9 07 00"
+
+
+def test_the_example_of_one_block():
+    # RFC 7692 7.2.3.1
+    encoded = extension().encode(Frame(True, TEXT, b"Hello"))
+    assert encoded == compressed(HELLO)
+    assert decode(extension(), encoded) == b"Hello"
+
+
+def test_the_example_as_a_frame_drawn(core):
+    drawn = bits(
+        """
+        1 100 0001       FIN, RSV1, text
+        0 0000111        7 bytes
+        """
+    ) + bytes.fromhex(HELLO)
+    connection = core.connection.Connection(True, extensions=ExtensionChain([extension()]))
+    connection.receive(drawn)
+    assert connection.take() == "Hello"
+    connection = core.connection.Connection(False, extensions=ExtensionChain([extension()]))
+    connection.send(TEXT, b"Hello")
+    assert connection.outbox == [drawn]
+
+
+def test_the_example_of_fragments():
+    frames = compressed("f2 48 cd", fin=False), compressed("c9 c9 07 00", CONT)
+    assert decode(extension(), *frames) == b"Hello"
+
+
+def test_the_example_of_a_shared_window():
+    # RFC 7692 7.2.3.2
+    deflate = extension()
+    assert deflate.encode(Frame(True, TEXT, b"Hello")) == compressed(HELLO)
+    assert deflate.encode(Frame(True, TEXT, b"Hello")) == compressed("f2 00 11 00 00")
+    other = extension()
+    assert decode(other, compressed(HELLO)) == b"Hello"
+    assert decode(other, compressed("f2 00 11 00 00")) == b"Hello"
+
+
+def test_the_example_of_a_block_without_compression():
+    # RFC 7692 7.2.3.3
+    data = "00 05 00 fa ff 48 65 6c 6c 6f 00"
+    assert decode(extension(), compressed(data)) == b"Hello"
+    assert extension(level=0).encode(Frame(True, TEXT, b"Hello")) == compressed(data)
+
+
+def test_the_example_of_a_stream_that_ends():
+    # RFC 7692 7.2.3.4
+    deflate = extension()
+    for _ in range(3):
+        assert decode(deflate, compressed("f3 48 cd c9 c9 07 00 00")) == b"Hello"
+    assert decode(deflate, compressed(HELLO)) == b"Hello"
+
+
+def test_the_example_of_two_blocks():
+    # RFC 7692 7.2.3.5
+    data = "f2 48 05 00 00 00 ff ff ca c9 c9 07 00"
+    assert decode(extension(), compressed(data)) == b"Hello"
+    data = bytes.fromhex(data)
+    for position in range(len(data) + 1):
+        frames = Frame(False, TEXT, data[:position], True), Frame(True, CONT, data[position:])
+        assert decode(extension(), *frames) == b"Hello"
+
+
+def test_the_example_of_an_empty_fragment():
+    # RFC 7692 7.2.3.6
+    assert extension().encode(Frame(True, TEXT, b"")) == compressed("00")
+    assert decode(extension(), compressed("00")) == b""
+
+
+def exchange(sender, receiver, *parts, opcode=BINARY):
+    """Send a message in fragments; return the frames on the wire and what arrived."""
+    frames = [
+        sender.encode(Frame(index == len(parts) - 1, CONT if index else opcode, part))
+        for index, part in enumerate(parts)
+    ]
+    assert [frame.rsv1 for frame in frames] == [index == 0 for index in range(len(parts))]
+    assert [frame.fin for frame in frames] == [
+        index == len(parts) - 1 for index in range(len(parts))
+    ]
+    return frames, decode(receiver, *frames)
+
+
+@pytest.mark.parametrize("no_takeover", [False, True])
+@pytest.mark.parametrize("window", range(9, 16))
+def test_every_window_and_takeover_there_and_back(no_takeover, window):
+    sender = extension(local_no=no_takeover, local_bits=window)
+    receiver = extension(remote_no=no_takeover, remote_bits=window)
+    generator = random.Random(window)
+    noise = generator.randbytes(40_000)
+    for parts in [
+        [b"Hello"],
+        [b""],
+        [b"", b""],
+        [noise],
+        [noise],
+        [b"a" * 70_000],
+        [b"x", b"", noise],
+    ]:
+        assert exchange(sender, receiver, *parts)[1] == b"".join(parts)
+
+
+def test_a_window_of_8_bits_is_decompressed():
+    # Where zlib is asked to compress with 256 bytes it takes 512: only the other way round works.
+    raw = zlib.compressobj(wbits=-9, level=1)
+    data = raw.compress(b"abcdefgh" * 20) + raw.flush(zlib.Z_SYNC_FLUSH)
+    receiver = extension(remote_bits=8)
+    assert decode(receiver, Frame(True, TEXT, data[:-4], True)) == b"abcdefgh" * 20
+
+
+def test_context_takeover_makes_the_second_message_smaller():
+    message = os.urandom(1000)
+    for no_takeover in [False, True]:
+        sender, receiver = extension(local_no=no_takeover), extension(remote_no=no_takeover)
+        [first], _ = exchange(sender, receiver, message)
+        [second], received = exchange(sender, receiver, message)
+        assert received == message
+        assert (len(second.data) < 100) == (not no_takeover)
+        if no_takeover:
+            assert first == second
+            # Each message can be read by somebody who hasn't seen the one before.
+            assert decode(extension(remote_no=True), second) == message
+    sender = extension()
+    sender.encode(Frame(True, BINARY, message))
+    with pytest.raises(ProtocolError):
+        extension().decode(sender.encode(Frame(True, BINARY, message)))
+
+
+def test_without_takeover_the_fragments_of_a_message_share_their_context():
+    message = os.urandom(1000)
+    sender, receiver = extension(local_no=True), extension(remote_no=True)
+    frames, received = exchange(sender, receiver, message, message)
+    assert received == message * 2
+    assert len(frames[1].data) < 100
+
+
+@pytest.mark.parametrize("empty", [[b""], [b"", b""], [b"", b"", b""]])
+def test_empty_messages_one_after_the_other(empty):
+    sender, receiver = extension(), extension()
+    for parts in [empty, empty, [b"Hello"], empty, empty, [b"Hello"]]:
+        assert exchange(sender, receiver, *parts)[1] == b"".join(parts)
+
+
+def test_compress_settings_are_used():
+    data = b"Hello Hello Hello " * 100
+    sizes = [
+        len(extension(level=level).encode(Frame(True, TEXT, data)).data) for level in [0, 1, 9]
+    ]
+    assert sizes[0] > len(data) > sizes[1] >= sizes[2]
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_kinds_of_payloads(kind):
+    assert exchange(extension(), extension(), kind(b"abc"), kind(b"def"))[1] == b"abcdef"
+
+
+@settings(max_examples=60)
+@given(
+    messages=st.lists(st.lists(st.binary(max_size=50), min_size=1, max_size=4), max_size=6),
+    no_takeover=st.booleans(),
+    level=st.sampled_from([0, 1, 9]),
+)
+def test_any_messages_there_and_back(messages, no_takeover, level):
+    sender = extension(local_no=no_takeover, level=level)
+    receiver = extension(remote_no=no_takeover)
+    for parts in messages:
+        assert exchange(sender, receiver, *parts)[1] == b"".join(parts)
+
+
+# What isn't compressed
+
+
+@pytest.mark.parametrize("opcode", [CLOSE, PING, PONG])
+def test_control_frames_are_left_alone(opcode):
+    deflate = extension()
+    original = Frame(True, opcode, b"\x03\xe8")
+    assert deflate.encode(original) == original
+    assert deflate.decode(original) == original
+    # Nobody has accounted for the bit, so the core refuses the frame.
+    assert deflate.decode(original._replace(rsv1=True)).rsv1
+
+
+def test_messages_without_compression_in_between():
+    deflate = extension()
+    for data in [HELLO, "f2 00 11 00 00"]:
+        assert decode(deflate, compressed(data)) == b"Hello"
+        plain = Frame(False, TEXT, b"f2"), Frame(True, CONT, b"48")
+        assert decode(deflate, *plain) == b"f248"
+
+
+def test_control_frames_between_fragments():
+    deflate = extension()
+    ping = Frame(True, PING, b"?")
+    assert deflate.decode(compressed("f2 48 cd", fin=False)).data
+    assert deflate.decode(ping) == ping
+    assert deflate.decode(compressed("c9 c9 07 00", CONT)).data
+
+
+def test_the_other_bits_are_left_alone():
+    frame = compressed(HELLO)._replace(rsv2=True, rsv3=True)
+    decoded = extension().decode(frame)
+    assert decoded == Frame(True, TEXT, b"Hello", False, True, True)
+
+
+def test_rsv1_on_a_continuation_frame():
+    for first in [compressed("f2 48 cd", fin=False), Frame(False, TEXT, b"plain")]:
+        deflate = extension()
+        deflate.decode(first)
+        with pytest.raises(ProtocolError):
+            deflate.decode(Frame(True, CONT, b"", rsv1=True))
+
+
+# What can't be decompressed
+
+
+@pytest.mark.parametrize("data", ["ff", "07", "06", "00 01 00 00 00", "f2 00 11 00 00", "ff" * 100])
+def test_garbage(data):
+    with pytest.raises(ProtocolError) as raised:
+        extension().decode(compressed(data))
+    assert str(raised.value).startswith("compressed data can't be decompressed: ")
+    assert isinstance(raised.value.__cause__, zlib.error)
+
+
+# Streams that end (RFC 7692 7.2.3.4)
+
+
+def ended(data):
+    raw = zlib.compressobj(wbits=-15)
+    return raw.compress(data) + raw.flush()
+
+
+@pytest.mark.parametrize("tail", [b"", b"\x00"], ids=["bare", "padded"])
+def test_a_stream_that_ends_in_every_cut(tail):
+    data = ended(b"Hello") + tail
+    for position in range(len(data) + 1):
+        deflate = extension()
+        for _ in range(3):
+            frames = Frame(False, TEXT, data[:position], True), Frame(True, CONT, data[position:])
+            assert decode(deflate, *frames) == b"Hello"
+        assert decode(deflate, compressed(HELLO)) == b"Hello"
+
+
+@pytest.mark.parametrize("tail", [b"", b"\x00"], ids=["bare", "padded"])
+def test_several_streams_in_a_message(tail):
+    data = ended(b"Hello") + ended(b", ") + ended(b"") + ended(b"world")
+    assert decode(extension(), Frame(True, TEXT, data + tail, True)) == b"Hello, world"
+
+
+def test_a_stream_that_ends_ends_its_context():
+    deflate = extension()
+    decode(deflate, Frame(True, TEXT, ended(b"Hello"), True))
+    with pytest.raises(ProtocolError):
+        # That refers to a Hello before.
+        deflate.decode(compressed("f2 00 11 00 00"))
+
+
+def test_a_flood_of_streams():
+    assert decode(extension(), Frame(True, TEXT, ended(b"a") * 16, True)) == b"a" * 16
+    with pytest.raises(ProtocolError):
+        extension().decode(Frame(True, TEXT, ended(b"a") * 17, True))
+
+
+def test_streams_count_together():
+    twice = Frame(True, TEXT, ended(b"abc") * 2, True)
+    assert decode(extension(), twice, max_size=6) == b"abcabc"
+    with pytest.raises(PayloadTooBig):
+        extension().decode(twice, max_size=5)
+    bomb = Frame(True, TEXT, ended(b"abc") + ended(bytes(10_000_000)), True)
+    with measured() as memory:
+        with pytest.raises(PayloadTooBig):
+            extension().decode(bomb, max_size=3)
+    assert memory.peak < 200_000
+
+
+# max_size
+
+
+@pytest.mark.parametrize("size", [0, 1, 5, 1000, 16384, 100_000])
+@pytest.mark.parametrize("level", [0, 1, 9])
+def test_a_message_of_max_size_passes_and_one_byte_more_fails(size, level):
+    deflate, receiver = extension(level=level), extension()
+    message = deflate.encode(Frame(True, BINARY, b"a" * size))
+    assert decode(receiver, message, max_size=size) == b"a" * size
+    message = deflate.encode(Frame(True, BINARY, b"a" * (size + 1)))
+    with pytest.raises(PayloadTooBig):
+        receiver.decode(message, max_size=size)
+
+
+def test_a_limit_does_not_disturb_the_stream():
+    sender, receiver = extension(), extension()
+    for size in [5, 0, 1000, 1, 30_000]:
+        message = os.urandom(size)
+        assert (
+            decode(receiver, sender.encode(Frame(True, BINARY, message)), max_size=size) == message
+        )
+
+
+@pytest.mark.parametrize("max_size", [0, 1000])
+def test_a_bomb_is_not_inflated(max_size):
+    bomb = extension().encode(Frame(True, BINARY, bytes(10_000_000)))
+    assert len(bomb.data) < 20_000
+    with measured() as memory:
+        with pytest.raises(PayloadTooBig):
+            extension().decode(bomb, max_size=max_size)
+    assert memory.peak < 200_000
+
+
+# The state
+
+
+def test_an_idle_connection_without_takeover_has_no_streams():
+    deflate = extension(remote_no=True, local_no=True)
+    with measured() as memory:
+        exchange(deflate, deflate, bytes(100_000))
+        exchange(deflate, deflate, b"a", b"b")
+    assert memory.kept < 3000
+
+
+def test_a_connection_that_compresses_nothing_has_no_streams():
+    with measured() as memory:
+        deflate = extension()
+        deflate.decode(Frame(True, TEXT, b"plain"))
+        deflate.encode(Frame(True, PING, b""))
+    assert memory.kept < 3000
+
+
+# In an endpoint
+
+
+def endpoint(core, is_client=True, deflate=None, **options):
+    chain = ExtensionChain([deflate or extension()])
+    return core.connection.Connection(is_client, extensions=chain, **options)
+
+
+def deflated(*parts, opcode=TEXT, sender=None):
+    """Build the frames of a compressed message."""
+    frames, _ = exchange(sender or extension(), extension(), *parts, opcode=opcode)
+    return b"".join(
+        frame(drawn.opcode, drawn.data, fin=drawn.fin, rsv=drawn.rsv1 << 2) for drawn in frames
+    )
+
+
+def test_an_endpoint_in_every_cut(core):
+    sender = extension()
+    messages = [["héllo ".encode()] * 3, [b"plain"], ["€".encode()[:1], "€".encode()[1:]], [b""]]
+    parts = [
+        frame(TEXT, b"plain")
+        if message == [b"plain"]
+        else b"".join(
+            frame(drawn.opcode, drawn.data, fin=drawn.fin, rsv=drawn.rsv1 << 2) + frame(PING)
+            for drawn in (
+                sender.encode(Frame(index == len(message) - 1, CONT if index else TEXT, part))
+                for index, part in enumerate(message)
+            )
+        )
+        for message in messages
+    ]
+    wire = b"".join(parts) + close(1000)
+    for position in range(len(wire) + 1):
+        connection = feed(endpoint(core), [wire[:position], wire[position:]])
+        assert list(connection.inbox) == ["héllo " * 3, "plain", "€", ""]
+        assert connection.failure is None
+        connection.settle()
+        assert [drawn.opcode for drawn in sent(connection)] == [PONG] * 6 + [CLOSE]
+
+
+def test_two_endpoints(core):
+    client, server = endpoint(core, True), endpoint(core, False)
+    for _ in range(2):
+        client.send(TEXT, b"Hel", fin=False)
+        client.send(PING, b"?")
+        client.send(CONT, b"lo")
+        server_bytes, client.outbox[:] = list(client.outbox), []
+        feed(server, server_bytes)
+        assert server.take() == "Hello"
+    assert [drawn.rsv for drawn in sent(server)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        frame(TEXT, b"\xff" * 10, rsv=0b100),
+        frame(PING, b"", rsv=0b100),
+        frame(CLOSE, b"", rsv=0b100),
+        frame(TEXT, b"", rsv=0b010),
+        frame(TEXT, bytes.fromhex("f2 48 cd"), rsv=0b100, fin=False)
+        + frame(CONT, bytes.fromhex("c9 c9 07 00"), rsv=0b100),
+        frame(CONT, bytes.fromhex(HELLO)),
+        frame(CONT, bytes.fromhex(HELLO), rsv=0b100),
+    ],
+    ids=["garbage", "ping", "close", "RSV2", "continuation", "no message", "no message, RSV1"],
+)
+def test_violations(core, wire):
+    connection = feed(endpoint(core), [wire])
+    assert connection.close_code == 1002
+    assert isinstance(connection.failure, ProtocolError)
+
+
+def test_without_the_extension_a_compressed_message_is_a_violation(core):
+    connection = core.connection.Connection(True)
+    connection.receive(frame(TEXT, bytes.fromhex(HELLO), rsv=0b100))
+    assert connection.close_code == 1002
+
+
+def test_text_that_is_not_utf8(core):
+    connection = feed(endpoint(core), [deflated(b"abc\xff")])
+    assert connection.close_code == 1007
+
+
+@pytest.mark.parametrize("parts", [[6], [1, 5], [5, 1], [6, 0], [0, 6], [2, 2, 2]])
+def test_max_size_is_about_messages(core, parts):
+    parts = [b"a" * size for size in parts]
+    connection = feed(endpoint(core, max_size=6), [deflated(*parts)])
+    assert connection.take() == "aaaaaa"
+    connection = feed(endpoint(core, max_size=5), [deflated(*parts)])
+    assert connection.close_code == 1009
+    assert not connection.inbox
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 1000, 70_000])
+def test_what_does_not_compress_has_the_same_limit(core, size):
+    for level in [0, 1, 9]:
+        noise = os.urandom(size)
+        wire = deflated(noise, opcode=BINARY, sender=extension(level=level))
+        assert feed(endpoint(core, max_size=size), [wire]).take() == noise
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_bombs_stop_an_endpoint(core, count):
+    bomb = deflated(*[bytes(10_000_000 // count)] * count)
+    connection = endpoint(core, max_size=100_000)
+    with measured() as memory:
+        feed(connection, [bomb])
+    assert connection.close_code == 1009
+    assert memory.peak < 500_000
+
+
+def test_a_bomb_when_no_room_is_left(core):
+    sender = extension()
+    wire = b"".join(
+        frame(drawn.opcode, drawn.data, fin=drawn.fin, rsv=drawn.rsv1 << 2)
+        for drawn in [
+            sender.encode(Frame(False, BINARY, bytes(100_000))),
+            sender.encode(Frame(True, CONT, bytes(10_000_000))),
+        ]
+    )
+    connection = endpoint(core, max_size=100_000)
+    with measured() as memory:
+        feed(connection, [wire])
+    assert connection.close_code == 1009
+    assert memory.peak < 500_000

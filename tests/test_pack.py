@@ -1,0 +1,66 @@
+"""
+Frames to bytes (RFC 6455 5.2).
+"""
+
+import pytest
+from drawing import BINARY, EXAMPLES, KEY, TEXT, frame, frames, header
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+BORDERS = [0, 1, 125, 126, 127, 65535, 65536]
+
+
+@pytest.mark.parametrize("example", EXAMPLES.values(), ids=list(EXAMPLES))
+def test_the_examples_of_the_rfc(core, example):
+    byte0 = example.fin << 7 | example.opcode
+    assert core.pack.pack_frame(byte0, example.payload, example.key) == example.wire
+
+
+@pytest.mark.parametrize("key", [b"", KEY], ids=["unmasked", "masked"])
+@pytest.mark.parametrize("length", BORDERS)
+def test_lengths_at_the_borders_of_their_forms(core, key, length):
+    payload = (b"0123456789" * 6554)[:length]
+    packed = core.pack.pack_frame(0x82, payload, key)
+    assert packed == frame(BINARY, payload, key=key)
+    assert packed == core.pack.pack_header(0x82, length, key) + packed[len(packed) - length :]
+
+
+@pytest.mark.parametrize("length", [2**16, 2**31, 2**32, 2**63 - 1])
+def test_headers_of_what_would_not_fit_in_memory(core, length):
+    assert core.pack.pack_header(0x82, length, b"") == header(BINARY, length)
+    assert core.pack.pack_header(0x82, length, KEY) == header(BINARY, length, key=KEY)
+
+
+@pytest.mark.parametrize("byte0", range(256))
+def test_every_first_byte(core, byte0):
+    assert core.pack.pack_frame(byte0, b"ab", b"") == bytes([byte0]) + b"\x02ab"
+    assert core.pack.pack_header(byte0, 2, b"") == bytes([byte0]) + b"\x02"
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+@pytest.mark.parametrize("key", [b"", KEY], ids=["unmasked", "masked"])
+def test_kinds_of_payloads(core, kind, key):
+    packed = core.pack.pack_frame(0x81, kind(b"Hello"), key)
+    assert type(packed) is bytes
+    assert packed == frame(TEXT, b"Hello", key=key)
+
+
+@pytest.mark.parametrize("key", [b"", KEY], ids=["unmasked", "masked"])
+def test_the_payload_is_left_alone(core, key):
+    payload = bytearray(b"Hello")
+    core.pack.pack_frame(0x81, payload, key)
+    assert payload == b"Hello"
+    payload.append(0)  # a view that is still held would forbid that
+
+
+@settings(max_examples=60)
+@given(
+    opcode=st.integers(0, 15),
+    fin=st.booleans(),
+    rsv=st.integers(0, 7),
+    payload=st.binary(max_size=40) | st.integers(100, 300).map(bytes),
+    key=st.just(b"") | st.binary(min_size=4, max_size=4),
+)
+def test_what_is_packed_can_be_taken_apart(core, opcode, fin, rsv, payload, key):
+    packed = core.pack.pack_frame(fin << 7 | rsv << 4 | opcode, payload, key)
+    assert frames(packed) == [(opcode, payload, fin, rsv, key)]

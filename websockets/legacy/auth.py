@@ -1,0 +1,8 @@
+"""Another name of :mod:`websockets.auth`; the package's docstring says how."""
+
+import sys
+
+from .. import auth
+from ..auth import *
+
+sys.modules[__name__] = auth

@@ -1,0 +1,8 @@
+"""Another name of :mod:`websockets.exceptions`; the package's docstring says how."""
+
+import sys
+
+from .. import exceptions
+from ..exceptions import *
+
+sys.modules[__name__] = exceptions

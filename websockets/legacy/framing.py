@@ -1,0 +1,8 @@
+"""Another name of :mod:`websockets.framing`; the package's docstring says how."""
+
+import sys
+
+from .. import framing
+from ..framing import *
+
+sys.modules[__name__] = framing

@@ -1,0 +1,8 @@
+"""Another name of :mod:`websockets.http`; the package's docstring says how."""
+
+import sys
+
+from .. import http
+from ..http import *
+
+sys.modules[__name__] = http

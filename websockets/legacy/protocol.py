@@ -1,0 +1,8 @@
+"""Another name of :mod:`websockets.protocol`; the package's docstring says how."""
+
+import sys
+
+from .. import protocol
+from ..protocol import *
+
+sys.modules[__name__] = protocol
