@@ -201,6 +201,19 @@ def test_compiled_modules_use_compiled_siblings(core):
                 assert owner.rpartition(".")[0] == package
 
 
+SHEETS = sorted(path.stem for path in ROOT.glob("ext/websockets/_core/compiled/*.pxd"))
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_type_sheets_are_taken(compiled_core, name):
+    # Cython says nothing of a sheet that it doesn't find; a class that has types has no __dict__.
+    pure = getattr(_core.load("pure"), name)
+    sheet = (ROOT / f"ext/websockets/_core/compiled/{name}.pxd").read_text("utf-8")
+    for cls in [value for value in vars(pure).values() if isinstance(value, type)]:
+        if cls.__module__ == pure.__name__ and f"cdef class {cls.__name__}:" in sheet:
+            assert "__dict__" not in vars(getattr(getattr(compiled_core, name), cls.__name__))
+
+
 @pytest.mark.parametrize("example", ["echo_server.py", "echo_client.py"])
 def test_the_readme_shows_the_examples_as_they_are(example):
     code = (ROOT / "examples" / example).read_text("utf-8")

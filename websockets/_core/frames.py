@@ -77,7 +77,7 @@ def check_start(byte0: int, byte1: int, masked: bool, any_rsv: bool) -> None:
     """
     opcode = byte0 & 0x0F
     check_opcode(opcode)
-    if not any_rsv:
+    if byte0 & 0x70 and not any_rsv:
         check_rsv(byte0 & 0x70)
     # RFC 6455 5.1: all frames from a client are masked, none from a server.
     if masked:
@@ -174,9 +174,9 @@ class FrameReader:
             self.payload = b""
             return False
         start = self._position
-        stop = start + self._missing
-        if stop > len(self._chunk):
-            stop = len(self._chunk)
+        stop = len(self._chunk)
+        if stop - start > self._missing:
+            stop = start + self._missing
         payload = self._chunk[start:stop]
         if self._masked:
             payload = apply_mask(payload, self._key, self.length - self._missing)

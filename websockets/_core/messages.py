@@ -66,12 +66,13 @@ class MessageAssembler:
         else:
             self._opcode = opcode
         self._final = fin
+        if self.max_size is not None and length > self.max_size - self._size:
+            raise PayloadTooBig(
+                f"message of at least {self._size + length} bytes exceeds the limit of "
+                f"{self.max_size}"
+            )
         self._size += length
         self._fragments += 1
-        if self.max_size is not None and self._size > self.max_size:
-            raise PayloadTooBig(
-                f"message of at least {self._size} bytes exceeds the limit of {self.max_size}"
-            )
         if self.max_fragments is not None and self._fragments > self.max_fragments:
             raise PayloadTooBig(f"message exceeds the limit of {self.max_fragments} fragments")
 
