@@ -128,6 +128,8 @@ def test_control_frames_have_no_such_limit(core, max_size):
     feed(connection, [masked(PING, bytes(125)) + masked(PONG, bytes(125))])
     assert connection.failure is None
     assert sent(connection) == [(PONG, bytes(125), True, 0, b"")]
+    connection.receive(close(1000, "a" * 123, key=KEY))
+    assert connection.close_code == 1000
 
 
 def test_the_room_for_a_message_is_never_negative(core):

@@ -160,6 +160,15 @@ def test_the_end_drops_what_is_not_parsed(core, extensions):
     assert memory.kept < FEW
 
 
+def test_what_comes_after_the_end_is_not_kept(core):
+    connection = endpoint(core)
+    connection.fail(1011)
+    with measured() as memory:
+        for _ in range(3):
+            connection.receive(frame(BINARY, bytes(SIZE)))
+    assert memory.kept < FEW
+
+
 ENDS = {
     "close": close(1000),
     "bad header": b"\xff\xff",

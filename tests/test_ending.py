@@ -352,6 +352,15 @@ async def test_fail_connection_closes_with_a_code_and_drops_what_comes_after(con
         await assert_closed(ws, 4321, "because")
 
 
+@both_sides
+async def test_fail_connection_refuses_a_code_that_cannot_be_sent(connection):
+    async with connection() as (ws, peer):
+        with pytest.raises(websockets.ProtocolError):
+            ws.fail_connection(1005)
+        peer.send(TEXT, b"still open")
+        assert await ws.recv() == "still open"
+
+
 # Nothing is left
 
 

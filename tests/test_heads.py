@@ -184,10 +184,16 @@ def test_what_is_not_ascii_can_be_had_back(core):
 # What is malformed
 
 
+def test_empty_lines_before_a_request_are_ignored_but_not_before_a_response(core):
+    head = core.heads.HeadReader()
+    assert head.feed(b"\r\n" * 3 + b"GET / HTTP/1.1\r\n\r\n") and head.path == "/"
+    assert refusal(core, b"\r\n" * 40_000)[1] == 431
+    assert refusal(core, b"\r\nHTTP/1.1 200 OK\r\n\r\n", response=True)[1] == 400
+
+
 @pytest.mark.parametrize(
     "line",
     [
-        b"",
         b"GET",
         b"GET /",
         b"GET  HTTP/1.1",

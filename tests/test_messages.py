@@ -165,9 +165,9 @@ def test_text_that_ends_half_way(core, text):
 
 def test_each_message_is_checked_from_its_beginning(core):
     # Half a character in a binary message isn't the beginning of one in the next text.
-    wire = message(BINARY, b"\xe2", b"\x82") + message(TEXT, b"a", b"b") + masked(TEXT, b"\xac")
-    connection = server(core, wire)
-    assert list(connection.inbox) == [b"\xe2\x82", "ab"]
+    binary, text = message(BINARY, b"\xe2", b"\x82"), message(TEXT, b"a", b"b")
+    connection = server(core, binary + text + binary + masked(TEXT, b"\xac"))
+    assert list(connection.inbox) == [b"\xe2\x82", "ab", b"\xe2\x82"]
     check_failure(connection, 1007, "invalid UTF-8 in a text message at byte 0")
 
 

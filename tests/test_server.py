@@ -155,6 +155,11 @@ async def test_firefox_lists_keep_alive_before_upgrade():
     assert status(head) == 101
 
 
+async def test_an_empty_line_before_the_request_is_ignored():
+    head, _ = await answer(b"\r\n" + REQUEST + b"\r\n")
+    assert status(head) == 101
+
+
 async def test_a_client_that_dribbles_is_cut_off():
     async with websockets.serve(hold, "127.0.0.1", 0, open_timeout=0.02) as server:
         async with tcp_to(port_of(server)) as peer:

@@ -308,7 +308,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         elif isinstance(message, AsyncIterable):
             await self._send_fragments(message)
         elif isinstance(message, Iterable):
-            await self._send_fragments(_one_by_one(message))
+            await self._send_fragments(_OneByOne(message))
         else:
             raise TypeError(
                 "message must be str, bytes-like, or an iterable of these, "
@@ -707,6 +707,16 @@ def warn_of_loop() -> None:
     )
 
 
-async def _one_by_one(items: Iterable[Any]) -> AsyncIterator[Any]:
-    for item in items:
-        yield item
+class _OneByOne:
+    """Make an iterable asynchronous; unlike a generator, it can be left in the middle."""
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self._items = iter(items)
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        for item in self._items:
+            return item
+        raise StopAsyncIteration

@@ -121,7 +121,7 @@ class Connection:
     @property
     def stalled(self) -> bool:
         """Whether parsing has stopped because the inbox is full: more bytes only pile up."""
-        return self.state == OPEN and self._full()
+        return self.state == OPEN and not self._deaf and self._full()
 
     @property
     def buffered(self) -> int:
@@ -284,9 +284,16 @@ class Connection:
 
         What the peer sends from now on is ignored. Code 1006 sends no close frame; a reason is cut
         to the 123 bytes that fit. Does nothing after the peer's close frame or an earlier failure.
+
+        Raises:
+            ProtocolError: if the code can't be sent.
         """
         if self._deaf:
             return
+        payload = b""
+        if code != 1006:
+            body = reason.encode(errors="replace")[:123].decode(errors="ignore")
+            payload = serialize_close(code, body)
         self._stop_listening()
         if isinstance(cause, WebSocketException):
             forget_frames(cause)
@@ -294,11 +301,10 @@ class Connection:
         self.close_code = code
         self.close_reason = reason
         if self.state == OPEN:
-            if code == 1006:
-                self.state = CLOSING
+            if payload:
+                self._owe_close(payload)
             else:
-                body = reason.encode(errors="replace")[:123].decode(errors="ignore")
-                self._owe_close(serialize_close(code, body))
+                self.state = CLOSING
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """

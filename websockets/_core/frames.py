@@ -170,7 +170,6 @@ class FrameReader:
                 self.payload = b""
                 return False
         elif not self._require(1):
-            self.first = False
             self.payload = b""
             return False
         start = self._position

@@ -105,8 +105,10 @@ class HeadReader:
             start = searched = end + 1
             self._size += size
             if self._fields < 0:
-                self._start_line(line)
-                self._fields = 0
+                # RFC 9112 2.2: a server ignores empty lines before the request.
+                if line or self._response:
+                    self._start_line(line)
+                    self._fields = 0
             elif line:
                 self._field(line)
             else:
