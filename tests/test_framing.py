@@ -248,6 +248,18 @@ def test_bits_that_no_extension_accounts_for():
         read(frame(TEXT, b"Hello1", rsv=0b110), extensions=[Appends(b"1", rsv1=True)])
 
 
+def test_an_extension_need_not_know_of_max_size():
+    class Reversing:
+        def decode(self, frame):
+            return frame._replace(data=frame.data[::-1])
+
+        def encode(self, frame):
+            return self.decode(frame)
+
+    assert read(b"\x82\x02ab", max_size=2, extensions=[Reversing()]).data == b"ba"
+    assert framing.ExtensionChain([Reversing()]).decode(True, 0, BINARY, b"ab", 2)[2] == b"ba"
+
+
 def test_what_is_decoded_is_checked():
     class Turns:
         def decode(self, frame, *, max_size=None):

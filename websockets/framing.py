@@ -8,6 +8,8 @@ never know what comes before or after a frame.
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
@@ -117,7 +119,7 @@ class Frame(_FrameFields):
             data = _core.apply_mask(data, key)
         frame = cls.from_wire(head[0], data)
         for extension in reversed(extensions or ()):
-            frame = extension.decode(frame, max_size=max_size)
+            frame = decoder_of(extension)(frame, max_size)
         frame.check()
         return frame
 
@@ -176,6 +178,21 @@ class Frame(_FrameFields):
         )
 
 
+@functools.lru_cache(maxsize=64)
+def takes_max_size(decode: Callable[..., Frame]) -> bool:
+    """Tell whether a decode() method knows of a limit; only a frame is asked of all of them."""
+    parameters = inspect.signature(decode).parameters.values()
+    return any(p.name == "max_size" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def decoder_of(extension: Any) -> Callable[[Frame, Optional[int]], Frame]:
+    """Return an extension's decode() method as a function of a frame and a limit on its size."""
+    decode = extension.decode
+    if takes_max_size(getattr(decode, "__func__", decode)):
+        return lambda frame, max_size: decode(frame, max_size=max_size)
+    return lambda frame, max_size: decode(frame)
+
+
 class ExtensionChain:
     """
     Pass frames through the negotiated extensions, in the form that the core asks for.
@@ -186,7 +203,7 @@ class ExtensionChain:
 
     def __init__(self, extensions: Sequence[Any]) -> None:
         self._encoders = [extension.encode for extension in extensions]
-        self._decoders = [extension.decode for extension in reversed(extensions)]
+        self._decoders = [decoder_of(extension) for extension in reversed(extensions)]
 
     def decode(
         self, fin: bool, rsv: int, opcode: int, payload: bytes, max_size: Optional[int]
@@ -194,7 +211,7 @@ class ExtensionChain:
         """Decode a received frame; afterwards no reserved bit may be left (RFC 6455 5.2)."""
         frame = Frame.from_wire(fin << 7 | rsv | opcode, payload)
         for decode in self._decoders:
-            frame = decode(frame, max_size=max_size)
+            frame = decode(frame, max_size)
         _core.check_rsv(frame.rsv)
         return frame.fin, frame.opcode, frame.data
 
