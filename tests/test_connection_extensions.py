@@ -25,6 +25,9 @@ class Recorder:
             raise self.decoded
         return self.decoded or (fin, opcode, payload)
 
+    def leaves(self, opcode, rsv):
+        return False
+
     def encode(self, fin, opcode, payload):
         self.sent.append((fin, opcode, bytes(payload)))
         return self.encoded or (0, opcode, payload)

@@ -22,6 +22,9 @@ class Extensions:
     def decode(self, fin, rsv, opcode, payload, max_size):
         return fin, opcode, payload
 
+    def leaves(self, opcode, rsv):
+        return False
+
     def encode(self, fin, opcode, payload):
         return 0, opcode, payload
 

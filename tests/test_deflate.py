@@ -66,6 +66,23 @@ def test_the_example_as_a_frame_drawn(core):
     assert connection.outbox == [drawn]
 
 
+def test_text_that_is_not_compressed_is_checked_as_it_arrives(core):
+    connection = core.connection.Connection(True, extensions=ExtensionChain([extension()]))
+    connection.receive(frame(TEXT, b"ab", fin=False) + b"\x80\x0acd\xff")
+    assert "byte 4" in str(connection.failure)
+
+
+def test_compressed_and_other_messages_take_turns(core):
+    connection = core.connection.Connection(True, extensions=ExtensionChain([extension()]))
+    hello = bytes.fromhex(HELLO)
+    for _ in range(2):
+        connection.receive(b"\xc1\x07" + hello)
+        connection.receive(frame(TEXT, b"pl", fin=False) + frame(PING) + frame(CONT, b"ain"))
+        connection.receive(b"\x41\x03" + hello[:3] + frame(PONG) + b"\x80\x04" + hello[3:])
+    assert list(connection.inbox) == ["Hello", "plain", "Hello"] * 2
+    assert connection.failure is None
+
+
 def test_the_example_of_fragments():
     frames = compressed("f2 48 cd", fin=False), compressed("c9 c9 07 00", CONT)
     assert decode(extension(), *frames) == b"Hello"

@@ -37,6 +37,9 @@ class Flips:
             raise ValueError(f"unexpected bits {rsv:#x} with {max_size} left")
         return fin, opcode, payload[::-1] if rsv else payload
 
+    def leaves(self, opcode, rsv):
+        return False
+
     def encode(self, fin, opcode, payload):
         return 0x40, opcode, bytes(payload)[::-1]
 

@@ -23,6 +23,7 @@ from .exceptions import (
     InvalidHeader,
     InvalidMessage,
     InvalidStatusCode,
+    InvalidURI,
     NegotiationError,
     RedirectHandshake,
     SecurityError,
@@ -483,7 +484,10 @@ def redirect(uri: str, target: _Target, location: str) -> tuple[str, _Target]:
         InvalidURI: if the location isn't a valid URI.
         SecurityError: if following it would not be safe.
     """
-    new_uri = urllib.parse.urljoin(uri, location)
+    try:
+        new_uri = urllib.parse.urljoin(uri, location)
+    except ValueError as exc:
+        raise InvalidURI(location) from exc
     # Servers often say where the service is in terms of HTTP.
     for http_scheme, ws_scheme in (("http://", "ws://"), ("https://", "wss://")):
         if new_uri.lower().startswith(http_scheme):

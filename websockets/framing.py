@@ -203,7 +203,15 @@ class ExtensionChain:
 
     def __init__(self, extensions: Sequence[Any]) -> None:
         self._encoders = [extension.encode for extension in extensions]
+        self._leaves = [getattr(extension, "leaves", None) for extension in extensions]
         self._decoders = [decoder_of(extension) for extension in reversed(extensions)]
+
+    def leaves(self, opcode: int, rsv: int) -> bool:
+        """Tell whether no extension has to decode a received frame; see Extension.leaves."""
+        for leaves in self._leaves:
+            if leaves is None or not leaves(opcode, rsv):
+                return False
+        return True
 
     def decode(
         self, fin: bool, rsv: int, opcode: int, payload: bytes, max_size: Optional[int]

@@ -61,6 +61,7 @@ class Connection:
         max_queue: most messages in the inbox; None for no limit.
         max_fragments: most frames in a message to receive; None for no limit.
         extensions: None, or an object with
+            ``leaves(opcode, rsv) -> bool``, whether a received frame needn't be decoded, and
             ``decode(fin, rsv, opcode, payload, max_size) -> (fin, opcode, payload)`` and
             ``encode(fin, opcode, payload) -> (rsv, opcode, payload)``,
             where rsv are the bits 0x70 of a frame's first byte.
@@ -97,6 +98,7 @@ class Connection:
         self.is_client = is_client
         self.max_queue = max_queue
         self._extensions = extensions
+        self._decoding = False  # whether extensions decode the current frame
         self._reader = FrameReader(not is_client, extensions is not None)
         self._messages = MessageAssembler(max_size, max_fragments)
         self._frame = bytearray()  # a frame that extensions will decode once it is complete
@@ -182,14 +184,16 @@ class Connection:
             while not self._deaf and (ignore_room or self.state != OPEN or not self._full()):
                 if not reader.next():
                     return
-                if reader.opcode >= OP_CLOSE and self._extensions is None:
+                if reader.first and self._extensions is not None:
+                    self._decoding = not self._extensions.leaves(reader.opcode, reader.rsv)
+                if self._decoding:
+                    self._decode()
+                elif reader.opcode >= OP_CLOSE:
                     self._control(reader.opcode, reader.payload)
-                elif self._extensions is None:
+                else:
                     if reader.first:
                         self._messages.begin_frame(reader.opcode, reader.fin, reader.length)
                     self._add(reader.payload, reader.last)
-                else:
-                    self._extended()
         except InvalidText as exc:
             self.fail(1007, str(exc), exc)
         except ProtocolError as exc:
@@ -209,7 +213,7 @@ class Connection:
             else:
                 self.inbox.append(message)
 
-    def _extended(self) -> None:
+    def _decode(self) -> None:
         """Gather a frame, and let extensions decode it once it is complete."""
         reader = self._reader
         max_size = self._messages.max_size

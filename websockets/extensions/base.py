@@ -44,6 +44,19 @@ class Extension:
         """Encode a frame that is about to be sent."""
         raise NotImplementedError
 
+    def leaves(self, opcode: int, rsv: int) -> bool:
+        """
+        Tell whether a received frame needn't be decoded.
+
+        Optional. It is asked once for each frame, when its header is there; a frame that all
+        extensions leave as it is doesn't wait until its payload is complete.
+
+        Arguments:
+            opcode: opcode of the frame.
+            rsv: its reserved bits, 0x40, 0x20 and 0x10; they must all be 0 for True.
+        """
+        return False
+
 
 class ClientExtensionFactory:
     """Offers an extension to servers, and makes it when a server accepts."""

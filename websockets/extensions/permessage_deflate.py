@@ -159,6 +159,16 @@ class PerMessageDeflate(Extension):
             f"local_max_window_bits={self.local_max_window_bits})"
         )
 
+    def leaves(self, opcode: int, rsv: int) -> bool:
+        """Tell whether a frame isn't compressed; RFC 7692 6.2."""
+        if rsv:
+            return False
+        if opcode > 2:
+            return True
+        if opcode != OP_CONT:
+            self._inflating = False
+        return not self._inflating
+
     def decode(self, frame: Frame, *, max_size: Optional[int] = None) -> Frame:
         """Decompress a received frame; RFC 7692 7.2.2."""
         if frame.opcode > 2:

@@ -19,6 +19,7 @@ cdef class Connection:
     cdef public bint is_client
     cdef public object max_queue
     cdef object _extensions
+    cdef bint _decoding
     cdef FrameReader _reader
     cdef MessageAssembler _messages
     cdef bytearray _frame
@@ -34,7 +35,7 @@ cdef class Connection:
     cdef _parse(self, bint ignore_room)
     cdef _add(self, bytes payload, bint last)
     @cython.locals(reader=FrameReader)
-    cdef _extended(self)
+    cdef _decode(self)
     cdef _control(self, int opcode, bytes payload)
     cpdef send(self, int opcode, payload, bint fin=*)
     @cython.locals(byte0=int)
