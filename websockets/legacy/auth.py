@@ -3,6 +3,6 @@
 import sys
 
 from .. import auth
-from ..auth import *
+from ..auth import *  # noqa: F403
 
 sys.modules[__name__] = auth

@@ -3,6 +3,6 @@
 import sys
 
 from .. import client
-from ..client import *
+from ..client import *  # noqa: F403
 
 sys.modules[__name__] = client

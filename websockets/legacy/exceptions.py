@@ -3,6 +3,6 @@
 import sys
 
 from .. import exceptions
-from ..exceptions import *
+from ..exceptions import *  # noqa: F403
 
 sys.modules[__name__] = exceptions

@@ -3,6 +3,6 @@
 import sys
 
 from .. import framing
-from ..framing import *
+from ..framing import *  # noqa: F403
 
 sys.modules[__name__] = framing

@@ -3,6 +3,6 @@
 import sys
 
 from .. import handshake
-from ..handshake import *
+from ..handshake import *  # noqa: F403
 
 sys.modules[__name__] = handshake

@@ -3,6 +3,6 @@
 import sys
 
 from .. import http
-from ..http import *
+from ..http import *  # noqa: F403
 
 sys.modules[__name__] = http

@@ -3,6 +3,6 @@
 import sys
 
 from .. import protocol
-from ..protocol import *
+from ..protocol import *  # noqa: F403
 
 sys.modules[__name__] = protocol

@@ -3,6 +3,7 @@
 import sys
 
 from .. import server
-from ..server import *
+from ..server import *  # noqa: F403
+from ..server import HTTPResponse as HTTPResponse
 
 sys.modules[__name__] = server

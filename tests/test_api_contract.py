@@ -1,0 +1,349 @@
+"""The public interface as a table: every name that is documented, and how it is called."""
+
+import asyncio
+import collections.abc
+import inspect
+import re
+import types
+import typing
+
+import pytest
+
+import websockets
+import websockets.auth
+import websockets.client
+import websockets.exceptions
+import websockets.extensions.permessage_deflate
+import websockets.framing
+import websockets.handshake
+import websockets.headers
+import websockets.http
+import websockets.protocol
+import websockets.server
+import websockets.typing
+import websockets.uri
+
+# What is called: "await" stands before what gives an awaitable, "class" before what is one, and
+# "classmethod" before what needs no instance.
+CALLABLES = [
+    "await server.serve(ws_handler, host=None, port=None, *, create_protocol=None, "
+    "ping_interval=20, ping_timeout=20, close_timeout=10, max_size=2 ** 20, max_queue=2 ** 5, "
+    "read_limit=2 ** 16, write_limit=2 ** 16, loop=None, compression='deflate', origins=None, "
+    "extensions=None, subprotocols=None, extra_headers=None, process_request=None, "
+    "select_subprotocol=None, **kwds)",
+    "await server.unix_serve(ws_handler, path, **kwargs)",
+    "class server.WebSocketServer(loop)",
+    "server.WebSocketServer.close()",
+    "await server.WebSocketServer.wait_closed()",
+    "class server.WebSocketServerProtocol(ws_handler, ws_server, *, origins=None, "
+    "extensions=None, subprotocols=None, extra_headers=None, process_request=None, "
+    "select_subprotocol=None, **kwargs)",
+    "await server.WebSocketServerProtocol.handshake(origins=None, available_extensions=None, "
+    "available_subprotocols=None, extra_headers=None)",
+    "await server.WebSocketServerProtocol.process_request(path, request_headers)",
+    "server.WebSocketServerProtocol.select_subprotocol(client_subprotocols, server_subprotocols)",
+    "await client.connect(uri, *, create_protocol=None, ping_interval=20, ping_timeout=20, "
+    "close_timeout=10, max_size=2 ** 20, max_queue=2 ** 5, read_limit=2 ** 16, "
+    "write_limit=2 ** 16, loop=None, compression='deflate', origin=None, extensions=None, "
+    "subprotocols=None, extra_headers=None, **kwds)",
+    "await client.unix_connect(path, uri='ws://localhost/', **kwargs)",
+    "class client.WebSocketClientProtocol(*, origin=None, extensions=None, subprotocols=None, "
+    "extra_headers=None, **kwargs)",
+    "await client.WebSocketClientProtocol.handshake(wsuri, origin=None, "
+    "available_extensions=None, available_subprotocols=None, extra_headers=None)",
+    "class protocol.WebSocketCommonProtocol(*, ping_interval=20, ping_timeout=20, "
+    "close_timeout=None, max_size=1048576, max_queue=32, read_limit=65536, write_limit=65536, "
+    "loop=None, host=None, port=None, secure=None, legacy_recv=False, timeout=None)",
+    "await protocol.WebSocketCommonProtocol.close(code=1000, reason='')",
+    "await protocol.WebSocketCommonProtocol.wait_closed()",
+    "await protocol.WebSocketCommonProtocol.recv()",
+    "await protocol.WebSocketCommonProtocol.send(message)",
+    "await protocol.WebSocketCommonProtocol.ping(data=None)",
+    "await protocol.WebSocketCommonProtocol.pong(data=b'')",
+    "class extensions.permessage_deflate.ServerPerMessageDeflateFactory("
+    "server_no_context_takeover=False, client_no_context_takeover=False, "
+    "server_max_window_bits=None, client_max_window_bits=None, compress_settings=None)",
+    "class extensions.permessage_deflate.ClientPerMessageDeflateFactory("
+    "server_no_context_takeover=False, client_no_context_takeover=False, "
+    "server_max_window_bits=None, client_max_window_bits=None, compress_settings=None)",
+    "auth.basic_auth_protocol_factory(realm, credentials=None, check_credentials=None, "
+    "create_protocol=BasicAuthWebSocketServerProtocol)",
+    "class auth.BasicAuthWebSocketServerProtocol(*args, realm, check_credentials, **kwargs)",
+    "await auth.BasicAuthWebSocketServerProtocol.process_request(path, request_headers)",
+    "class exceptions.ConnectionClosed(code, reason)",
+    "class exceptions.ConnectionClosedError(code, reason)",
+    "class exceptions.ConnectionClosedOK(code, reason)",
+    "class exceptions.InvalidHeader(name, value=None)",
+    "class exceptions.InvalidHeaderFormat(name, error, header, pos)",
+    "class exceptions.InvalidHeaderValue(name, value=None)",
+    "class exceptions.InvalidOrigin(origin)",
+    "class exceptions.InvalidUpgrade(name, value=None)",
+    "class exceptions.InvalidStatusCode(status_code)",
+    "class exceptions.DuplicateParameter(name)",
+    "class exceptions.InvalidParameterName(name)",
+    "class exceptions.InvalidParameterValue(name, value)",
+    "class exceptions.AbortHandshake(status, headers, body=b'')",
+    "class exceptions.RedirectHandshake(uri)",
+    "class exceptions.InvalidURI(uri)",
+    "handshake.build_request(headers)",
+    "handshake.check_request(headers)",
+    "handshake.build_response(headers, key)",
+    "handshake.check_response(headers, key)",
+    "framing.Frame.check()",
+    "classmethod await framing.Frame.read(reader, *, mask, max_size=None, extensions=None)",
+    "framing.Frame.write(writer, *, mask, extensions=None)",
+    "framing.prepare_data(data)",
+    "framing.encode_data(data)",
+    "framing.parse_close(data)",
+    "framing.serialize_close(code, reason)",
+    "uri.parse_uri(uri)",
+    "headers.parse_connection(header)",
+    "headers.parse_upgrade(header)",
+    "headers.parse_extension(header)",
+    "headers.build_extension(extensions)",
+    "headers.parse_subprotocol(header)",
+    "headers.build_subprotocol(protocols)",
+    "headers.build_www_authenticate_basic(realm)",
+    "headers.parse_authorization_basic(header)",
+    "headers.build_authorization_basic(username, password)",
+    "await http.read_request(stream)",
+    "await http.read_response(stream)",
+    "class http.Headers(*args, **kwargs)",
+    "http.Headers.clear()",
+    "http.Headers.get_all(key)",
+    "http.Headers.raw_items()",
+]
+
+# What callables may take beyond the document; there must be a default.
+ADDITIONAL = {
+    "server.WebSocketServer": {"logger"},
+    "protocol.WebSocketCommonProtocol": {"max_fragments", "logger"},
+    "exceptions.InvalidStatusCode": {"headers"},
+    "exceptions.InvalidURI": {"error"},
+}
+
+# Names that aren't called, with their kind.
+ATTRIBUTES = {
+    "server.WebSocketServer.sockets": property,
+    "protocol.WebSocketCommonProtocol.local_address": property,
+    "protocol.WebSocketCommonProtocol.remote_address": property,
+    "protocol.WebSocketCommonProtocol.open": property,
+    "protocol.WebSocketCommonProtocol.closed": property,
+    "typing.Data": object,
+    "exceptions.WebSocketProtocolError": type,
+    "framing.Frame": type,
+    "uri.WebSocketURI": type,
+    "http.MultipleValuesError": type,
+}
+
+TREE = """
+    WebSocketException
+        ConnectionClosed
+            ConnectionClosedError
+            ConnectionClosedOK
+        InvalidHandshake
+            SecurityError
+            InvalidMessage
+            InvalidHeader
+                InvalidHeaderFormat
+                InvalidHeaderValue
+                InvalidOrigin
+                InvalidUpgrade
+            InvalidStatusCode
+            NegotiationError
+                DuplicateParameter
+                InvalidParameterName
+                InvalidParameterValue
+            AbortHandshake
+            RedirectHandshake
+        InvalidState
+        InvalidURI
+        PayloadTooBig
+        ProtocolError
+"""
+
+BASES = {
+    "server.WebSocketServerProtocol": websockets.WebSocketCommonProtocol,
+    "client.WebSocketClientProtocol": websockets.WebSocketCommonProtocol,
+    "protocol.WebSocketCommonProtocol": asyncio.Protocol,
+    "auth.BasicAuthWebSocketServerProtocol": websockets.WebSocketServerProtocol,
+    "http.Headers": collections.abc.MutableMapping,
+    "http.MultipleValuesError": LookupError,
+    "framing.Frame": tuple,
+    "uri.WebSocketURI": tuple,
+}
+
+LINE = re.compile(
+    r"(?P<static>classmethod )?(?P<awaited>await )?(?P<cls>class )?(?P<name>[\w.]+)\((?P<args>.*)\)"
+)
+DOCUMENTED = {match["name"]: match for match in map(LINE.fullmatch, CALLABLES)}
+
+
+def find(name):
+    value = websockets
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def owner(name):
+    return find(name.rpartition(".")[0])
+
+
+def raw(name):
+    """Return a member of a class or a module as it was defined."""
+    return inspect.getattr_static(owner(name), name.rpartition(".")[2])
+
+
+def parameters(callable_or_text):
+    if isinstance(callable_or_text, str):
+        scope = {}
+        exec(f"def documented({callable_or_text}): pass", vars(websockets).copy(), scope)
+        callable_or_text = scope["documented"]
+    found = inspect.signature(callable_or_text).parameters.values()
+    return [(p.name, p.kind, p.default) for p in found]
+
+
+def actual_parameters(name):
+    found = parameters(find(name))
+    is_method = inspect.isclass(owner(name)) and inspect.isfunction(raw(name))
+    return found[1:] if is_method else found
+
+
+# Signatures
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_signatures(name):
+    wanted, actual = parameters(DOCUMENTED[name]["args"]), actual_parameters(name)
+    assert [p for p in actual if p[0] not in ADDITIONAL.get(name, ())] == wanted
+    added = [p for p in actual if p not in wanted]
+    assert all(default is not inspect.Parameter.empty for _, _, default in added)
+
+
+def test_what_hands_arguments_on_has_none_of_its_own():
+    for name in ADDITIONAL:
+        assert "**" not in DOCUMENTED[name]["args"]
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_kinds(name):
+    documented = DOCUMENTED[name]
+    assert bool(documented["static"]) == isinstance(raw(name), classmethod)
+    if documented["cls"]:
+        assert inspect.isclass(find(name))
+    elif name not in STARTED_BY_AWAIT:
+        assert bool(documented["awaited"]) == inspect.iscoroutinefunction(find(name))
+
+
+STARTED_BY_AWAIT = {
+    "server.serve": lambda: websockets.serve(None),
+    "server.unix_serve": lambda: websockets.unix_serve(None, "path"),
+    "client.connect": lambda: websockets.connect("ws://localhost/"),
+    "client.unix_connect": lambda: websockets.unix_connect("path"),
+}
+
+
+@pytest.mark.parametrize("name", STARTED_BY_AWAIT)
+def test_what_is_awaited_or_entered(name):
+    assert DOCUMENTED[name]["awaited"]
+    started = STARTED_BY_AWAIT[name]()
+    assert isinstance(started, collections.abc.Awaitable)
+    assert callable(started.__aenter__) and callable(started.__aexit__)
+    kind = websockets.server.Serve if "server" in name else websockets.client.Connect
+    assert isinstance(started, kind)
+
+
+@pytest.mark.parametrize("name", ["parse_close", "serialize_close"])
+def test_both_backends_are_called_alike(core, name):
+    assert parameters(getattr(core.closing, name)) == parameters(
+        DOCUMENTED[f"framing.{name}"]["args"]
+    )
+
+
+# Attributes
+
+
+@pytest.mark.parametrize("name, kind", ATTRIBUTES.items())
+def test_attributes(name, kind):
+    assert isinstance(raw(name), kind)
+    if kind is property:
+        assert raw(name).fset is None
+
+
+@pytest.mark.parametrize("name, base", BASES.items())
+def test_bases(name, base):
+    assert issubclass(find(name), base)
+
+
+def test_the_fields_of_frames_and_uris():
+    fields = {"fin": True, "rsv1": False, "rsv2": True, "rsv3": False, "opcode": 2, "data": b"x"}
+    assert websockets.Frame(**fields)._asdict() == fields
+    fields = {
+        "secure": True,
+        "host": "localhost",
+        "port": 443,
+        "resource_name": "/",
+        "user_info": None,
+    }
+    assert websockets.WebSocketURI(**fields)._asdict() == fields
+    assert tuple(websockets.WebSocketURI(**fields)) == tuple(fields.values())
+
+
+def test_data():
+    assert websockets.Data == typing.Union[str, bytes]
+
+
+# Exceptions
+
+
+def tree():
+    """Yield each exception of the tree with its parent."""
+    above = []
+    for line in TREE.strip("\n").splitlines():
+        depth = (len(line) - len(line.lstrip())) // 4 - 1
+        exception = getattr(websockets.exceptions, line.strip())
+        del above[depth:]
+        yield exception, above[-1] if above else Exception
+        above.append(exception)
+
+
+@pytest.mark.parametrize("exception, parent", list(tree()))
+def test_the_tree_of_exceptions(exception, parent):
+    assert exception.__bases__[0] is parent
+    assert isinstance(exception, type) and exception.__module__ == "websockets.exceptions"
+
+
+def test_the_alias_of_protocol_error():
+    assert websockets.exceptions.WebSocketProtocolError is websockets.exceptions.ProtocolError
+
+
+# Names
+
+
+def short_names():
+    """Yield each documented name of a module with the module, methods left out."""
+    for name in [*DOCUMENTED, *ATTRIBUTES]:
+        if isinstance(owner(name), types.ModuleType):
+            module, _, short = name.rpartition(".")
+            yield module, short
+    for exception, _ in tree():
+        yield "exceptions", exception.__name__
+
+
+@pytest.mark.parametrize("module, name", sorted(set(short_names())))
+def test_what_can_be_imported_from_the_package(module, name):
+    if module in ("headers", "http"):
+        assert not hasattr(websockets, name)
+        assert name not in websockets.__all__
+    else:
+        assert getattr(websockets, name) is find(f"{module}.{name}")
+        assert name in websockets.__all__
+    assert name in find(module).__all__
+
+
+def test_everything_can_be_imported_at_once():
+    scope = {}
+    exec("from websockets import *", scope)
+    assert set(websockets.__all__) <= set(scope)
+    assert len(set(websockets.__all__)) == len(websockets.__all__)
