@@ -272,6 +272,16 @@ async def test_the_loop_argument_is_accepted_with_a_warning():
     assert warnings[0].filename == __file__
 
 
+async def test_the_timeout_argument_is_an_older_name_of_close_timeout():
+    async with websockets.serve(hold, "127.0.0.1", 0, timeout=1) as server:
+        uri = f"ws://127.0.0.1:{port_of(server)}"
+        async with websockets.connect(uri, timeout=2) as ws:
+            [protocol] = server.websockets
+            assert (protocol.close_timeout, ws.close_timeout) == (1, 2)
+        async with websockets.connect(uri, timeout=2, close_timeout=3) as ws:
+            assert ws.close_timeout == 3
+
+
 # Threads
 
 

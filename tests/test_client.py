@@ -225,6 +225,23 @@ async def test_messages_may_come_with_the_response():
             await ws.recv()
 
 
+async def test_an_overridden_close_connection_begins_before_the_first_message():
+    class Noting(websockets.WebSocketClientProtocol):
+        begun = False
+
+        async def close_connection(self):
+            self.begun = True
+            await super().close_connection()
+
+    def respond(head):
+        return accepting()(head) + b"\x81\x05early\x88\x02\x03\xe8"
+
+    async with Server(respond) as server:
+        ws = await websockets.connect(server.uri, create_protocol=Noting)
+        assert ws.begun and await ws.recv() == "early"
+        await ws.close_connection_task
+
+
 async def test_a_subprotocol_that_was_offered():
     async with Server(accepting("Sec-WebSocket-Protocol: b")) as server:
         ws = await connect_and_close(server.uri, subprotocols=["a", "b"])
@@ -342,8 +359,9 @@ async def test_a_redirect_from_tls_to_plain_text_is_refused(certificates):
             )
 
 
-async def test_a_redirect_to_what_is_no_uri():
-    async with Server(redirecting("ftp://example.com/")) as server:
+@pytest.mark.parametrize("location", ["ftp://example.com/", "ws://[::", "ws://a\t/", "ws://a b/"])
+async def test_a_redirect_to_what_is_no_uri(location):
+    async with Server(redirecting(location)) as server:
         with pytest.raises(websockets.InvalidURI):
             await websockets.connect(server.uri)
 

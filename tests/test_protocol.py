@@ -456,6 +456,34 @@ async def send_for_ever(ws):
 
 
 @both_sides
+async def test_sending_in_a_loop_to_a_peer_that_vanished_ends(connection):
+    async with connection(write_limit=10**9) as (ws, peer):
+        ws.transport.abort()
+        with pytest.raises(websockets.ConnectionClosedError):
+            while True:
+                await ws.send("x")
+
+
+@both_sides
+async def test_a_subclass_may_have_private_names_and_set_max_size_early(connection):
+    base = websockets.WebSocketServerProtocol
+    if connection is not server_and_peer:
+        base = websockets.WebSocketClientProtocol
+
+    class Mine(base):
+        def __init__(self, *args, **kwargs):
+            self.max_size = 1
+            super().__init__(*args, **kwargs)
+            self._connection = self._closed = self._thread = "mine"
+
+    async with connection(create_protocol=Mine) as (ws, peer):
+        peer.send(TEXT, b"hello")
+        assert await ws.recv() == "hello"
+        peer.send(8, close_payload(1000))
+        await ws.wait_closed()
+
+
+@both_sides
 async def test_pings_behind_a_stuck_writer_are_answered_once(connection):
     async with connection(write_limit=1000) as (ws, peer):
         sending = asyncio.ensure_future(ws.send(b"x" * 20_000_000))

@@ -533,6 +533,23 @@ async def test_tls(certificates):
             assert error.value.code == 1002
 
 
+async def test_a_client_that_dribbles_its_tls_handshake_is_cut_off(certificates):
+    server = await websockets.serve(
+        hold, "127.0.0.1", 0, ssl=certificates.server_context(), open_timeout=0.05
+    )
+    async with tcp_to(port_of(server)) as peer:
+        assert await peer.read_eof() == b""
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_server_that_closes_does_not_wait_for_a_tls_handshake(certificates):
+    server = await websockets.serve(hold, "127.0.0.1", 0, ssl=certificates.server_context())
+    async with tcp_to(port_of(server)):
+        server.close()
+        await asyncio.wait_for(server.wait_closed(), 5)
+
+
 # Basic authentication
 
 

@@ -5,7 +5,7 @@ All documented names can be imported from here, but for those of ``websockets.he
 ``websockets.http``. ``backend`` tells whether the core is "compiled" or "pure".
 """
 
-from . import headers, http
+from . import headers, http, legacy
 from ._core import backend
 from .auth import (
     BasicAuthWebSocketServerProtocol,
@@ -94,6 +94,7 @@ __all__ = [
     "backend",
     "headers",
     "http",
+    "legacy",
     "AbortHandshake",
     "BasicAuthWebSocketServerProtocol",
     "ClientExtensionFactory",

@@ -36,9 +36,11 @@ PROMPT = "> "
 SHOWN_BYTES = 64  # of a binary message
 CLOSE_TIMEOUT = 2  # seconds, for each step of closing: somebody is waiting
 
-# Ends the wait for a line. It may come just before that begins, hence it is repeated until heard.
-WAKE_UP = getattr(signal, "SIGUSR1", None)
-WAKE_UP_INTERVAL = 0.05  # seconds
+# Whether a wait for a line can be interrupted, as by Ctrl-C. The signal may come just before the
+# wait begins, hence it is repeated until it is heard. It has to be the signal of Ctrl-C: input()
+# breaks when two of them come together.
+INTERRUPTS = hasattr(signal, "pthread_kill")
+INTERRUPT_INTERVAL = 0.05  # seconds
 
 # Invisible characters that change how others are shown: controls, formats such as bidirectional
 # overrides and zero-width joiners, line separators, surrogates.
@@ -75,8 +77,8 @@ def describe(message: Data) -> str:
     return f"(binary, {size}) {start}{' ...' if len(message) > SHOWN_BYTES else ''}".rstrip()
 
 
-class WakeUp(BaseException):
-    """The wait for a line is over, because the connection is."""
+class Interrupted(BaseException):
+    """The wait for a line is over, because of Ctrl-C or because the connection is."""
 
 
 def cells(character: str) -> int:
@@ -106,6 +108,7 @@ class Screen:
 
     Attributes:
         interactive: whether a person sits at both ends.
+        over: whether there is no use in waiting for lines.
     """
 
     def __init__(self) -> None:
@@ -113,27 +116,28 @@ class Screen:
         smart = os.environ.get("TERM", "dumb") != "dumb" and sys.platform != "win32"
         self._inserting = self.interactive and smart
         self._colours = sys.stdout.isatty() and smart and not os.environ.get("NO_COLOR")
-        self._waiting = False
+        self._waiting = self.over = False
         for stream in (sys.stdout, sys.stderr):
             # Where a character can't be shown, its number is.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         if readline is not None and "libedit" not in (readline.__doc__ or ""):
             # What is being typed takes one row, however long it is.
             readline.parse_and_bind("set horizontal-scroll-mode on")
-        if WAKE_UP is not None:
-            signal.signal(WAKE_UP, self._wake_up)
+        signal.signal(signal.SIGINT, self._interrupt)
 
-    def _wake_up(self, *_: object) -> None:
+    def _interrupt(self, *_: object) -> None:
         if self._waiting:
             self._waiting = False
-            raise WakeUp
+            raise Interrupted
+        if not self.over:
+            raise KeyboardInterrupt
 
     def read_line(self) -> Optional[str]:
         """
         Wait for a line of standard input.
 
         Returns:
-            the line, or None at the end of the input or of the connection.
+            the line, or None at the end of the input or of the connection, and after Ctrl-C.
 
         Raises:
             UnicodeError: if it can't be decoded.
@@ -147,7 +151,7 @@ class Screen:
                 return None
             finally:
                 self._waiting = False
-        except WakeUp:
+        except Interrupted:
             return None
         if self.interactive:
             return line
@@ -203,10 +207,9 @@ class Conversation:
         self._screen = screen
         self._opened: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self._left = threading.Event()
-        # Python notes a signal that comes just before a wait, but the wait isn't interrupted. The
-        # number of the signal comes out of this pipe, too.
+        # A Ctrl-C that comes just before a wait doesn't interrupt it, but comes out of this pipe.
         self._signals, writing = os.pipe()
-        if WAKE_UP is not None:
+        if INTERRUPTS:
             os.set_blocking(writing, False)
             signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         # A daemon, so that a second Ctrl-C ends the program whatever the network does.
@@ -253,7 +256,7 @@ class Conversation:
             if signal.SIGINT in os.read(self._signals, 4096):
                 self._closing = loop.create_task(websocket.close())
 
-        if WAKE_UP is not None:
+        if INTERRUPTS:
             loop.add_reader(self._signals, signalled)
         try:
             await self._listen(websocket)
@@ -274,15 +277,16 @@ class Conversation:
 
     async def _wait_until_left(self) -> None:
         """Keep the loop for the main thread, which may still call it, and make that leave."""
+        self._screen.over = True
         while not self._left.is_set():
-            if WAKE_UP is None:
+            if not INTERRUPTS:
                 # Windows has no way to interrupt input().
                 sys.stdout.flush()
                 os._exit(status(self.code))
             main_thread = threading.main_thread().ident
             assert main_thread is not None
-            signal.pthread_kill(main_thread, WAKE_UP)
-            await asyncio.sleep(WAKE_UP_INTERVAL)
+            signal.pthread_kill(main_thread, signal.SIGINT)
+            await asyncio.sleep(INTERRUPT_INTERVAL)
 
 
 def status(code: Optional[int]) -> int:

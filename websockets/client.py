@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 MAX_REDIRECTS = 10
 
 # Arguments of the protocol that connect() takes beyond the documented ones.
-ADDED_ARGUMENTS = ("legacy_recv", "logger", "max_fragments", "timeout", "user_agent_header")
+ADDED_ARGUMENTS = ("legacy_recv", "logger", "max_fragments", "user_agent_header")
 
 # Seconds between attempts to reconnect: the first is random, so that the clients of a server that
 # was restarted don't come back all at once; each is longer than the one before.
@@ -151,6 +151,9 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
         self.extensions = self.process_extensions(headers, available_extensions)
         self.subprotocol = self.process_subprotocol(headers, available_subprotocols)
         self.connection_open()
+        if hasattr(self, "close_connection_task"):
+            # An overridden close_connection() begins before the first message is read.
+            await asyncio.sleep(0)
 
     def write_http_request(self, path: str, headers: Headers) -> None:
         """Write the request."""
@@ -295,6 +298,10 @@ class Connect:
         **kwds: Any,
     ) -> None:
         klass = kwds.pop("klass", None)
+        # The older name of close_timeout counts where the newer one isn't given.
+        timeout = kwds.pop("timeout", None)
+        if timeout is not None and close_timeout == 10:
+            close_timeout = timeout
         self.open_timeout: Optional[float] = kwds.pop("open_timeout", 10)
         wsuri = parse_uri(uri)
         if loop is not None:
@@ -484,6 +491,9 @@ def redirect(uri: str, target: _Target, location: str) -> tuple[str, _Target]:
         InvalidURI: if the location isn't a valid URI.
         SecurityError: if following it would not be safe.
     """
+    # urljoin() drops some control characters in silence, where a URI has none.
+    if not location.isprintable() or " " in location:
+        raise InvalidURI(location)
     try:
         new_uri = urllib.parse.urljoin(uri, location)
     except ValueError as exc:

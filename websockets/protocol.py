@@ -94,6 +94,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
 
     loop: asyncio.AbstractEventLoop
     transport: Any = None
+    _endpoint: Any = None  # a subclass may set max_size before the constructor has run
     host: Optional[str] = None
     port: Optional[int] = None
     secure: Optional[bool] = None
@@ -143,9 +144,9 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         self._logger = self.default_logger if logger is None else logger
         self._max_size = max_size
         self._opening: Any = None  # until the connection is open
-        self._connection: Any = None  # from then on
+        self._endpoint: Any = None  # from then on
         self._ending: Any = None
-        self._keepalive: Optional[Keepalive] = None
+        self._keepalive_pings: Optional[Keepalive] = None
         self._heard = False  # bytes arrived since keepalive last asked
         self._pings = Pings()
         self._recv_waiter: Optional[asyncio.Future[None]] = None
@@ -156,8 +157,8 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         self._fragmented = Gate()
         self._answer_timer: Optional[asyncio.TimerHandle] = None
         self._lost = False
-        self._closed = Gate()
-        self._thread = 0  # in asyncio's debug mode, the thread that may use this
+        self._closed_gate = Gate()
+        self._debug_thread = 0  # in asyncio's debug mode, the thread that may use this
 
     # Facts about the connection
 
@@ -166,9 +167,9 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         """State of the connection."""
         if self._lost:
             return State.CLOSED
-        if self._connection is None:
+        if self._endpoint is None:
             return State.CONNECTING
-        return State(self._connection.state)
+        return State(self._endpoint.state)
 
     @property
     def open(self) -> bool:
@@ -183,16 +184,16 @@ class WebSocketCommonProtocol(asyncio.Protocol):
     @property
     def close_code(self) -> Optional[int]:
         """Close code once the connection is closed (RFC 6455 7.1.5), None before."""
-        if self._connection is not None:
-            code: Optional[int] = self._connection.close_code
+        if self._endpoint is not None:
+            code: Optional[int] = self._endpoint.close_code
             return code
         return 1006 if self._lost else None
 
     @property
     def close_reason(self) -> Optional[str]:
         """Close reason once the connection is closed (RFC 6455 7.1.6), None before."""
-        if self._connection is not None:
-            reason: Optional[str] = self._connection.close_reason
+        if self._endpoint is not None:
+            reason: Optional[str] = self._endpoint.close_reason
             return reason
         return "" if self._lost else None
 
@@ -204,8 +205,8 @@ class WebSocketCommonProtocol(asyncio.Protocol):
     @max_size.setter
     def max_size(self, max_size: Optional[int]) -> None:
         self._max_size = max_size
-        if self._connection is not None:
-            self._connection.max_size = max_size
+        if self._endpoint is not None:
+            self._endpoint.max_size = max_size
 
     @property
     def local_address(self) -> Any:
@@ -239,7 +240,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             ConnectionClosed: when the connection is closed and all messages are read.
             RuntimeError: if another coroutine is waiting in ``recv()``.
         """
-        connection = self._connection
+        connection = self._endpoint
         if connection is None:
             await self.ensure_open()
         if self._recv_waiter is not None:
@@ -252,7 +253,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             if connection.owes_close:
                 # The program has answered all that came before the close frame.
                 self._settle()
-            if self._thread:
+            if self._debug_thread:
                 self._check_thread()
             self._recv_waiter = self.loop.create_future()
             try:
@@ -320,8 +321,8 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         if self._fragmenting:
             self._logger.warning("a broadcast was skipped: a fragmented message is being sent")
         elif self.state is State.OPEN:
-            self._connection.send(opcode, payload)
-            self._flush()
+            self._endpoint.send(opcode, payload)
+            self._flush_outbox()
 
     async def ping(self, data: Optional[DataLike] = None) -> Any:
         """
@@ -375,9 +376,9 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         """
         if self._lost:
             raise self.connection_closed_exc()
-        if self._connection is None:
+        if self._endpoint is None:
             raise InvalidState("the opening handshake isn't complete")
-        if self._connection.state != _core.OPEN:
+        if self._endpoint.state != _core.OPEN:
             await self.wait_closed()
             raise self.connection_closed_exc()
 
@@ -386,8 +387,8 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         code = 1006 if self.close_code is None else self.close_code
         cls = ConnectionClosedOK if code in (1000, 1001) else ConnectionClosedError
         exc = cls(code, self.close_reason or "")
-        if self._connection is not None:
-            exc.__cause__ = self._connection.failure
+        if self._endpoint is not None:
+            exc.__cause__ = self._endpoint.failure
         return exc
 
     # Sending
@@ -400,12 +401,15 @@ class WebSocketCommonProtocol(asyncio.Protocol):
 
     async def _send_frame(self, opcode: int, payload: Any, fin: bool = True) -> None:
         """Send a frame; a disconnection or cancellation while this waits comes after the frame."""
-        self._connection.send(opcode, payload, fin)
-        self._flush()
+        self._endpoint.send(opcode, payload, fin)
+        self._flush_outbox()
         if self._writing_paused:
             await self._drained.wait(self.loop)
             if self._lost:
                 raise self.connection_closed_exc()
+        elif self.transport.is_closing():
+            # A program that sends in a loop must let connection_lost() have its turn.
+            await asyncio.sleep(0)
 
     async def _send_fragments(self, fragments: AsyncIterable[Any]) -> None:
         kind = None
@@ -435,11 +439,11 @@ class WebSocketCommonProtocol(asyncio.Protocol):
                 self._fragmenting = False
                 self._fragmented.open()
 
-    def _flush(self) -> None:
+    def _flush_outbox(self) -> None:
         """Give the transport what the core wants to send."""
-        if self._thread:
+        if self._debug_thread:
             self._check_thread()
-        outbox = self._connection.outbox
+        outbox = self._endpoint.outbox
         if not self._gone():
             if len(outbox) > 1 and max(map(len, outbox)) < LARGE:
                 outbox[:] = [b"".join(outbox)]
@@ -455,7 +459,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         return closing
 
     def _check_thread(self) -> None:
-        if self._thread != threading.get_ident():
+        if self._debug_thread != threading.get_ident():
             raise RuntimeError(
                 "a connection can only be used in the thread of its event loop; elsewhere call "
                 "asyncio.run_coroutine_threadsafe()"
@@ -473,27 +477,27 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             if not hasattr(self, "loop"):
                 raise
         if self.loop.get_debug():
-            self._thread = threading.get_ident()
+            self._debug_thread = threading.get_ident()
         self._opening = Opening(self.loop, self.is_client)
         self._ending = Ending(self.loop, transport, self.close_timeout)
         transport.set_write_buffer_limits(self.write_limit, self.write_limit // 4)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer."""
-        if self._connection is None:
+        if self._endpoint is None:
             self._opening.feed(data)
             self._pause_or_resume_reading(self._opening.stalled)
         else:
             self._heard = True
-            self._connection.receive(data)
+            self._endpoint.receive(data)
             self._react()
 
     def eof_received(self) -> Optional[bool]:
         """Take notice that the peer ends TCP; without a close frame that is abnormal."""
         self._ending.eof = True
-        if self._connection is None:
+        if self._endpoint is None:
             self._opening.fail(EOFError("the connection ended before the opening handshake"))
-        elif self._connection.owes_close and self.transport.can_write_eof():
+        elif self._endpoint.owes_close and self.transport.can_write_eof():
             return True  # The peer can still read our close frame.
         self._ending.hang_up()
         return None
@@ -504,34 +508,34 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         # Python 3.9's TLS transport doesn't know that it is closed if the peer ended it.
         self.transport.close()
         self._ending.over()
-        if self._keepalive is not None:
-            self._keepalive.stop()
+        if self._keepalive_pings is not None:
+            self._keepalive_pings.stop()
         if self._answer_timer is not None:
             self._answer_timer.cancel()
-        if self._connection is None:
+        if self._endpoint is None:
             self._opening.fail(exc or EOFError("the connection ended before the opening handshake"))
         else:
-            self._connection.lost()
-            if exc is not None and self._connection.failure is None:
+            self._endpoint.lost()
+            if exc is not None and self._endpoint.failure is None:
                 _core.forget_frames(exc)
-                self._connection.failure = exc
+                self._endpoint.failure = exc
         self._wake_reader()
         self._writing_paused = False
         self._drained.open()
         self._pings.abort(self.connection_closed_exc)
-        self._closed.open()
+        self._closed_gate.open()
 
     def pause_writing(self) -> None:
         """Make senders wait: the transport's buffer is full."""
         self._writing_paused = True
-        if self._connection is not None:
-            self._connection.hold_pongs = True
+        if self._endpoint is not None:
+            self._endpoint.hold_pongs = True
 
     def resume_writing(self) -> None:
         """Let senders go on."""
         self._writing_paused = False
-        if self._connection is not None:
-            self._connection.release_pongs()
+        if self._endpoint is not None:
+            self._endpoint.release_pongs()
             self._react()
         self._drained.open()
 
@@ -542,33 +546,35 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         Programs that do the handshake themselves call this after ``connection_made()``.
         """
         opening, self._opening = self._opening, None
-        self._connection = _core.Connection(
+        self._endpoint = _core.Connection(
             self.is_client,
             self._max_size,
             self.max_queue or None,
             self.max_fragments,
             ExtensionChain(self.extensions) if self.extensions else None,
         )
-        self._connection.hold_pongs = self._writing_paused
+        self._endpoint.hold_pongs = self._writing_paused
         if type(self).close_connection is not WebSocketCommonProtocol.close_connection:
             self.close_connection_task = self.loop.create_task(self.close_connection())
         if self.ping_interval is not None and not self._lost:
-            self._keepalive = Keepalive(self.loop, self.ping_interval, self.ping_timeout, self)
+            self._keepalive_pings = Keepalive(
+                self.loop, self.ping_interval, self.ping_timeout, self
+            )
         if opening.early:
-            self._connection.receive(opening.early)
+            self._endpoint.receive(opening.early)
         if self._lost:
-            self._connection.lost()
+            self._endpoint.lost()
         self._react()
 
     # After the core has worked
 
     def _react(self) -> None:
         """Act on what the core has found in the bytes it was given."""
-        connection = self._connection
+        connection = self._endpoint
         if self._lost:
             return
         if connection.outbox:
-            self._flush()
+            self._flush_outbox()
         if connection.pongs:
             for payload in connection.pongs:
                 self._pings.acknowledge(payload)
@@ -607,8 +613,8 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         waiter = self.loop.create_future()
         payload = self._pings.new_payload()
         self._pings.add(payload, waiter)
-        self._connection.send(OP_PING, payload)
-        self._flush()
+        self._endpoint.send(OP_PING, payload)
+        self._flush_outbox()
         return waiter
 
     def keepalive_heard(self) -> bool:
@@ -638,17 +644,17 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         """
         if self.transport is None:
             return
-        if self._connection is None:
+        if self._endpoint is None:
             self._ending.hang_up()
         elif not self._lost:
-            self._connection.close(code, reason)
+            self._endpoint.close(code, reason)
             self._react()
         await self.wait_closed()
 
     async def wait_closed(self) -> None:
         """Wait until the connection is closed, whoever closes it."""
         if not self._lost:
-            await self._closed.wait(asyncio.get_running_loop())
+            await self._closed_gate.wait(asyncio.get_running_loop())
 
     async def close_connection(self) -> None:
         """
@@ -666,23 +672,23 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             code: close code to send; 1006 sends none.
             reason: close reason; it is cut to 123 bytes.
         """
-        if self._connection is not None:
-            self._connection.fail(code, reason)
+        if self._endpoint is not None:
+            self._endpoint.fail(code, reason)
             self._settle()
         elif self.transport is not None:
             self._ending.hang_up()
 
     def _settle(self) -> None:
         """Send the close frame that waits for answers of the program."""
-        self._connection.settle()
+        self._endpoint.settle()
         self._react()
 
     def _advance(self) -> None:
         """Take the step towards the end that is due."""
-        connection, ending = self._connection, self._ending
+        connection, ending = self._endpoint, self._ending
         if not ending.begun:
-            if self._keepalive is not None:
-                self._keepalive.stop()
+            if self._keepalive_pings is not None:
+                self._keepalive_pings.stop()
             failure = connection.failure
             if failure is not None and not isinstance(failure, WebSocketException):
                 self._logger.error("error in an extension", exc_info=failure)

@@ -48,7 +48,6 @@ ADDED_ARGUMENTS = (
     "max_fragments",
     "open_timeout",
     "server_header",
-    "timeout",
 )
 
 HTTPResponse = tuple[Union[http.HTTPStatus, int], HeadersLike, bytes]
@@ -222,6 +221,9 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             response_headers.update(extra_headers)
         self.write_http_response(http.HTTPStatus.SWITCHING_PROTOCOLS, response_headers)
         self.connection_open()
+        if hasattr(self, "close_connection_task"):
+            # An overridden close_connection() begins before the first message is read.
+            await asyncio.sleep(0)
         return path
 
     async def read_http_request(self) -> tuple[str, Headers]:
@@ -406,14 +408,14 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
 
     def shut_down(self) -> None:
         """Take part in the server's shutdown: 503 during the handshake, else code 1001."""
-        if self._connection is None:
+        if self._endpoint is None:
             if self._opening.complete:
                 # process_request() is running; it learns of this from wait_closed().
                 self.refuse(shutting_down())
             else:
                 self._opening.fail(shutting_down())
         else:
-            self._connection.close(1001)
+            self._endpoint.close(1001)
             self._react()
 
 
@@ -475,9 +477,11 @@ class WebSocketServer:
             await asyncio.wait(tasks)
             # A task is done in the turn in which it unregisters its connection, or before.
             self.websockets = {p for p in self.websockets if not p.handler_task.done()}
+        if hasattr(self.server, "abort_clients"):
+            # Since Python 3.13: those whose TLS handshake isn't complete have no protocol yet.
+            self.server.abort_clients()
         await self.server.wait_closed()
-        if not self._closed_waiter.done():
-            self._closed_waiter.set_result(None)
+        self._closed_waiter.set_result(None)
 
     async def wait_closed(self) -> None:
         """Wait until the server is closed: no connection is left, all handlers have returned."""
@@ -581,6 +585,14 @@ class Serve:
         **kwds: Any,
     ) -> None:
         klass = kwds.pop("klass", None)
+        # The older name of close_timeout counts where the newer one isn't given.
+        timeout = kwds.pop("timeout", None)
+        if timeout is not None and close_timeout == 10:
+            close_timeout = timeout
+        open_timeout = kwds.get("open_timeout", 10)
+        if kwds.get("ssl") is not None and open_timeout is not None:
+            # A client that dribbles its TLS handshake has no protocol yet that could cut it off.
+            kwds.setdefault("ssl_handshake_timeout", open_timeout)
         if loop is not None:
             warn_of_loop()
         if isinstance(subprotocols, str):

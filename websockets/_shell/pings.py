@@ -50,13 +50,14 @@ class Pings:
         if payload not in self._waiters:
             return
         # RFC 6455 5.5.3: a peer may answer only the latest of several pings.
-        for earlier in list(self._waiters):
+        while True:
+            earlier = next(iter(self._waiters))
             waiter, sent = self._waiters.pop(earlier)
             if not waiter.done():
                 waiter.set_result(None)
             if earlier == payload:
-                self.latency = perf_counter() - sent
-                return
+                break
+        self.latency = perf_counter() - sent
 
     def abort(self, make_exception: Callable[[], Exception]) -> None:
         """Release everybody with an exception: no pong will come."""
