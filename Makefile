@@ -35,10 +35,10 @@ check: $(VENV)/dev  ## check the style and the types
 
 coverage: $(VENV)/dev $(VENV)/built node-peer  ## run the suite on both backends, and show what it misses
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -p -m pytest -q -m "not build"
-	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/coverage run -p -m pytest -q -m "not build"
+	@$(BIN)/coverage run -m pytest -q -m "not build"
+	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/coverage run -m pytest -q -m "not build"
 	@$(BIN)/coverage combine -q
-	@$(BIN)/coverage report --show-missing --skip-covered
+	@$(BIN)/coverage report --show-missing --skip-covered --fail-under=100
 
 clean:  ## remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info $(PEER)/node_modules

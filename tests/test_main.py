@@ -71,7 +71,7 @@ class Piped:
             yield cls(process)
         finally:
             if process.returncode is None:
-                process.kill()
+                process.terminate()
             process.stdin.close()
             await process.wait()
 
@@ -416,7 +416,7 @@ class Terminal:
         finally:
             loop.remove_reader(master)
             if process.returncode is None:
-                process.kill()
+                process.terminate()
             await process.wait()
             os.close(master)
 
@@ -565,6 +565,14 @@ async def test_messages_longer_than_the_screen():
         await terminal.see("< end", "> half a")
         shown = "".join(terminal.screen.rows)
         assert shown == f"{CONNECTED}< {message}< end> half a"
+
+
+@posix
+async def test_combining_characters():
+    async with talker() as (terminal, ws):
+        await terminal.see(CONNECTED, "> ")
+        await ws.send("e\u0301")
+        await terminal.until(lambda rows: "e\u0301" in terminal.output)
 
 
 @posix

@@ -29,7 +29,7 @@ from .version import version
 
 try:
     import readline
-except ImportError:
+except ImportError:  # pragma: no cover (Windows)
     readline = None  # type: ignore[assignment]
 
 PROMPT = "> "
@@ -120,7 +120,7 @@ class Screen:
         for stream in (sys.stdout, sys.stderr):
             # Where a character can't be shown, its number is.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-        if readline is not None and "libedit" not in (readline.__doc__ or ""):
+        if readline is not None and "libedit" not in (readline.__doc__ or ""):  # pragma: no branch
             # What is being typed takes one row, however long it is.
             readline.parse_and_bind("set horizontal-scroll-mode on")
         signal.signal(signal.SIGINT, self._interrupt)
@@ -129,7 +129,7 @@ class Screen:
         if self._waiting:
             self._waiting = False
             raise Interrupted
-        if not self.over:
+        if not self.over:  # pragma: no branch (a matter of timing)
             raise KeyboardInterrupt
 
     def read_line(self) -> Optional[str]:
@@ -209,7 +209,7 @@ class Conversation:
         self._left = threading.Event()
         # A Ctrl-C that comes just before a wait doesn't interrupt it, but comes out of this pipe.
         self._signals, writing = os.pipe()
-        if INTERRUPTS:
+        if INTERRUPTS:  # pragma: no branch (Windows)
             os.set_blocking(writing, False)
             signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         # A daemon, so that a second Ctrl-C ends the program whatever the network does.
@@ -256,7 +256,7 @@ class Conversation:
             if signal.SIGINT in os.read(self._signals, 4096):
                 self._closing = loop.create_task(websocket.close())
 
-        if INTERRUPTS:
+        if INTERRUPTS:  # pragma: no branch (Windows)
             loop.add_reader(self._signals, signalled)
         try:
             await self._listen(websocket)
@@ -279,7 +279,7 @@ class Conversation:
         """Keep the loop for the main thread, which may still call it, and make that leave."""
         self._screen.over = True
         while not self._left.is_set():
-            if not INTERRUPTS:
+            if not INTERRUPTS:  # pragma: no cover
                 # Windows has no way to interrupt input().
                 sys.stdout.flush()
                 os._exit(status(self.code))
@@ -331,12 +331,12 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
                 if line is None:
                     break
                 conversation.send(line)
-            except ConnectionClosed:
+            except ConnectionClosed:  # pragma: no cover (it ended while the line was sent)
                 failed = True
             except UnicodeError:
                 screen.notice("That line wasn't sent: it isn't valid text.")
                 failed = not screen.interactive
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # pragma: no cover (while a line was sent)
         pass
     try:
         conversation.leave()

@@ -478,8 +478,8 @@ class WebSocketServer:
             # A task is done in the turn in which it unregisters its connection, or before.
             self.websockets = {p for p in self.websockets if not p.handler_task.done()}
         if hasattr(self.server, "abort_clients"):
-            # Since Python 3.13: those whose TLS handshake isn't complete have no protocol yet.
-            self.server.abort_clients()
+            # Those whose TLS handshake isn't complete have no protocol yet.
+            self.server.abort_clients()  # pragma: no cover (since Python 3.13)
         await self.server.wait_closed()
         self._closed_waiter.set_result(None)
 

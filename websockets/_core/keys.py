@@ -28,11 +28,11 @@ def masking_key() -> bytes:
     return masking_key()
 
 
-def _forget() -> None:
+def _forget() -> None:  # pragma: no cover (runs in forked children, where nothing is measured)
     global _keys
     _keys = iter(())
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch (Windows has no fork)
     # A forked child must not mask with the keys of its parent.
     os.register_at_fork(after_in_child=_forget)
