@@ -186,7 +186,7 @@ TOO_BIG = "message of at least {} bytes exceeds the limit of {}"
 def test_a_message_of_max_size_passes_and_one_byte_more_fails(core, opcode, limit):
     payload = b"a" * limit
     connection = server(core, masked(opcode, payload), max_size=limit)
-    assert connection.inbox.pop() == (payload.decode() if opcode == TEXT else payload)
+    assert connection.take() == (payload.decode() if opcode == TEXT else payload)
     connection.receive(masked(opcode, payload + b"a"))
     assert not connection.inbox
     check_failure(connection, 1009, TOO_BIG.format(limit + 1, limit), PayloadTooBig)

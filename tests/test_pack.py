@@ -2,6 +2,9 @@
 Frames to bytes (RFC 6455 5.2).
 """
 
+import ctypes
+from array import array
+
 import pytest
 from drawing import BINARY, EXAMPLES, KEY, TEXT, frame, frames, header
 from hypothesis import given, settings
@@ -64,3 +67,58 @@ def test_the_payload_is_left_alone(core, key):
 def test_what_is_packed_can_be_taken_apart(core, opcode, fin, rsv, payload, key):
     packed = core.pack.pack_frame(fin << 7 | rsv << 4 | opcode, payload, key)
     assert frames(packed) == [(opcode, payload, fin, rsv, key)]
+
+
+TEXTS = {
+    "empty": "",
+    "ASCII": "Hello" * 40,
+    "two bytes, stored in one": "é\x7f\x80ÿ" * 40,
+    "two bytes, stored in two": "\u0100\u07ff\x7fé" * 40,
+    "three bytes": "\u0800€\ud7ff\ue000\uffff" * 40,
+    "four bytes": "\U00010000😀\U0010ffff€éa" * 40,
+}
+
+
+@pytest.mark.parametrize("key", [b"", KEY], ids=["unmasked", "masked"])
+@pytest.mark.parametrize("text", TEXTS.values(), ids=list(TEXTS))
+def test_text_is_encoded(core, text, key):
+    class Text(str):
+        pass
+
+    for payload in (text, Text(text)):
+        assert core.pack.pack_frame(0x81, payload, key) == frame(TEXT, text.encode(), key=key)
+        assert core.pack.to_bytes(payload) == text.encode()
+
+
+@settings(max_examples=100)
+@given(text=st.text(), key=st.just(b"") | st.binary(min_size=4, max_size=4))
+def test_any_text(core, text, key):
+    assert core.pack.pack_frame(0x81, text, key) == frame(TEXT, text.encode(), key=key)
+
+
+@pytest.mark.parametrize("key", [b"", KEY], ids=["unmasked", "masked"])
+@pytest.mark.parametrize("text", ["\ud800", "abc\udfff", "😀\ud83d"])
+def test_surrogates_have_no_encoding(core, text, key):
+    with pytest.raises(UnicodeEncodeError) as expected:
+        text.encode()
+    with pytest.raises(UnicodeEncodeError) as raised:
+        core.pack.pack_frame(0x81, text, key)
+    assert raised.value.args == expected.value.args
+
+
+LAYOUTS = {
+    "items of two bytes": memoryview(array("H", [1, 2, 3])),
+    "every other byte": memoryview(bytes(range(200)))[::2],
+    "backwards": memoryview(bytes(range(200)))[::-1],
+    "two dimensions": memoryview(bytes(range(12))).cast("B", [3, 4]),
+    "empty in two dimensions": memoryview((ctypes.c_char * 0 * 4)()),
+    "array": array("i", range(50)),
+}
+
+
+@pytest.mark.parametrize("key", [b"", KEY], ids=["unmasked", "masked"])
+@pytest.mark.parametrize("payload", LAYOUTS.values(), ids=list(LAYOUTS))
+def test_layouts_of_buffers(core, payload, key):
+    data = bytes(payload)
+    assert core.pack.pack_frame(0x82, payload, key) == frame(BINARY, data, key=key)
+    assert core.pack.to_bytes(payload) == data

@@ -245,7 +245,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             await self.ensure_open()
         if self._recv_waiter is not None:
             raise RuntimeError("recv() can't be called while another coroutine is waiting in it")
-        while not connection.inbox:
+        while not connection.waiting:
             if self._lost:
                 if self.legacy_recv:
                     return None  # type: ignore[return-value]
@@ -579,7 +579,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             for payload in connection.pongs:
                 self._pings.acknowledge(payload)
             connection.pongs.clear()
-        if connection.inbox:
+        if connection.waiting:
             self._wake_reader()
         self._pause_or_resume_reading(
             connection.stalled

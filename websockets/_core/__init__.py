@@ -24,6 +24,7 @@ MODULES = (
     "mask",
     "messages",
     "pack",
+    "payloads",
     "utf8",
 )
 

@@ -5,7 +5,7 @@ Owns the rules that span frames and directions: control frames (RFC 6455 section
 handshake (7), the order of events after a violation (7.1.7). Must never know asyncio, sockets,
 clocks or HTTP. Key decisions:
 
-- Received messages wait in ``inbox``, bytes to send in ``outbox``. Parsing stops while the inbox is
+- Received messages wait in an inbox, bytes to send in ``outbox``. Parsing stops while the inbox is
   full; the bytes that wait stay bytes.
 - A close frame that we owe the peer, because it sent one or broke the protocol, is held back while
   messages that came before it are unread, so that what the program answers to them at once goes
@@ -16,7 +16,6 @@ States only move forward: OPEN, then CLOSING once our close frame is in the outb
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any, Optional, Union
 
 from websockets.exceptions import (
@@ -29,8 +28,8 @@ from websockets.exceptions import (
 from .closing import parse_close, serialize_close
 from .frames import OP_CLOSE, OP_PING, OP_PONG, FrameReader, check_control
 from .keys import masking_key
-from .messages import InvalidText, MessageAssembler
-from .pack import pack_frame, pack_header
+from .messages import UNLIMITED, InvalidText, MessageAssembler
+from .pack import pack_frame, pack_header, to_bytes
 
 __all__ = ["CLOSED", "CLOSING", "OPEN", "Connection", "forget_frames"]
 
@@ -39,7 +38,7 @@ CLOSING = 2
 CLOSED = 3
 
 # Payloads from this size on go to the outbox as they are, behind their header, instead of being
-# copied behind it.
+# copied behind it; not those that may change while they wait.
 LARGE = 65536
 
 
@@ -68,7 +67,7 @@ class Connection:
 
     Attributes:
         state: OPEN, CLOSING or CLOSED.
-        inbox: messages received, oldest first; take them with :meth:`take`.
+        waiting: how many messages are in the inbox.
         outbox: byte strings to send, oldest first; whoever sends them clears the list.
         pongs: payloads of the pongs received; whoever handles them clears the list.
         close_code, close_reason: how the connection ended, None before.
@@ -87,7 +86,6 @@ class Connection:
         extensions: Any = None,
     ) -> None:
         self.state = OPEN
-        self.inbox: deque[Union[str, bytes]] = deque()
         self.outbox: list[Any] = []
         self.pongs: list[bytes] = []
         self.close_code: Optional[int] = None
@@ -96,7 +94,11 @@ class Connection:
         self.failure: Optional[BaseException] = None
         self.hold_pongs = False
         self.is_client = is_client
-        self.max_queue = max_queue
+        self.waiting = 0
+        # The inbox: what has arrived, and of it what is being taken, in reverse order.
+        self._arrived: list[Union[str, bytes]] = []
+        self._taken: list[Union[str, bytes]] = []
+        self._max_queue = UNLIMITED if max_queue is None else max_queue
         self._extensions = extensions
         self._decoding = False  # whether extensions decode the current frame
         self._reader = FrameReader(not is_client, extensions is not None)
@@ -119,6 +121,11 @@ class Connection:
         self._messages.max_size = max_size
 
     # What the owner of the socket asks
+
+    @property
+    def inbox(self) -> list[Union[str, bytes]]:
+        """The messages that wait, oldest first; see :meth:`take`."""
+        return self._taken[::-1] + self._arrived
 
     @property
     def stalled(self) -> bool:
@@ -155,8 +162,12 @@ class Connection:
 
     def take(self) -> Union[str, bytes]:
         """Take the oldest message from the inbox, and parse on where that makes room."""
-        message = self.inbox.popleft()
-        if self.max_queue is not None and len(self.inbox) + 1 == self.max_queue:
+        if not self._taken:
+            self._arrived, self._taken = self._taken, self._arrived
+            self._taken.reverse()
+        message = self._taken.pop()
+        self.waiting -= 1
+        if self.waiting + 1 == self._max_queue:
             self._parse(False)
         return message
 
@@ -176,12 +187,15 @@ class Connection:
             self.close_reason = ""
 
     def _full(self) -> bool:
-        return self.max_queue is not None and len(self.inbox) >= self.max_queue
+        return self.waiting >= self._max_queue
 
     def _parse(self, ignore_room: bool) -> None:
         reader = self._reader
         try:
-            while not self._deaf and (ignore_room or self.state != OPEN or not self._full()):
+            while not self._deaf:
+                if self.waiting >= self._max_queue and self.state == OPEN and not ignore_room:
+                    reader.release()
+                    return
                 if not reader.next():
                     return
                 if reader.first and self._extensions is not None:
@@ -189,11 +203,20 @@ class Connection:
                 if self._decoding:
                     self._decode()
                 elif reader.opcode >= OP_CLOSE:
-                    self._control(reader.opcode, reader.payload)
+                    self._control(reader.opcode, reader.payload())
                 else:
                     if reader.first:
                         self._messages.begin_frame(reader.opcode, reader.fin, reader.length)
-                    self._add(reader.payload, reader.last)
+                    message = self._messages.add(
+                        reader.chunk,
+                        reader.start,
+                        reader.stop,
+                        reader.key,
+                        reader.offset,
+                        reader.missing,
+                    )
+                    if message is not None:
+                        self._deliver(message)
         except InvalidText as exc:
             self.fail(1007, str(exc), exc)
         except ProtocolError as exc:
@@ -204,14 +227,13 @@ class Connection:
             # An extension that somebody else wrote went wrong.
             self.fail(1011, "", exc)
 
-    def _add(self, payload: bytes, last: bool) -> None:
-        message = self._messages.add(payload, last)
-        if message is not None:
-            if self.state != OPEN and (self._full() or self._overflow):
-                # The program closes and doesn't read: the peer's close frame is what counts now.
-                self._overflow = True
-            else:
-                self.inbox.append(message)
+    def _deliver(self, message: Union[str, bytes]) -> None:
+        if self.state != OPEN and (self._full() or self._overflow):
+            # The program closes and doesn't read: the peer's close frame is what counts now.
+            self._overflow = True
+        else:
+            self._arrived.append(message)
+            self.waiting += 1
 
     def _decode(self) -> None:
         """Gather a frame, and let extensions decode it once it is complete."""
@@ -226,9 +248,9 @@ class Connection:
                     f"for messages of {max_size} before compression"
                 )
         if reader.first and reader.last:
-            payload = reader.payload
+            payload = reader.payload()
         else:
-            self._frame += reader.payload
+            self._frame += reader.payload()
             if not reader.last:
                 return
             payload = bytes(self._frame)
@@ -241,7 +263,9 @@ class Connection:
             self._control(opcode, payload)
         else:
             self._messages.begin_frame(opcode, fin, len(payload))
-            self._add(payload, True)
+            message = self._messages.add(payload, 0, len(payload), b"", 0, 0)
+            if message is not None:
+                self._deliver(message)
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == OP_PING:
@@ -277,7 +301,7 @@ class Connection:
     def _stop_listening(self) -> None:
         self._deaf = True
         self._reader.clear()
-        self._messages = MessageAssembler(self.max_size, self._messages.max_fragments)
+        self._messages.clear()
         self._frame = bytearray()
 
     # Closing
@@ -330,7 +354,7 @@ class Connection:
             self._send_close(self._owed_close)
 
     def _owe_close(self, payload: bytes) -> None:
-        if self.inbox:
+        if self.waiting:
             self._owed_close = payload
         else:
             self._send_close(payload)
@@ -349,7 +373,7 @@ class Connection:
 
         Arguments:
             opcode: OP_TEXT, OP_BINARY, OP_CONT, OP_PING or OP_PONG.
-            payload: bytes-like.
+            payload: bytes-like, or for data frames a ``str``, which is encoded in UTF-8.
             fin: whether the message ends with this frame.
 
         Raises:
@@ -372,15 +396,14 @@ class Connection:
     def _pack(self, fin: bool, opcode: int, payload: Any) -> None:
         byte0 = opcode
         if self._extensions is not None:
-            rsv, opcode, payload = self._extensions.encode(fin, opcode, payload)
+            rsv, opcode, payload = self._extensions.encode(fin, opcode, to_bytes(payload))
             byte0 = rsv | opcode
         if fin:
             byte0 |= 0x80
         if self.is_client:
             self.outbox.append(pack_frame(byte0, payload, masking_key()))
-        elif len(payload) < LARGE:
-            self.outbox.append(pack_frame(byte0, payload, b""))
-        else:
+        elif type(payload) is bytes and len(payload) >= LARGE:
             self.outbox.append(pack_header(byte0, len(payload), b""))
-            # What can change while it waits is copied after all.
-            self.outbox.append(payload if type(payload) is bytes else bytes(payload))
+            self.outbox.append(payload)
+        else:
+            self.outbox.append(pack_frame(byte0, payload, b""))

@@ -16,7 +16,7 @@ from collections import deque
 
 from websockets.exceptions import ProtocolError
 
-from .mask import apply_mask
+from .payloads import unpack
 
 __all__ = [
     "OP_CONT",
@@ -110,9 +110,12 @@ class FrameReader:
         any_rsv: whether extensions will look at the reserved bits; otherwise they must be 0.
 
     After each :meth:`next` that returned True, these describe what was read:
-    ``fin``, ``rsv`` (bits 0x70 of the first byte), ``opcode``, ``length`` (of the whole payload),
-    ``payload`` (the bytes read now, unmasked), ``first`` and ``last`` (whether ``payload`` holds
-    the frame's beginning and its end).
+
+    - ``fin``, ``rsv`` (bits 0x70 of the first byte), ``opcode``, ``length`` (of the whole payload);
+    - ``first`` and ``last``: whether this piece holds the payload's beginning and its end;
+      ``missing``: how many bytes of the payload are still to come;
+    - ``chunk``, ``start``, ``stop``, ``key``, ``offset``: where the piece stands in the bytes
+      received and how it is masked, as :func:`~.payloads.unpack` takes them.
     """
 
     def __init__(self, masked: bool, any_rsv: bool = False) -> None:
@@ -120,39 +123,51 @@ class FrameReader:
         self.rsv = 0
         self.opcode = 0
         self.length = 0
-        self.payload = b""
         self.first = False
         self.last = True
+        self.chunk = b""
+        self.start = 0
+        self.stop = 0  # what comes behind isn't parsed yet
+        self.key = b""
+        self.offset = 0
+        self.missing = 0
         self._masked = masked
         self._any_rsv = any_rsv
-        self._key = b""
-        self._missing = 0  # bytes of the current payload that aren't read yet
-        self._chunk = b""
-        self._position = 0
         self._chunks: deque[bytes] = deque()
         self._queued = 0  # bytes in _chunks
 
     @property
     def buffered(self) -> int:
         """How many bytes wait to be parsed."""
-        return len(self._chunk) - self._position + self._queued
+        return len(self.chunk) - self.stop + self._queued
+
+    def payload(self) -> bytes:
+        """Return the piece itself, unmasked."""
+        return unpack(self.chunk, self.start, self.stop, self.key, self.offset)
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the peer. Costs no parsing."""
-        if self._position == len(self._chunk) and not self._chunks:
-            self._chunk = data
-            self._position = 0
-        else:
+        if self.stop == len(self.chunk) and not self._queued:
+            self.chunk = data
+            self.stop = 0
+        elif data:
             self._chunks.append(data)
             self._queued += len(data)
 
     def clear(self) -> None:
-        """Forget all bytes that aren't parsed yet."""
-        self.payload = b""
-        self._chunk = b""
-        self._position = 0
+        """Forget all bytes that aren't parsed yet, and the piece read last."""
+        self.chunk = b""
+        self.start = 0
+        self.stop = 0
         self._chunks.clear()
         self._queued = 0
+
+    def release(self) -> None:
+        """Keep nothing of what was read; it is known to be used up."""
+        if self.stop == len(self.chunk):
+            self.chunk = b""
+            self.stop = 0
+        self.start = self.stop
 
     def next(self) -> bool:
         """
@@ -165,60 +180,48 @@ class FrameReader:
             ProtocolError: if the header breaks RFC 6455 5.2 or 5.5; the reader is then unusable.
         """
         self.first = self.last
-        if self.first:
-            if not self._read_header():
-                self.payload = b""
-                return False
-        elif not self._require(1):
-            self.payload = b""
+        if not (self._read_header() if self.first else self._require(1)):
+            self.start = self.stop
             return False
-        start = self._position
-        stop = len(self._chunk)
-        if stop - start > self._missing:
-            stop = start + self._missing
-        payload = self._chunk[start:stop]
-        if self._masked:
-            payload = apply_mask(payload, self._key, self.length - self._missing)
-        self.payload = payload
-        self._position = stop
-        self._missing -= stop - start
-        self.last = self._missing == 0
-        if stop == len(self._chunk) and not self._chunks:
-            # An idle connection keeps no reference to what it has read.
-            self._chunk = b""
-            self._position = 0
+        self.start = self.stop
+        size = len(self.chunk) - self.start
+        if size > self.missing:
+            size = self.missing
+        self.stop = self.start + size
+        self.offset = self.length - self.missing
+        self.missing -= size
+        self.last = self.missing == 0
         return True
 
     def _require(self, count: int) -> bool:
         """Join chunks until ``count`` unread bytes lie in one; False if they aren't there."""
-        while len(self._chunk) - self._position < count:
-            if not self._chunks:
-                # A few bytes that wait for more don't keep the chunk that they came with.
-                self._chunk = self._chunk[self._position :]
-                self._position = 0
+        while len(self.chunk) - self.stop < count:
+            # A few bytes that wait for more don't keep the chunk that they came with.
+            self.chunk = self.chunk[self.stop :]
+            self.stop = 0
+            if not self._queued:
                 return False
             chunk = self._chunks.popleft()
             self._queued -= len(chunk)
-            self._chunk = self._chunk[self._position :] + chunk
-            self._position = 0
+            self.chunk += chunk
         return True
 
     def _read_header(self) -> bool:
         """Read a header and check it, as soon as each part of it is there; False if incomplete."""
         if not self._require(2):
             return False
-        chunk, start = self._chunk, self._position
+        chunk, start = self.chunk, self.stop
         byte0, byte1 = chunk[start], chunk[start + 1]
         check_start(byte0, byte1, self._masked, self._any_rsv)
         opcode = byte0 & 0x0F
         form = byte1 & 0x7F
         extended = 2 if form == 126 else 8 if form == 127 else 0
         size = 2 + extended + (4 if self._masked else 0)
-        if not self._require(2 + extended):
-            return False
         length = form
         if extended:
-            chunk, start = self._chunk, self._position
+            if not self._require(2 + extended):
+                return False
+            chunk, start = self.chunk, self.stop
             # The top bit is looked at before the number is stored: see check_length.
             if extended == 8 and chunk[start + 2] & 0x80:
                 check_length(1 << 63, form)
@@ -226,13 +229,12 @@ class FrameReader:
             check_length(length, form)
         if not self._require(size + length if opcode >= OP_CLOSE else size):
             return False
+        self.stop += size
         if self._masked:
-            start = self._position + size
-            self._key = self._chunk[start - 4 : start]
-        self._position += size
+            self.key = unpack(self.chunk, self.stop - 4, self.stop, b"", 0)
         self.fin = byte0 & 0x80 != 0
         self.rsv = byte0 & 0x70
         self.opcode = opcode
         self.length = length
-        self._missing = length
+        self.missing = length
         return True

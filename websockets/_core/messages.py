@@ -2,9 +2,9 @@
 Frames to messages: fragmentation (RFC 6455 section 5.4), UTF-8 (8.1) and the limits on messages.
 
 Owns the message that is being received. Must never know headers, masks, control frames or close
-codes. Key decision: a message that comes in one piece is handed on as it is; any other is gathered
-in one growing buffer, so that a million fragments cost no more than their bytes, and text is
-checked as it arrives, so that the first bad byte ends it.
+codes. Key decision: a message that comes in one piece goes straight from there to its final object;
+any other is gathered in one growing buffer, so that a million fragments cost no more than their
+bytes, and text is checked as it arrives, so that the first bad byte ends it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from typing import Optional, Union
 from websockets.exceptions import PayloadTooBig, ProtocolError
 
 from .frames import OP_CONT, OP_TEXT
-from .utf8 import Utf8Validator
+from .payloads import Gatherer, unpack, unpack_text
 
 __all__ = ["InvalidText", "MessageAssembler"]
+
+# No limit, as a number: lengths of frames are below 2**63 (RFC 6455 5.2).
+UNLIMITED = 2**63 - 1
 
 
 class InvalidText(ProtocolError):
@@ -36,19 +39,30 @@ class MessageAssembler:
     """
 
     def __init__(self, max_size: Optional[int], max_fragments: Optional[int] = None) -> None:
+        self._max_size = UNLIMITED
         self.max_size = max_size
-        self.max_fragments = max_fragments
+        self._max_fragments = UNLIMITED if max_fragments is None else max_fragments
         self._opcode = OP_CONT  # OP_CONT: between two messages
         self._final = False
         self._size = 0
         self._fragments = 0
-        self._buffer: Optional[bytearray] = None
-        self._validator: Optional[Utf8Validator] = None
+        self._gatherer: Optional[Gatherer] = None
+
+    @property
+    def max_size(self) -> Optional[int]:
+        """Largest message in bytes; None for no limit."""
+        return None if self._max_size == UNLIMITED else self._max_size
+
+    @max_size.setter
+    def max_size(self, max_size: Optional[float]) -> None:
+        self._max_size = UNLIMITED if max_size is None else int(min(max(max_size, 0), UNLIMITED))
 
     def room(self) -> Optional[int]:
         """Return how many bytes the current message may still grow by; None for no limit."""
+        if self._max_size == UNLIMITED:
+            return None
         # The limit may have been lowered below what is already there.
-        return None if self.max_size is None else max(self.max_size - self._size, 0)
+        return self._max_size - self._size if self._size < self._max_size else 0
 
     def begin_frame(self, opcode: int, fin: bool, length: int) -> None:
         """
@@ -66,19 +80,25 @@ class MessageAssembler:
         else:
             self._opcode = opcode
         self._final = fin
-        if self.max_size is not None and length > self.max_size - self._size:
+        size = self._size + length
+        if size > self._max_size:
             raise PayloadTooBig(
-                f"message of at least {self._size + length} bytes exceeds the limit of "
-                f"{self.max_size}"
+                f"message of at least {size} bytes exceeds the limit of {self._max_size}"
             )
-        self._size += length
+        self._size = size
         self._fragments += 1
-        if self.max_fragments is not None and self._fragments > self.max_fragments:
-            raise PayloadTooBig(f"message exceeds the limit of {self.max_fragments} fragments")
+        if self._fragments > self._max_fragments:
+            raise PayloadTooBig(f"message exceeds the limit of {self._max_fragments} fragments")
 
-    def add(self, payload: bytes, last: bool) -> Union[str, bytes, None]:
+    def add(
+        self, chunk: bytes, start: int, stop: int, key: bytes, offset: int, missing: int
+    ) -> Union[str, bytes, None]:
         """
-        Take the next bytes of the frame announced last; ``last`` says that the frame ends here.
+        Take the next bytes of the frame announced last.
+
+        Arguments:
+            chunk, start, stop, key, offset: the bytes, as :func:`~.payloads.unpack` takes them.
+            missing: how many bytes of the frame's payload are still to come.
 
         Returns:
             The message, if it is complete.
@@ -86,30 +106,30 @@ class MessageAssembler:
         Raises:
             InvalidText: if a text message can't be UTF-8.
         """
-        complete = last and self._final
-        if self._buffer is None:
-            if complete:
-                return self._finish(payload)
-            self._buffer = bytearray()
-            if self._opcode == OP_TEXT:
-                self._validator = Utf8Validator()
-        if self._validator is not None:
-            position = self._validator.feed(payload, complete)
-            if position >= 0:
-                raise InvalidText(position)
-        self._buffer += payload
-        return self._finish(self._buffer) if complete else None
+        final = missing == 0 and self._final
+        gatherer = self._gatherer
+        if gatherer is None:
+            if final:
+                text = self._opcode == OP_TEXT
+                self.clear()
+                if not text:
+                    return unpack(chunk, start, stop, key, offset)
+                try:
+                    return unpack_text(chunk, start, stop, key)
+                except UnicodeDecodeError as exc:
+                    raise InvalidText(exc.start) from exc
+            gatherer = self._gatherer = Gatherer(self._opcode == OP_TEXT)
+        position = gatherer.add(chunk, start, stop, key, offset, missing, final)
+        if position >= 0:
+            raise InvalidText(position)
+        if not final:
+            return None
+        self.clear()
+        return gatherer.finish()
 
-    def _finish(self, payload: Union[bytes, bytearray]) -> Union[str, bytes]:
-        text = self._opcode == OP_TEXT
+    def clear(self) -> None:
+        """Forget the current message."""
         self._opcode = OP_CONT
         self._size = 0
         self._fragments = 0
-        self._buffer = None
-        self._validator = None
-        if not text:
-            return bytes(payload)
-        try:
-            return str(payload, "utf-8")
-        except UnicodeDecodeError as exc:
-            raise InvalidText(exc.start) from exc
+        self._gatherer = None

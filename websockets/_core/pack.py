@@ -1,8 +1,9 @@
 """
-Frames to bytes: header, masking key and payload in one object (RFC 6455 section 5.2).
+Frames to bytes: header, masking key and payload in one object (RFC 6455 section 5.2). The pure twin
+of ext/pack.pyx.
 
 Must never know what an opcode means or where a key comes from. Key decision: the payload is copied
-once, while it is masked.
+once, while it is masked; the compiled twin encodes text on that way, too.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import Union
 
 from .mask import apply_mask
 
-__all__ = ["pack_frame", "pack_header"]
+__all__ = ["pack_frame", "pack_header", "to_bytes"]
 
-BytesLike = Union[bytes, bytearray, memoryview]
+Payload = Union[str, bytes, bytearray, memoryview]
 
 pack_short = struct.Struct("!BB").pack
 pack_16 = struct.Struct("!BBH").pack
@@ -40,7 +41,24 @@ def pack_header(byte0: int, length: int, key: bytes) -> bytes:
     return header + key
 
 
-def pack_frame(byte0: int, payload: BytesLike, key: bytes) -> bytes:
-    """Build a whole frame; arguments as in :func:`pack_header`."""
-    header = pack_header(byte0, len(payload), key)
-    return header + (apply_mask(payload, key) if key else payload)
+def pack_frame(byte0: int, payload: Payload, key: bytes) -> bytes:
+    """
+    Build a whole frame.
+
+    Arguments:
+        byte0, key: as for :func:`pack_header`.
+        payload: a bytes-like object of any layout, or a ``str``, which is encoded in UTF-8.
+
+    Raises:
+        UnicodeEncodeError: if a ``str`` can't be encoded.
+    """
+    data = to_bytes(payload)
+    header = pack_header(byte0, len(data), key)
+    return header + (apply_mask(data, key) if key else data)
+
+
+def to_bytes(payload: Payload) -> bytes:
+    """Return the bytes of a payload; of a ``str``, its encoding in UTF-8."""
+    if type(payload) is bytes:
+        return payload
+    return payload.encode() if isinstance(payload, str) else bytes(payload)

@@ -3,12 +3,13 @@
 cimport cython
 
 from websockets._core.compiled.frames cimport FrameReader
+from websockets._core.compiled.keys cimport masking_key
 from websockets._core.compiled.messages cimport MessageAssembler
+from websockets._core.compiled.pack cimport pack_frame, pack_header, to_bytes
 
 
 cdef class Connection:
     cdef public int state
-    cdef public object inbox
     cdef public list outbox
     cdef public list pongs
     cdef public object close_code
@@ -17,7 +18,10 @@ cdef class Connection:
     cdef public object failure
     cdef public bint hold_pongs
     cdef public bint is_client
-    cdef public object max_queue
+    cdef readonly Py_ssize_t waiting
+    cdef list _arrived
+    cdef list _taken
+    cdef long long _max_queue
     cdef object _extensions
     cdef bint _decoding
     cdef FrameReader _reader
@@ -33,7 +37,7 @@ cdef class Connection:
     cdef bint _full(self) except -1
     @cython.locals(reader=FrameReader)
     cdef _parse(self, bint ignore_room)
-    cdef _add(self, bytes payload, bint last)
+    cdef _deliver(self, message)
     @cython.locals(reader=FrameReader)
     cdef _decode(self)
     cdef _control(self, int opcode, bytes payload)

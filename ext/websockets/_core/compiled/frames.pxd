@@ -2,7 +2,7 @@
 
 cimport cython
 
-from websockets._core.compiled.mask cimport apply_mask
+from websockets._core.compiled.payloads cimport unpack
 
 
 cpdef check_opcode(int opcode)
@@ -16,21 +16,24 @@ cdef class FrameReader:
     cdef public int rsv
     cdef public int opcode
     cdef public long long length
-    cdef public bytes payload
     cdef public bint first
     cdef public bint last
+    cdef public bytes chunk
+    cdef public Py_ssize_t start
+    cdef public Py_ssize_t stop
+    cdef public bytes key
+    cdef public long long offset
+    cdef public long long missing
     cdef bint _masked
     cdef bint _any_rsv
-    cdef bytes _key
-    cdef long long _missing
-    cdef bytes _chunk
-    cdef Py_ssize_t _position
     cdef object _chunks
     cdef Py_ssize_t _queued
 
+    cpdef bytes payload(self)
     cpdef feed(self, bytes data)
     cpdef clear(self)
-    @cython.locals(start=Py_ssize_t, stop=Py_ssize_t, size=Py_ssize_t, payload=bytes)
+    cpdef release(self)
+    @cython.locals(size="long long")
     cpdef bint next(self) except -1
     @cython.locals(chunk=bytes)
     cdef bint _require(self, Py_ssize_t count) except -1

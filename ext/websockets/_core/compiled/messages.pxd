@@ -1,17 +1,30 @@
 # C types of websockets/_core/messages.py.
 
+cimport cython
+
+from websockets._core.compiled.payloads cimport Gatherer, unpack, unpack_text
+
 
 cdef class MessageAssembler:
-    cdef public object max_size
-    cdef public object max_fragments
+    cdef unsigned long long _max_size
+    cdef unsigned long long _max_fragments
     cdef int _opcode
     cdef bint _final
     cdef unsigned long long _size  # the sum of two lengths of 63 bits fits
-    cdef long long _fragments
-    cdef bytearray _buffer
-    cdef object _validator
+    cdef unsigned long long _fragments
+    cdef Gatherer _gatherer
 
     cpdef room(self)
-    cpdef begin_frame(self, int opcode, bint fin, long long length)
-    cpdef add(self, bytes payload, bint last)
-    cdef _finish(self, payload)
+    @cython.locals(size="unsigned long long")
+    cpdef begin_frame(self, int opcode, bint fin, unsigned long long length)
+    @cython.locals(final=bint, gatherer=Gatherer, text=bint, position=Py_ssize_t)
+    cpdef add(
+        self,
+        bytes chunk,
+        Py_ssize_t start,
+        Py_ssize_t stop,
+        bytes key,
+        long long offset,
+        long long missing,
+    )
+    cpdef clear(self)

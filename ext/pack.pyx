@@ -1,0 +1,163 @@
+"""
+Frames to bytes: header, masking key and payload in one allocation; the compiled twin of
+websockets/_core/pack.py.
+
+Must never know what an opcode means or where a key comes from.
+
+Key decision: the payload goes from where it is to where it belongs in the frame, be it the
+characters of a str or a buffer of any layout, and is masked on the way.
+"""
+
+from cpython.buffer cimport (
+    PyBUF_FULL_RO,
+    PyBuffer_IsContiguous,
+    PyBuffer_Release,
+    PyBuffer_ToContiguous,
+    PyObject_GetBuffer,
+)
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcpy
+
+ctypedef unsigned char byte
+
+cdef extern from "Python.h":
+    int PyUnicode_KIND(object text)
+    void *PyUnicode_DATA(object text)
+    bint PyUnicode_IS_ASCII(object text)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+
+cdef extern from "mask.h":
+    void websockets_mask(
+        byte *dst, const byte *src, size_t n, const byte *key, size_t offset
+    ) noexcept nogil
+
+cdef extern from "encode.h":
+    size_t websockets_encode1_size(const void *text, size_t n) noexcept nogil
+    size_t websockets_encode2_size(const void *text, size_t n) noexcept nogil
+    size_t websockets_encode4_size(const void *text, size_t n) noexcept nogil
+    void websockets_encode1_write(byte *dst, const void *text, size_t n) noexcept nogil
+    void websockets_encode2_write(byte *dst, const void *text, size_t n) noexcept nogil
+    void websockets_encode4_write(byte *dst, const void *text, size_t n) noexcept nogil
+
+
+cpdef bytes pack_frame(int byte0, payload, bytes key):
+    """Build a whole frame; the pure twin describes the arguments."""
+    if type(payload) is bytes:
+        return pack_plain(
+            byte0, <const byte *> PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload), key
+        )
+    if type(payload) is str and PyUnicode_IS_ASCII(payload):
+        return pack_plain(
+            byte0, <const byte *> PyUnicode_DATA(payload), PyUnicode_GET_LENGTH(payload), key
+        )
+    if isinstance(payload, str):
+        return pack_text(byte0, payload, key)
+    return pack_buffer(byte0, payload, key)
+
+
+cpdef bytes pack_header(int byte0, long long length, bytes key):
+    """Build the header of a frame; the pure twin describes the arguments."""
+    cdef byte header[14]
+    cdef int size = write_header(header, byte0, length, key)
+    return PyBytes_FromStringAndSize(<char *> header, size)
+
+
+cpdef bytes to_bytes(payload):
+    """Return the bytes of a payload; of a ``str``, its encoding in UTF-8."""
+    if type(payload) is bytes:
+        return payload
+    return payload.encode() if isinstance(payload, str) else bytes(payload)
+
+
+cdef int write_header(byte *header, int byte0, long long length, bytes key) except -1:
+    """Write a header, of at most 14 bytes, and return its size."""
+    cdef int size = 2
+    cdef byte mask_bit = 0x80 if PyBytes_GET_SIZE(key) else 0
+    header[0] = <byte> byte0
+    if length < 126:
+        header[1] = mask_bit | <byte> length
+    elif length < 65536:
+        header[1] = mask_bit | 126
+        header[2] = <byte> (length >> 8)
+        header[3] = <byte> length
+        size = 4
+    else:
+        header[1] = mask_bit | 127
+        for size in range(2, 10):
+            header[size] = <byte> (length >> 8 * (9 - size))
+        size = 10
+    if mask_bit:
+        if PyBytes_GET_SIZE(key) != 4:
+            raise ValueError(f"a masking key has 4 bytes, not {len(key)}")
+        memcpy(header + size, PyBytes_AS_STRING(key), 4)
+        size += 4
+    return size
+
+
+cdef bytes new_frame(int byte0, Py_ssize_t length, bytes key, byte **payload):
+    """Make a frame without its payload, and tell where that goes."""
+    cdef byte header[14]
+    cdef int size = write_header(header, byte0, length, key)
+    cdef bytes frame = PyBytes_FromStringAndSize(NULL, size + length)
+    memcpy(PyBytes_AS_STRING(frame), header, size)
+    payload[0] = <byte *> PyBytes_AS_STRING(frame) + size
+    return frame
+
+
+cdef inline void mask_in_place(byte *payload, Py_ssize_t length, bytes key) noexcept:
+    if PyBytes_GET_SIZE(key):
+        websockets_mask(payload, payload, length, <const byte *> PyBytes_AS_STRING(key), 0)
+
+
+cdef bytes pack_plain(int byte0, const byte *data, Py_ssize_t length, bytes key):
+    """Pack bytes that lie side by side."""
+    cdef byte *payload
+    cdef bytes frame = new_frame(byte0, length, key, &payload)
+    if PyBytes_GET_SIZE(key):
+        websockets_mask(payload, data, length, <const byte *> PyBytes_AS_STRING(key), 0)
+    else:
+        memcpy(payload, data, length)
+    return frame
+
+
+cdef bytes pack_text(int byte0, text, bytes key):
+    """Pack characters that aren't all ASCII."""
+    cdef byte *payload
+    cdef bytes frame
+    cdef int kind = PyUnicode_KIND(text)
+    cdef const void *data = PyUnicode_DATA(text)
+    cdef size_t n = PyUnicode_GET_LENGTH(text), size
+    if kind == 1:
+        size = websockets_encode1_size(data, n)
+    elif kind == 2:
+        size = websockets_encode2_size(data, n)
+    else:
+        size = websockets_encode4_size(data, n)
+    if size == <size_t> -1:
+        text.encode()  # raises what says where
+    frame = new_frame(byte0, size, key, &payload)
+    if kind == 1:
+        websockets_encode1_write(payload, data, n)
+    elif kind == 2:
+        websockets_encode2_write(payload, data, n)
+    else:
+        websockets_encode4_write(payload, data, n)
+    mask_in_place(payload, size, key)
+    return frame
+
+
+cdef bytes pack_buffer(int byte0, payload, bytes key):
+    """Pack a buffer of any layout."""
+    cdef Py_buffer view
+    cdef byte *copied
+    cdef bytes frame
+    PyObject_GetBuffer(payload, &view, PyBUF_FULL_RO)
+    try:
+        if PyBuffer_IsContiguous(&view, b"C"):
+            return pack_plain(byte0, <const byte *> view.buf, view.len, key)
+        frame = new_frame(byte0, view.len, key, &copied)
+        PyBuffer_ToContiguous(copied, &view, view.len, b"C")
+        mask_in_place(copied, view.len, key)
+        return frame
+    finally:
+        PyBuffer_Release(&view)

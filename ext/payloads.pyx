@@ -1,0 +1,153 @@
+"""
+Payloads from the wire to their final objects: the compiled twin of websockets/_core/payloads.py.
+
+Owns the copy of each received byte, which is made once. Must never know headers, opcodes or limits.
+
+Key decision: text is unmasked straight into a new str, which is right if it turns out to be ASCII
+and is the input of the decoder if not. What comes in pieces is gathered in a bytes object that
+grows with what has arrived, never with what was only announced.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.ref cimport PyObject, Py_XDECREF
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.string cimport memcpy
+
+from websockets._core.compiled.utf8 cimport Utf8Validator
+
+ctypedef unsigned char byte
+
+cdef extern from "Python.h":
+    object PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
+    byte *PyUnicode_1BYTE_DATA(object text)
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
+    int resize_bytes "_PyBytes_Resize"(PyObject **data, Py_ssize_t size) except -1
+
+cdef extern from "mask.h":
+    void websockets_mask(
+        byte *dst, const byte *src, size_t n, const byte *key, size_t offset
+    ) noexcept nogil
+
+cdef extern from "utf8.h":
+    bint websockets_is_ascii(const byte *p, size_t n) noexcept nogil
+
+# What is unmasked and then looked at stays in the fastest cache.
+cdef Py_ssize_t BLOCK = 4096
+
+# Room that the first piece gets in any case.
+cdef Py_ssize_t LEAST = 128
+
+
+cdef inline int check(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key) except -1:
+    if not 0 <= start <= stop <= PyBytes_GET_SIZE(chunk):
+        raise IndexError("the payload isn't inside the chunk")
+    if PyBytes_GET_SIZE(key) & ~4:
+        raise ValueError("a masking key has 4 bytes")
+    return 0
+
+
+cdef inline void copy(
+    byte *dst, const byte *src, Py_ssize_t size, bytes key, Py_ssize_t offset
+) noexcept:
+    if PyBytes_GET_SIZE(key):
+        websockets_mask(dst, src, size, <const byte *> PyBytes_AS_STRING(key), offset)
+    else:
+        memcpy(dst, src, size)
+
+
+cpdef bytes unpack(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key, Py_ssize_t offset):
+    """Return ``chunk[start:stop]`` unmasked; the pure twin describes the arguments."""
+    cdef bytes data
+    check(chunk, start, stop, key)
+    if start == 0 and stop == PyBytes_GET_SIZE(chunk) and not PyBytes_GET_SIZE(key):
+        return chunk
+    data = PyBytes_FromStringAndSize(NULL, stop - start)
+    copy(
+        <byte *> PyBytes_AS_STRING(data),
+        <const byte *> PyBytes_AS_STRING(chunk) + start,
+        stop - start,
+        key,
+        offset,
+    )
+    return data
+
+
+cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key):
+    """Return a whole text; the pure twin describes the arguments."""
+    cdef const byte *src
+    cdef byte *dst
+    cdef Py_ssize_t size = stop - start, done = 0, step
+    cdef bint ascii = True
+    check(chunk, start, stop, key)
+    src = <const byte *> PyBytes_AS_STRING(chunk) + start
+    if not PyBytes_GET_SIZE(key) or size == 0:
+        return PyUnicode_DecodeUTF8(<const char *> src, size, NULL)
+    text = PyUnicode_New(size, 127)
+    dst = PyUnicode_1BYTE_DATA(text)
+    while done < size:
+        step = min(size - done, BLOCK)
+        websockets_mask(
+            dst + done, src + done, step, <const byte *> PyBytes_AS_STRING(key), done
+        )
+        ascii = ascii and websockets_is_ascii(dst + done, step)
+        done += step
+    if ascii:
+        return <str> text
+    return PyUnicode_DecodeUTF8(<const char *> dst, size, NULL)
+
+
+cdef class Gatherer:
+    """Gather a payload that arrives in pieces; the pure twin describes the arguments."""
+
+    def __init__(self, bint text):
+        self._validator = Utf8Validator() if text else None
+
+    def __dealloc__(self):
+        Py_XDECREF(self._buffer)
+
+    cpdef Py_ssize_t add(
+        self,
+        bytes chunk,
+        Py_ssize_t start,
+        Py_ssize_t stop,
+        bytes key,
+        Py_ssize_t offset,
+        Py_ssize_t missing,
+        bint final,
+    ) except -2:
+        cdef Py_ssize_t size = stop - start
+        cdef byte *dst
+        check(chunk, start, stop, key)
+        self._make_room(size, missing, final)
+        dst = <byte *> PyBytes_AS_STRING(<object> self._buffer) + self._size
+        copy(dst, <const byte *> PyBytes_AS_STRING(chunk) + start, size, key, offset)
+        self._size += size
+        if self._validator is None:
+            return -1
+        return self._validator.check(dst, size, final)
+
+    cpdef object finish(self):
+        """Return the whole, and be of no more use."""
+        cdef object whole
+        self._resize(self._size)
+        whole = <object> self._buffer
+        if self._validator is None:
+            return whole
+        return PyUnicode_DecodeUTF8(PyBytes_AS_STRING(whole), self._size, NULL)
+
+    cdef int _make_room(self, Py_ssize_t size, Py_ssize_t missing, bint final) except -1:
+        cdef Py_ssize_t needed = self._size + size
+        if self._buffer is not NULL and needed <= PyBytes_GET_SIZE(<object> self._buffer):
+            return 0
+        if not final:
+            # At most twice what has arrived. The eighth makes many small pieces cheap.
+            needed += max(min(missing, needed), needed >> 3)
+        return self._resize(max(needed, LEAST))
+
+    cdef int _resize(self, Py_ssize_t size) except -1:
+        # A bytes object can be resized as long as nobody else has it: hence the bare reference.
+        if self._buffer is NULL:
+            self._buffer = new_bytes(NULL, size)
+        else:
+            resize_bytes(&self._buffer, size)
+        return 0

@@ -1,0 +1,3 @@
+# C types of websockets/_core/keys.py.
+
+cpdef bytes masking_key()

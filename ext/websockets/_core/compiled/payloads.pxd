@@ -1,0 +1,29 @@
+# C types of ext/payloads.pyx.
+
+from cpython.ref cimport PyObject
+
+from websockets._core.compiled.utf8 cimport Utf8Validator
+
+
+cpdef bytes unpack(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key, Py_ssize_t offset)
+cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key)
+
+
+cdef class Gatherer:
+    cdef PyObject *_buffer
+    cdef Py_ssize_t _size
+    cdef Utf8Validator _validator
+
+    cpdef Py_ssize_t add(
+        self,
+        bytes chunk,
+        Py_ssize_t start,
+        Py_ssize_t stop,
+        bytes key,
+        Py_ssize_t offset,
+        Py_ssize_t missing,
+        bint final,
+    ) except -2
+    cpdef object finish(self)
+    cdef int _make_room(self, Py_ssize_t size, Py_ssize_t missing, bint final) except -1
+    cdef int _resize(self, Py_ssize_t size) except -1

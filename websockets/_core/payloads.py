@@ -1,0 +1,89 @@
+"""
+Payloads from the wire to their final objects: unmasked, checked, gathered. The pure twin of
+ext/payloads.pyx.
+
+Owns the copy of each received byte, which is made once. Must never know headers, opcodes or limits.
+Key decision: a payload is named by where it stands in the bytes received, so that nothing is cut
+out before it is unmasked into the object that the program gets.
+"""
+
+from __future__ import annotations
+
+from typing import Optional, Union
+
+from .mask import apply_mask
+from .utf8 import Utf8Validator
+
+__all__ = ["Gatherer", "unpack", "unpack_text"]
+
+
+def unpack(chunk: bytes, start: int, stop: int, key: bytes, offset: int) -> bytes:
+    """
+    Return ``chunk[start:stop]`` unmasked, as a new object.
+
+    Arguments:
+        key: the 4 bytes it is masked with, or ``b""`` if it isn't masked.
+        offset: number of bytes of the same payload that came before ``start``.
+    """
+    data = chunk[start:stop]
+    return apply_mask(data, key, offset) if key else data
+
+
+def unpack_text(chunk: bytes, start: int, stop: int, key: bytes) -> str:
+    """
+    Return a whole text; arguments as for :func:`unpack`.
+
+    Raises:
+        UnicodeDecodeError: if it isn't UTF-8; the position counts from ``start``.
+    """
+    return str(unpack(chunk, start, stop, key, 0), "utf-8")
+
+
+class Gatherer:
+    """
+    Gather a payload that arrives in pieces.
+
+    Arguments:
+        text: whether it has to be UTF-8, which is checked as it arrives.
+    """
+
+    def __init__(self, text: bool) -> None:
+        self._buffer = bytearray()
+        self._validator: Optional[Utf8Validator] = Utf8Validator() if text else None
+
+    def add(
+        self,
+        chunk: bytes,
+        start: int,
+        stop: int,
+        key: bytes,
+        offset: int,
+        missing: int,
+        final: bool,
+    ) -> int:
+        """
+        Add the next piece.
+
+        Arguments:
+            chunk, start, stop, key, offset: as for :func:`unpack`.
+            missing: how many bytes are known to follow; they tell the compiled twin how far to
+                grow, within what the bytes already here have earned.
+            final: whether the whole ends with this piece.
+
+        Returns:
+            -1, or the position, counted from the beginning of the whole, at which a text isn't
+            UTF-8.
+        """
+        data = unpack(chunk, start, stop, key, offset)
+        if self._validator is not None:
+            position = self._validator.feed(data, final)
+            if position >= 0:
+                return position
+        self._buffer += data
+        return -1
+
+    def finish(self) -> Union[str, bytes]:
+        """Return the whole, and be of no more use."""
+        if self._validator is not None:
+            return str(self._buffer, "utf-8")
+        return bytes(self._buffer)
