@@ -2,7 +2,7 @@
  *
  * Owns the loops over the bytes, for every extension that masks. Must never know Python.
  *
- * Key decision: a short payload is done in place by a few words, a long one by the widest vectors
+ * Key decision: a short payload is done right there, by words, a long one by the widest vectors
  * that the processor has. Any alignment will do; nothing outside the n bytes is read or written.
  */
 
