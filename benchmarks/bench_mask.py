@@ -20,6 +20,7 @@ def load(backend):
 @pytest.fixture(params=SIZES)
 def payload(request, benchmark):
     benchmark.group = f"mask {request.param}"
+    benchmark.extra_info["bytes"] = SIZES[request.param]
     return bytearray(SIZES[request.param])
 
 

@@ -2,7 +2,7 @@
  *
  * Owns the loops over the bytes, for every extension that masks. Must never know Python.
  *
- * Key decision: a short payload is done in place by a few words, a long one by the widest vectors
+ * Key decision: a short payload is done right there, by words, a long one by the widest vectors
  * that the processor has. Any alignment will do; nothing outside the n bytes is read or written.
  */
 
@@ -32,9 +32,9 @@ websockets_wide_key(const unsigned char *key, size_t offset)
     memcpy(&word, key, 4);
     wide = word * UINT64_C(0x100000001);
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    return wide << shift | wide >> (-shift & 63);
+    return wide << shift | wide >> ((64 - shift) & 63);
 #else
-    return wide >> shift | wide << (-shift & 63);
+    return wide >> shift | wide << ((64 - shift) & 63);
 #endif
 }
 
@@ -114,12 +114,12 @@ static inline size_t
 websockets_mask_vectors(unsigned char *dst, const unsigned char *src, size_t n, uint64_t wide)
 {
 #if defined(WEBSOCKETS_X86)
-    if (websockets_simd_level() >= WEBSOCKETS_HAS_AVX2)
+    if (websockets_simd_level() >= WEBSOCKETS_VECTORS_32)
         return websockets_mask_avx2(dst, src, n, wide);
-    if (websockets_simd_level() >= WEBSOCKETS_HAS_SSE4)
+    if (websockets_simd_level() >= WEBSOCKETS_VECTORS_16)
         return websockets_mask_sse(dst, src, n, wide);
 #elif defined(WEBSOCKETS_NEON)
-    if (websockets_simd_level() >= WEBSOCKETS_HAS_NEON)
+    if (websockets_simd_level() >= WEBSOCKETS_VECTORS_16)
         return websockets_mask_neon(dst, src, n, wide);
 #endif
     (void)dst, (void)src, (void)n, (void)wide;

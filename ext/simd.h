@@ -19,24 +19,24 @@
 #include <arm_neon.h>
 #endif
 
-/* From the plainest to the fastest; every one includes those before it on the same processor. */
-enum { WEBSOCKETS_PLAIN, WEBSOCKETS_HAS_NEON, WEBSOCKETS_HAS_SSE4, WEBSOCKETS_HAS_AVX2 };
+/* The size of the vectors, in bytes: SSE4.1 and NEON have the one, AVX2 the other. */
+enum { WEBSOCKETS_PLAIN, WEBSOCKETS_VECTORS_16, WEBSOCKETS_VECTORS_32 };
 
 static inline int
 websockets_simd_best(void)
 {
 #if defined(WEBSOCKETS_X86)
     if (__builtin_cpu_supports("avx2"))
-        return WEBSOCKETS_HAS_AVX2;
-    return __builtin_cpu_supports("sse4.1") ? WEBSOCKETS_HAS_SSE4 : WEBSOCKETS_PLAIN;
+        return WEBSOCKETS_VECTORS_32;
+    return __builtin_cpu_supports("sse4.1") ? WEBSOCKETS_VECTORS_16 : WEBSOCKETS_PLAIN;
 #elif defined(WEBSOCKETS_NEON)
-    return WEBSOCKETS_HAS_NEON;
+    return WEBSOCKETS_VECTORS_16;
 #else
     return WEBSOCKETS_PLAIN;
 #endif
 }
 
-/* The level in use, for each extension its own; threads that find it unset at once set it alike. */
+/* The level in use, of each extension its own. Threads that find it unset at once set it alike. */
 static int websockets_simd = -1;
 
 static inline int
@@ -44,6 +44,16 @@ websockets_simd_level(void)
 {
     if (websockets_simd < 0)
         websockets_simd = websockets_simd_best();
+    return websockets_simd;
+}
+
+/* For tests: use nothing better than this level. Returns the level that is in use then. */
+static inline int
+websockets_simd_limit(int level)
+{
+    websockets_simd = websockets_simd_best();
+    if (websockets_simd > level)
+        websockets_simd = level;
     return websockets_simd;
 }
 

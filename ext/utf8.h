@@ -119,12 +119,12 @@ static inline size_t
 websockets_ascii_blocks(const unsigned char *p, size_t n)
 {
 #if defined(WEBSOCKETS_X86)
-    if (websockets_simd_level() >= WEBSOCKETS_HAS_AVX2)
+    if (websockets_simd_level() >= WEBSOCKETS_VECTORS_32)
         return websockets_ascii_blocks_avx2(p, n);
-    if (websockets_simd_level() >= WEBSOCKETS_HAS_SSE4)
+    if (websockets_simd_level() >= WEBSOCKETS_VECTORS_16)
         return websockets_ascii_blocks_sse4(p, n);
 #elif defined(WEBSOCKETS_NEON)
-    if (websockets_simd_level() >= WEBSOCKETS_HAS_NEON)
+    if (websockets_simd_level() >= WEBSOCKETS_VECTORS_16)
         return websockets_ascii_blocks_neon(p, n);
 #endif
     (void)p, (void)n;
@@ -136,12 +136,12 @@ static inline size_t
 websockets_utf8_blocks(const unsigned char *p, size_t n)
 {
 #if defined(WEBSOCKETS_X86)
-    if (websockets_simd_level() >= WEBSOCKETS_HAS_AVX2)
+    if (websockets_simd_level() >= WEBSOCKETS_VECTORS_32)
         return websockets_utf8_blocks_avx2(p, n);
-    if (websockets_simd_level() >= WEBSOCKETS_HAS_SSE4)
+    if (websockets_simd_level() >= WEBSOCKETS_VECTORS_16)
         return websockets_utf8_blocks_sse4(p, n);
 #elif defined(WEBSOCKETS_NEON)
-    if (websockets_simd_level() >= WEBSOCKETS_HAS_NEON)
+    if (websockets_simd_level() >= WEBSOCKETS_VECTORS_16)
         return websockets_utf8_blocks_neon(p, n);
 #endif
     (void)p, (void)n;

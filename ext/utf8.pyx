@@ -14,8 +14,20 @@ cdef extern from "utf8.h":
     int websockets_utf8_sequence(const unsigned char *p, size_t n) noexcept nogil
     size_t websockets_utf8_characters(const unsigned char *p, size_t n) noexcept nogil
 
+cdef extern from "simd.h":
+    int websockets_simd_limit(int level) noexcept
+
 # Below this size, giving up the lock and taking it back costs more than others gain by it.
 cdef Py_ssize_t UNLOCKED_FROM = 65536
+
+
+def use_simd(int level):
+    """
+    For tests: use vector instructions up to ``level``, and return the level that is in use then.
+
+    0 stands for none; simd.h lists the levels. The processor may not have all of them.
+    """
+    return websockets_simd_limit(level)
 
 
 cdef class Utf8Validator:

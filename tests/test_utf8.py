@@ -1,13 +1,18 @@
 """
-Incremental UTF-8 validation (RFC 3629), with the interpreter's own decoder as the oracle.
+Incremental UTF-8 validation (RFC 3629), with the interpreter's own decoder as the oracle, in both
+backends and with all vector instructions.
 """
 
+import array
 import itertools
 
 import pytest
 from cutting import cut, every_cut, positions
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from levels import every_level
+
+core = every_level("utf8")
 
 
 def whole(data):
@@ -69,6 +74,19 @@ INVALID = [
 ]
 
 
+# Long enough to fill several vectors, whose borders fall on every part of a character.
+SURROUNDINGS = {
+    "ASCII": b"a" * 200,
+    "two bytes": "é".encode() * 100,
+    "three bytes": "漢".encode() * 67,
+    "four bytes": "😀".encode() * 50,
+    "mixed": "a漢é😀 ".encode() * 20,
+}
+in_every_surrounding = pytest.mark.parametrize(
+    "around", SURROUNDINGS.values(), ids=SURROUNDINGS.keys()
+)
+
+
 @pytest.mark.parametrize("data", VALID + INVALID)
 @pytest.mark.parametrize("around", [(b"", b""), (b"abc", b"xyz"), ("é€".encode(), "😀".encode())])
 def test_borders_in_every_cut(core, data, around):
@@ -89,6 +107,44 @@ def test_all_short_strings(core, size):
         assert max(positions) == expected
 
 
+@pytest.mark.parametrize("position", [30, 66, 67, 130])
+def test_all_pairs_of_bytes_in_long_text(core, position):
+    before, behind = b"a" * position, b"a" * 70
+    good = core.utf8.Utf8Validator()
+    for numbers in itertools.product(range(256), repeat=2):
+        data = before + bytes(numbers) + behind
+        expected = whole(data)
+        if expected < 0:
+            assert good.feed(data, True) == -1
+        else:
+            assert core.utf8.Utf8Validator().feed(data, True) == expected
+
+
+@in_every_surrounding
+def test_borders_at_every_position_in_long_text(core, around):
+    for data in VALID + INVALID:
+        for position in range(len(around)):
+            before = around[:position].decode(errors="ignore").encode()
+            before += b"a" * (position - len(before))
+            text = before + data + around
+            assert validate(core, [text]) == whole(text)
+
+
+@in_every_surrounding
+@pytest.mark.parametrize("data", [b"", b"\xff", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82"])
+def test_long_text_in_every_cut(core, around, data):
+    data = around + data + around
+    expected = whole(data)
+    for pieces in every_cut(data):
+        assert validate(core, pieces) == expected
+
+
+@in_every_surrounding
+def test_long_text_cut_in_three(core, around):
+    for start, stop in itertools.combinations(range(60, 140), 2):
+        assert validate(core, cut(around, [start, stop])) == -1
+
+
 @pytest.mark.parametrize("lead", [0xE0, 0xE1, 0xED, 0xEF, 0xF0, 0xF1, 0xF4, 0xF5])
 def test_all_second_bytes_behind_longer_beginnings(core, lead):
     for second in range(256):
@@ -99,7 +155,13 @@ def test_all_second_bytes_behind_longer_beginnings(core, lead):
 
 
 @pytest.mark.parametrize("data", [b"ab" + data + b"c" for data in INVALID])
-def test_the_first_bad_byte_is_refused_when_it_is_seen(core, data):
+@pytest.mark.parametrize("before", [b"", b"a" * 130, "漢".encode() * 43])
+def test_the_first_bad_byte_is_refused_when_it_is_seen(core, data, before):
+    data = before + data
+    for index in range(len(data)):
+        if not may_continue(data[: index + 1]):
+            assert validate(core, [data[: index + 1]], final=False) == whole(data[: index + 1])
+            break
     validator = core.utf8.Utf8Validator()
     for index in range(len(data)):
         position = validator.feed(data[index : index + 1])
@@ -146,3 +208,51 @@ def test_a_bad_byte_anywhere_in_long_text(core, length):
 )
 def test_random_text_in_random_cuts(core, data, positions):
     assert validate(core, cut(data, positions)) == whole(data)
+
+
+@st.composite
+def mutated_texts(draw):
+    """Long text with some of its bytes replaced, put in or left out."""
+    text = draw(
+        st.lists(st.sampled_from(list(SURROUNDINGS.values())), min_size=1, max_size=3).map(b"".join)
+    )
+    for _ in range(draw(st.integers(0, 3))):
+        start = draw(st.integers(0, len(text)))
+        stop = start + draw(st.integers(0, 3))
+        middle = draw(st.binary(max_size=3) | st.sampled_from(VALID + INVALID))
+        text = text[:start] + middle + text[stop:]
+    return text
+
+
+@settings(max_examples=300)
+@given(data=mutated_texts(), positions=positions)
+def test_mutations_of_long_text(core, data, positions):
+    assert validate(core, [data]) == whole(data)
+    assert validate(core, cut(data, positions)) == whole(data)
+
+
+@pytest.mark.parametrize("size", [65535, 65536, 65537, 300_000])
+def test_large_pieces(core, size):
+    for around in SURROUNDINGS.values():
+        text = (around * (size // len(around) + 1))[:size].decode(errors="ignore").encode()
+        assert validate(core, [text, text]) == -1
+        assert validate(core, [text, text[:-1] + b"\xff"]) == whole(text + text[:-1] + b"\xff")
+
+
+def test_kinds_of_buffers(core):
+    text = "漢字😀".encode() + b"ab"
+    table = memoryview(text).cast("B", (2, 6))
+    for data in [bytearray(text), memoryview(text), array.array("I", text), table]:
+        # The offset shows that bytes are counted, not items.
+        assert validate(core, [data, b"\xff"]) == 12
+
+
+@pytest.mark.parametrize("wrong", ["text", None, 1])
+def test_what_is_not_bytes_like(core, wrong):
+    with pytest.raises(TypeError):
+        core.utf8.Utf8Validator().feed(wrong)
+
+
+def test_views_with_gaps(core):
+    with pytest.raises((BufferError, TypeError)):
+        core.utf8.Utf8Validator().feed(memoryview(b"abcdef")[::2])
