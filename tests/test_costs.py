@@ -128,7 +128,7 @@ def test_an_idle_endpoint_keeps_nothing_of_its_last_message(
     with measured() as memory:
         feed(connection, comes(opcode, peer_key(is_client)))
         assert len(connection.take()) == SIZE
-        connection.outbox.clear()
+        connection.collect()
     assert memory.kept < FEW
 
 
@@ -149,7 +149,7 @@ def test_the_end_drops_what_will_never_be_complete(core, end, extensions):
     with measured() as memory:
         connection.receive(frame(BINARY, bytes(SIZE), fin=False))
         end(connection)
-        connection.outbox.clear()
+        connection.collect()
     assert memory.kept < FEW
     assert connection.max_size == 10 * SIZE
 

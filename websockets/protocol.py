@@ -15,6 +15,7 @@ import logging
 import threading
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from time import monotonic
 from typing import Any, Optional, Union
 
 from . import _core
@@ -25,6 +26,7 @@ from ._shell.keepalive import Keepalive
 from ._shell.opening import Opening
 from ._shell.overridable import overridable
 from ._shell.pings import Pings
+from ._shell.reading import read_buffer
 from .datastructures import Headers
 from .exceptions import (
     ConnectionClosed,
@@ -42,9 +44,6 @@ __all__ = ["State", "WebSocketCommonProtocol", "broadcast"]
 # to the messages before that frame still goes out.
 ANSWER_TIME = 0.1
 
-# Bytes from which on what is sent isn't copied to be sent together with something else.
-LARGE = 65536
-
 
 class State(enum.IntEnum):
     """States of a connection, in their order (RFC 6455 4 and 7.1)."""
@@ -52,7 +51,8 @@ class State(enum.IntEnum):
     CONNECTING, OPEN, CLOSING, CLOSED = range(4)
 
 
-class WebSocketCommonProtocol(asyncio.Protocol):
+# asyncio's loop prefers the interface of buffered protocols and uvloop the other, each to its good.
+class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     """
     A WebSocket connection: what servers and clients have in common.
 
@@ -78,6 +78,8 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         timeout: older name of ``close_timeout``.
         max_fragments: most frames in an incoming message, more fail the connection with code
             1009; None for no limit.
+        gather_writes: whether messages that are sent quickly, one after the other, may leave in
+            one write, when the event loop turns or half a millisecond later at most.
         logger: where errors are logged; ``websockets.protocol``, ``websockets.server`` or
             ``websockets.client`` by default.
 
@@ -120,6 +122,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         legacy_recv: bool = False,
         timeout: Optional[float] = None,
         max_fragments: Optional[int] = None,
+        gather_writes: bool = True,
         logger: Any = None,
     ) -> None:
         if close_timeout is None:
@@ -129,6 +132,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         self.close_timeout = close_timeout
         self.max_queue = max_queue
         self.max_fragments = max_fragments
+        self.gather_writes = gather_writes
         self.read_limit = read_limit
         self.write_limit = write_limit
         self.legacy_recv = legacy_recv
@@ -150,9 +154,11 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         self._heard = False  # bytes arrived since keepalive last asked
         self._pings = Pings()
         self._recv_waiter: Optional[asyncio.Future[None]] = None
+        self._read_buffer: Any = None
         self._reading_paused = False
         self._writing_paused = False
         self._drained = Gate()
+        self._sends_at_once = False  # whether nothing keeps a message from being sent
         self._fragmenting = False  # a fragmented message is being sent
         self._fragmented = Gate()
         self._answer_timer: Optional[asyncio.TimerHandle] = None
@@ -260,23 +266,28 @@ class WebSocketCommonProtocol(asyncio.Protocol):
                 await self._recv_waiter
             finally:
                 self._recv_waiter = None
-        full = connection.stalled
+        full = connection.waiting == self.max_queue
         message: Data = connection.take()
         if full:
             self._react()
         return message
 
-    def __aiter__(self) -> AsyncIterator[Data]:
-        return self
-
-    async def __anext__(self) -> Data:
+    async def __aiter__(self) -> AsyncIterator[Data]:
+        connection = self._endpoint
+        recv = self.recv
+        # Messages that are there already needn't go through recv(), if it is the one above.
+        plain = getattr(recv, "__func__", None) is WebSocketCommonProtocol.recv and connection
         try:
-            message = await self.recv()
+            while True:
+                if plain and self._recv_waiter is None and 0 < connection.waiting != self.max_queue:
+                    yield connection.take()
+                else:
+                    message = await recv()
+                    if message is None:
+                        break
+                    yield message
         except ConnectionClosedOK:
-            raise StopAsyncIteration from None
-        if message is None:
-            raise StopAsyncIteration
-        return message
+            pass
 
     async def send(
         self,
@@ -298,23 +309,24 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             TypeError: for other types, a mapping included, and for fragments of different types;
                 the latter fail the connection with code 1011.
         """
-        await self.ensure_open()
-        if isinstance(message, (str, bytes, bytearray, memoryview)):
+        kind = type(message)
+        if not (
+            (kind is str or kind is bytes)
+            and self._sends_at_once
+            and self._endpoint.state == _core.OPEN
+        ):
+            await self.ensure_open()
+            if not isinstance(message, (str, bytes, bytearray, memoryview)):
+                await self._send_fragments(fragments_of(message))
+                return
             if self._fragmenting or self._writing_paused:
                 await self._turn_to_send()
-            opcode, payload = prepare_data(message)
-            await self._send_frame(opcode, payload)
-        elif isinstance(message, Mapping):
-            raise TypeError("message can't be a mapping: its keys would be sent as fragments")
-        elif isinstance(message, AsyncIterable):
-            await self._send_fragments(message)
-        elif isinstance(message, Iterable):
-            await self._send_fragments(_OneByOne(message))
-        else:
-            raise TypeError(
-                "message must be str, bytes-like, or an iterable of these, "
-                f"not {type(message).__name__}"
-            )
+        due = self._endpoint.post(message, monotonic())
+        if due == _core.NOW:
+            if self._write():
+                await self._written()
+        elif due == _core.LATER:
+            self.loop.call_soon(self._write)
 
     def send_nowait(self, opcode: int, payload: Any) -> None:
         """Send a message for ``broadcast()``: at once or not at all."""
@@ -322,7 +334,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             self._logger.warning("a broadcast was skipped: a fragmented message is being sent")
         elif self.state is State.OPEN:
             self._endpoint.send(opcode, payload)
-            self._flush_outbox()
+            self._write()
 
     async def ping(self, data: Optional[DataLike] = None) -> Any:
         """
@@ -402,13 +414,17 @@ class WebSocketCommonProtocol(asyncio.Protocol):
     async def _send_frame(self, opcode: int, payload: Any, fin: bool = True) -> None:
         """Send a frame; a disconnection or cancellation while this waits comes after the frame."""
         self._endpoint.send(opcode, payload, fin)
-        self._flush_outbox()
+        if self._write():
+            await self._written()
+
+    async def _written(self) -> None:
+        """Wait until the transport takes more."""
         if self._writing_paused:
             await self._drained.wait(self.loop)
             if self._lost:
                 raise self.connection_closed_exc()
-        elif self.transport.is_closing():
-            # A program that sends in a loop must let connection_lost() have its turn.
+        else:
+            # It is closing: who sends in a loop must let connection_lost() have its turn.
             await asyncio.sleep(0)
 
     async def _send_fragments(self, fragments: AsyncIterable[Any]) -> None:
@@ -420,6 +436,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
                     await self._turn_to_send()
                     kind = opcode
                     self._fragmenting = True
+                    self._note_hindrances()
                 elif opcode == kind:
                     opcode = OP_CONT
                 else:
@@ -437,20 +454,29 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         finally:
             if kind is not None:
                 self._fragmenting = False
+                self._note_hindrances()
                 self._fragmented.open()
 
-    def _flush_outbox(self) -> None:
-        """Give the transport what the core wants to send."""
+    def _note_hindrances(self) -> None:
+        self._sends_at_once = (
+            self._endpoint is not None
+            and not self._fragmenting
+            and not self._writing_paused
+            and not self._debug_thread
+            and type(self).ensure_open is WebSocketCommonProtocol.ensure_open
+        )
+
+    def _write(self) -> bool:
+        """Give the transport what the core wants to send; return whether to wait before more."""
         if self._debug_thread:
             self._check_thread()
-        outbox = self._endpoint.outbox
-        if not self._gone():
-            if len(outbox) > 1 and max(map(len, outbox)) < LARGE:
-                outbox[:] = [b"".join(outbox)]
-            # Some versions of asyncio's writelines() never make senders wait (CVE-2024-12254).
-            for data in outbox:
-                self.transport.write(data)
-        outbox.clear()
+        frames = self._endpoint.collect()
+        if self._gone():
+            return True
+        # Some versions of asyncio's writelines() never make senders wait (CVE-2024-12254).
+        for data in frames:
+            self.transport.write(data)
+        return self._writing_paused
 
     def _gone(self) -> bool:
         """Whether nothing can be sent any more."""
@@ -487,10 +513,23 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         if self._endpoint is None:
             self._opening.feed(data)
             self._pause_or_resume_reading(self._opening.stalled)
-        else:
-            self._heard = True
-            self._endpoint.receive(data)
+            return
+        self._heard = True
+        if self._endpoint.receive(data):
             self._react()
+        elif self._recv_waiter is not None and self._endpoint.waiting:
+            self._wake_reader()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return what the transport may read into, as some transports want it."""
+        if self._read_buffer is None:
+            self._read_buffer = read_buffer(self.loop)
+        buffer: memoryview = self._read_buffer
+        return buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take bytes that the transport has read."""
+        self.data_received(bytes(self._read_buffer[:nbytes]))
 
     def eof_received(self) -> Optional[bool]:
         """Take notice that the peer ends TCP; without a close frame that is abnormal."""
@@ -528,6 +567,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Make senders wait: the transport's buffer is full."""
         self._writing_paused = True
+        self._sends_at_once = False
         if self._endpoint is not None:
             self._endpoint.hold_pongs = True
 
@@ -536,6 +576,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         self._writing_paused = False
         if self._endpoint is not None:
             self._endpoint.release_pongs()
+            self._note_hindrances()
             self._react()
         self._drained.open()
 
@@ -552,7 +593,9 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             self.max_queue or None,
             self.max_fragments,
             ExtensionChain(self.extensions) if self.extensions else None,
+            self.gather_writes,
         )
+        self._note_hindrances()
         self._endpoint.hold_pongs = self._writing_paused
         if type(self).close_connection is not WebSocketCommonProtocol.close_connection:
             self.close_connection_task = self.loop.create_task(self.close_connection())
@@ -574,7 +617,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         if self._lost:
             return
         if connection.outbox:
-            self._flush_outbox()
+            self._write()
         if connection.pongs:
             for payload in connection.pongs:
                 self._pings.acknowledge(payload)
@@ -592,8 +635,9 @@ class WebSocketCommonProtocol(asyncio.Protocol):
             self._advance()
 
     def _wake_reader(self) -> None:
-        if self._recv_waiter is not None and not self._recv_waiter.done():
-            self._recv_waiter.set_result(None)
+        waiter = self._recv_waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _pause_or_resume_reading(self, pause: bool) -> None:
         if pause == self._reading_paused:
@@ -614,7 +658,7 @@ class WebSocketCommonProtocol(asyncio.Protocol):
         payload = self._pings.new_payload()
         self._pings.add(payload, waiter)
         self._endpoint.send(OP_PING, payload)
-        self._flush_outbox()
+        self._write()
         return waiter
 
     def keepalive_heard(self) -> bool:
@@ -710,6 +754,24 @@ def warn_of_loop() -> None:
         "the loop argument isn't used: connections belong to the running event loop",
         DeprecationWarning,
         stacklevel=3,
+    )
+
+
+def fragments_of(message: Any) -> AsyncIterable[Any]:
+    """
+    Return the fragments that a message consists of.
+
+    Raises:
+        TypeError: if it is no iterable, or one that it can't be meant as.
+    """
+    if isinstance(message, Mapping):
+        raise TypeError("message can't be a mapping: its keys would be sent as fragments")
+    if isinstance(message, AsyncIterable):
+        return message
+    if isinstance(message, Iterable):
+        return _OneByOne(message)
+    raise TypeError(
+        f"message must be str, bytes-like, or an iterable of these, not {type(message).__name__}"
     )
 
 

@@ -19,6 +19,7 @@ MODULES = (
     "closing",
     "connection",
     "frames",
+    "gathering",
     "heads",
     "keys",
     "mask",
@@ -71,6 +72,8 @@ check_opcode = _active.frames.check_opcode
 check_rsv = _active.frames.check_rsv
 check_start = _active.frames.check_start
 HeadReader = _active.heads.HeadReader
+LATER = _active.gathering.LATER
+NOW = _active.gathering.NOW
 OPEN = _active.connection.OPEN
 CLOSING = _active.connection.CLOSING
 CLOSED = _active.connection.CLOSED

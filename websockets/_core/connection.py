@@ -26,7 +26,8 @@ from websockets.exceptions import (
 )
 
 from .closing import parse_close, serialize_close
-from .frames import OP_CLOSE, OP_PING, OP_PONG, FrameReader, check_control
+from .frames import OP_BINARY, OP_CLOSE, OP_PING, OP_PONG, OP_TEXT, FrameReader, check_control
+from .gathering import NOW, Gathering
 from .keys import masking_key
 from .messages import UNLIMITED, InvalidText, MessageAssembler
 from .pack import pack_frame, pack_header, to_bytes
@@ -64,11 +65,12 @@ class Connection:
             ``decode(fin, rsv, opcode, payload, max_size) -> (fin, opcode, payload)`` and
             ``encode(fin, opcode, payload) -> (rsv, opcode, payload)``,
             where rsv are the bits 0x70 of a frame's first byte.
+        gather: whether messages that are sent quickly, one after the other, may leave together.
 
     Attributes:
         state: OPEN, CLOSING or CLOSED.
         waiting: how many messages are in the inbox.
-        outbox: byte strings to send, oldest first; whoever sends them clears the list.
+        outbox: byte strings to send, oldest first; take them with :meth:`collect`.
         pongs: payloads of the pongs received; whoever handles them clears the list.
         close_code, close_reason: how the connection ended, None before.
         close_received: whether a close frame of the peer ended what it has to say.
@@ -84,9 +86,10 @@ class Connection:
         max_queue: Optional[int] = None,
         max_fragments: Optional[int] = None,
         extensions: Any = None,
+        gather: bool = True,
     ) -> None:
         self.state = OPEN
-        self.outbox: list[Any] = []
+        self.outbox: list[bytes] = []
         self.pongs: list[bytes] = []
         self.close_code: Optional[int] = None
         self.close_reason: Optional[str] = None
@@ -99,6 +102,9 @@ class Connection:
         self._arrived: list[Union[str, bytes]] = []
         self._taken: list[Union[str, bytes]] = []
         self._max_queue = UNLIMITED if max_queue is None else max_queue
+        self._outbox_size = 0
+        self._gathering: Optional[Gathering] = Gathering() if gather else None
+        self._answering = False  # a message was taken since the program sent one
         self._extensions = extensions
         self._decoding = False  # whether extensions decode the current frame
         self._reader = FrameReader(not is_client, extensions is not None)
@@ -149,16 +155,25 @@ class Connection:
 
     # Receiving
 
-    def receive(self, data: Union[bytes, bytearray, memoryview]) -> None:
+    def receive(self, data: Union[bytes, bytearray, memoryview]) -> bool:
         """
         Take bytes from the peer, and parse what there is room for.
 
         Never raises for what the peer sent: a violation fails the connection, see ``failure``.
+
+        Returns:
+            whether there is something to see to beside messages in the inbox.
         """
-        if self._deaf:
-            return
-        self._reader.feed(data if type(data) is bytes else bytes(data))
-        self._parse(False)
+        if not self._deaf:
+            self._reader.feed(data if type(data) is bytes else bytes(data))
+            self._parse(False)
+        return (
+            self.state != OPEN
+            or self._outbox_size != 0
+            or len(self.pongs) != 0
+            or self._owed_close is not None
+            or self._full()
+        )
 
     def take(self) -> Union[str, bytes]:
         """Take the oldest message from the inbox, and parse on where that makes room."""
@@ -166,6 +181,7 @@ class Connection:
             self._arrived, self._taken = self._taken, self._arrived
             self._taken.reverse()
         message = self._taken.pop()
+        self._answering = True
         self.waiting -= 1
         if self.waiting + 1 == self._max_queue:
             self._parse(False)
@@ -180,7 +196,7 @@ class Connection:
         self.state = CLOSED
         self._owed_close = None
         self._held_pong = None
-        self.outbox.clear()
+        self.collect()
         if self.close_code is None:
             # RFC 6455 7.1.5: no close frame was received.
             self.close_code = 1006
@@ -386,6 +402,35 @@ class Connection:
             check_control(fin, len(payload))
         self._pack(fin, opcode, payload)
 
+    def post(self, message: Union[str, bytes, bytearray, memoryview], now: float) -> int:
+        """
+        Put a message in the outbox, as :meth:`send` does, and tell when it should leave.
+
+        Arguments:
+            message: ``str`` for a text message, anything else is binary.
+            now: seconds of a clock that doesn't go back.
+
+        Returns:
+            WAIT, NOW or LATER, see :mod:`~.gathering`.
+        """
+        self.send(OP_TEXT if isinstance(message, str) else OP_BINARY, message)
+        last_answer = self._answering and not self.waiting
+        self._answering = False
+        if self._gathering is None:
+            return NOW
+        return self._gathering.decide(now, self._outbox_size, last_answer)
+
+    def collect(self) -> list[bytes]:
+        """Take what waits in the outbox, small frames joined."""
+        frames = self.outbox
+        self.outbox = []
+        if len(frames) > 1 and self._outbox_size < LARGE:
+            frames = [b"".join(frames)]
+        self._outbox_size = 0
+        if self._gathering is not None:
+            self._gathering.left()
+        return frames
+
     def release_pongs(self) -> None:
         """Stop holding pongs, and answer the latest ping that waits for its pong."""
         self.hold_pongs = False
@@ -401,9 +446,13 @@ class Connection:
         if fin:
             byte0 |= 0x80
         if self.is_client:
-            self.outbox.append(pack_frame(byte0, payload, masking_key()))
+            self._put(pack_frame(byte0, payload, masking_key()))
         elif type(payload) is bytes and len(payload) >= LARGE:
-            self.outbox.append(pack_header(byte0, len(payload), b""))
-            self.outbox.append(payload)
+            self._put(pack_header(byte0, len(payload), b""))
+            self._put(payload)
         else:
-            self.outbox.append(pack_frame(byte0, payload, b""))
+            self._put(pack_frame(byte0, payload, b""))
+
+    def _put(self, data: bytes) -> None:
+        self.outbox.append(data)
+        self._outbox_size += len(data)

@@ -3,6 +3,7 @@
 cimport cython
 
 from websockets._core.compiled.frames cimport FrameReader
+from websockets._core.compiled.gathering cimport Gathering
 from websockets._core.compiled.keys cimport masking_key
 from websockets._core.compiled.messages cimport MessageAssembler
 from websockets._core.compiled.pack cimport pack_frame, pack_header, to_bytes
@@ -22,6 +23,9 @@ cdef class Connection:
     cdef list _arrived
     cdef list _taken
     cdef long long _max_queue
+    cdef Py_ssize_t _outbox_size
+    cdef Gathering _gathering
+    cdef bint _answering
     cdef object _extensions
     cdef bint _decoding
     cdef FrameReader _reader
@@ -32,7 +36,7 @@ cdef class Connection:
     cdef bint _deaf
     cdef bint _overflow
 
-    cpdef receive(self, data)
+    cpdef bint receive(self, data) except -1
     cpdef take(self)
     cdef bint _full(self) except -1
     @cython.locals(reader=FrameReader)
@@ -42,5 +46,10 @@ cdef class Connection:
     cdef _decode(self)
     cdef _control(self, int opcode, bytes payload)
     cpdef send(self, int opcode, payload, bint fin=*)
+    @cython.locals(last_answer=bint)
+    cpdef int post(self, message, double now) except -1
+    @cython.locals(frames=list)
+    cpdef list collect(self)
     @cython.locals(byte0=int)
     cdef _pack(self, bint fin, int opcode, payload)
+    cdef _put(self, bytes data)

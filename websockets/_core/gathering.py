@@ -1,0 +1,57 @@
+"""
+When frames leave: one by one, or several in one write.
+
+Owns the answer to that question, from the times at which messages were sent. Must never know frames
+or a clock. Key decision: what was sent waits for more only while the program sends quickly; a
+program that computes for long between two messages must never hold up what it has said already.
+"""
+
+from __future__ import annotations
+
+__all__ = ["LATER", "NOW", "WAIT", "Gathering"]
+
+WAIT = 0  # nothing to do: a write is due soon in any case
+NOW = 1  # write what waits
+LATER = 2  # write what waits when the event loop turns, unless it leaves before
+
+QUICK = 0.0005  # seconds between two messages, and seconds that the first one may wait
+ENOUGH = 65536  # bytes
+
+
+class Gathering:
+    """Decide for one connection."""
+
+    def __init__(self) -> None:
+        self._last = 0.0  # when a message was sent
+        self._first = 0.0  # when the oldest message that waits was sent
+        self._waiting = False
+
+    def decide(self, now: float, size: int, last_answer: bool) -> int:
+        """
+        Tell what to do with the frames that wait, now that there is another.
+
+        Arguments:
+            now: seconds of a clock that doesn't go back.
+            size: bytes that wait.
+            last_answer: whether the program has received a message since it sent one, and none is
+                left to answer, so that it will probably turn to the event loop next.
+
+        Returns:
+            WAIT, NOW or LATER; after NOW nothing waits.
+        """
+        pause = now - self._last
+        self._last = now
+        if not self._waiting:
+            if pause > QUICK or last_answer or size >= ENOUGH:
+                return NOW
+            self._waiting = True
+            self._first = now
+            return LATER
+        if pause > QUICK or now - self._first > QUICK or last_answer or size >= ENOUGH:
+            self._waiting = False
+            return NOW
+        return WAIT
+
+    def left(self) -> None:
+        """Note that what waited has been written, for whatever reason."""
+        self._waiting = False
