@@ -1,0 +1,264 @@
+"""
+When messages leave: gathered while a program sends quickly, at once when it takes its time.
+
+What the shell writes is recorded in place of a transport, so that each write can be told from the
+next.
+"""
+
+import asyncio
+import contextlib
+import time
+
+import pytest
+from drawing import KEY, TEXT, frame, frames
+from peer import REQUEST
+
+import websockets
+
+GAP = 0.0005  # seconds; what the library takes for a pause
+
+
+# The rule by itself
+
+
+def decisions(core, *sends):
+    gathering = core.gathering.Gathering()
+    names = {core.gathering.NOW: "now", core.gathering.LATER: "later", core.gathering.WAIT: "wait"}
+    return [names[gathering.decide(*send)] for send in sends]
+
+
+def test_a_lone_message_leaves_at_once(core):
+    assert decisions(core, (1.0, 10, False), (2.0, 10, False)) == ["now", "now"]
+    assert decisions(core, (1.0, 10, False), (1.0 + 2 * GAP, 10, False)) == ["now", "now"]
+
+
+def test_messages_sent_quickly_wait_for_each_other(core):
+    sends = [(1.0 + number / 1e6, 10 * number, False) for number in range(1, 5)]
+    assert decisions(core, *sends) == ["now", "later", "wait", "wait"]
+
+
+def test_a_pause_ends_the_wait(core):
+    sends = [(1.0, 10, False), (1.0, 10, False), (1.0 + 2 * GAP, 20, False)]
+    assert decisions(core, *sends) == ["now", "later", "now"]
+
+
+def test_no_message_waits_for_long(core):
+    sends = [(1.0 + number * GAP * 0.6, 10, False) for number in range(4)]
+    assert decisions(core, *sends) == ["now", "later", "wait", "now"]
+
+
+def test_64_kib_do_not_wait(core):
+    assert decisions(core, (1.0, 1, False), (1.0, 1, False), (1.0, 65536, False)) == [
+        "now",
+        "later",
+        "now",
+    ]
+    assert decisions(core, (1.0, 1, False), (1.0, 65536, False)) == ["now", "now"]
+
+
+def test_the_answer_to_the_last_message_takes_all_along(core):
+    assert decisions(core, (1.0, 1, False), (1.0, 1, False), (1.0, 2, True)) == [
+        "now",
+        "later",
+        "now",
+    ]
+    assert decisions(core, (1.0, 1, False), (1.0, 1, True)) == ["now", "now"]
+
+
+def test_what_has_left_does_not_wait(core):
+    gathering = core.gathering.Gathering()
+    assert gathering.decide(1.0, 1, False) == core.gathering.NOW
+    assert gathering.decide(1.0, 1, False) == core.gathering.LATER
+    gathering.left()
+    assert gathering.decide(1.0, 1, False) == core.gathering.LATER
+
+
+# Programs
+
+
+class Writes(asyncio.Transport):
+    """A transport that records each write."""
+
+    def __init__(self):
+        super().__init__()
+        self.writes = []
+        self.closing = False
+        self.full = None  # called after each write
+
+    def write(self, data):
+        self.writes.append(bytes(data))
+        if self.full is not None:
+            self.full()
+
+    def is_closing(self):
+        return self.closing
+
+    def close(self):
+        self.closing = True
+
+    abort = close
+
+    def can_write_eof(self):
+        return False
+
+    def set_write_buffer_limits(self, high=None, low=None):
+        pass
+
+
+class Registry:
+    def register(self, protocol):
+        pass
+
+    unregister = register
+
+    def is_serving(self):
+        return True
+
+
+@contextlib.asynccontextmanager
+async def serving(handler, **options):
+    """Run a handler on a connection that is open; give the protocol and the transport."""
+    transport = Writes()
+    protocol = websockets.WebSocketServerProtocol(
+        handler, Registry(), ping_interval=None, extensions=None, **options
+    )
+    protocol.connection_made(transport)
+    protocol.data_received(REQUEST + b"\r\n")
+    while not transport.writes:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    transport.writes.clear()
+    try:
+        yield protocol, transport
+    finally:
+        protocol.connection_lost(None)
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await protocol.handler_task
+
+
+def payloads(writes):
+    return [[drawn.payload for drawn in frames(data)] for data in writes]
+
+
+def burst(count):
+    return b"".join(frame(TEXT, b"%d" % number, key=KEY) for number in range(count))
+
+
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0)
+
+
+async def echo(websocket, path):
+    async for message in websocket:
+        await websocket.send(message)
+
+
+async def test_answers_to_a_burst_leave_in_one_write():
+    async with serving(echo) as (protocol, transport):
+        # The first may leave alone: only the second tells that the program is quick.
+        for _ in range(3):
+            transport.writes.clear()
+            protocol.data_received(burst(20))
+            await until(lambda: sum(map(len, payloads(transport.writes))) == 20)
+        assert sum(payloads(transport.writes), []) == [b"%d" % number for number in range(20)]
+        assert len(transport.writes) <= 2
+
+
+@pytest.mark.parametrize("first", ["compute", "answer"])
+async def test_a_slow_program_holds_up_no_answer(first):
+    before = []
+
+    def compute():
+        before.append(sum(map(len, payloads(transport.writes))))
+        end = time.monotonic() + 4 * GAP
+        while time.monotonic() < end:
+            pass
+
+    async def handler(websocket, path):
+        async for message in websocket:
+            if first == "compute":
+                compute()
+            await websocket.send(message)
+            if first == "answer":
+                compute()
+
+    async with serving(handler) as (protocol, transport):
+        protocol.data_received(burst(10))
+        await until(lambda: len(before) == 10)
+        # Each answer has been written before the next computation begins.
+        start = 0 if first == "compute" else 1
+        assert before == list(range(start, start + 10))
+
+
+async def test_what_was_gathered_leaves_when_the_loop_turns():
+    async def handler(websocket, path):
+        for number in range(5):
+            await websocket.send(str(number))
+        sent.set()
+        await websocket.wait_closed()
+
+    sent = asyncio.Event()
+    async with serving(handler) as (_, transport):
+        await sent.wait()
+        await asyncio.sleep(0)
+        assert sum(payloads(transport.writes), []) == [b"0", b"1", b"2", b"3", b"4"]
+        assert len(transport.writes) <= 3
+
+
+async def test_what_was_gathered_leaves_before_a_ping_and_a_close_frame():
+    async def handler(websocket, path):
+        for number in range(3):
+            await websocket.send(str(number))
+        await websocket.ping(b"?")
+        for number in range(3):
+            await websocket.send(str(number))
+        await websocket.close(1000)
+
+    async with serving(handler) as (_, transport):
+        await until(lambda: b"\x03\xe8" in sum(payloads(transport.writes), []))
+        expected = [b"0", b"1", b"2", b"?", b"0", b"1", b"2", b"\x03\xe8"]
+        assert sum(payloads(transport.writes), []) == expected
+
+
+async def test_each_message_in_its_own_write_if_that_is_wanted():
+    async with serving(echo, gather_writes=False) as (protocol, transport):
+        protocol.data_received(burst(20))
+        await until(lambda: len(transport.writes) == 20)
+        assert payloads(transport.writes) == [[b"%d" % number] for number in range(20)]
+
+
+async def test_gathering_keeps_backpressure():
+    async def handler(websocket, path):
+        transport = websocket.transport
+        transport.full = websocket.pause_writing
+        while True:
+            sent.append(None)
+            await websocket.send(bytes(10_000))
+
+    sent = []
+    async with serving(handler) as (protocol, transport):
+        # Each write fills the transport, so that whoever sent has to wait.
+        await until(lambda: transport.writes)
+        for _ in range(3):
+            count = len(sent)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert len(sent) == count
+            assert sum(map(len, payloads(transport.writes))) == count
+            protocol.resume_writing()
+            await until(lambda: len(sent) > count)
+
+
+async def test_both_ends_take_the_choice():
+    async def handler(websocket, path):
+        assert not websocket.gather_writes
+        await echo(websocket, path)
+
+    async with websockets.serve(handler, "127.0.0.1", 0, gather_writes=False) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with websockets.connect(f"ws://127.0.0.1:{port}", gather_writes=False) as websocket:
+            assert not websocket.gather_writes
+            for number in range(10):
+                await websocket.send(str(number))
+            assert [await websocket.recv() for _ in range(10)] == [str(n) for n in range(10)]
