@@ -19,6 +19,41 @@ __all__ = ["Headers", "HeadersLike", "MultipleValuesError"]
 H = TypeVar("H", bound="Headers")
 
 
+# One string serves for each of these names, in all connections, instead of one in each.
+USUAL_NAMES = {
+    name: (name, name.lower())
+    for name in (
+        "Accept",
+        "Accept-Encoding",
+        "Accept-Language",
+        "Authorization",
+        "Cache-Control",
+        "Connection",
+        "Content-Length",
+        "Content-Type",
+        "Cookie",
+        "Date",
+        "Host",
+        "Origin",
+        "Pragma",
+        "Sec-Fetch-Dest",
+        "Sec-Fetch-Mode",
+        "Sec-Fetch-Site",
+        "Sec-WebSocket-Accept",
+        "Sec-WebSocket-Extensions",
+        "Sec-WebSocket-Key",
+        "Sec-WebSocket-Protocol",
+        "Sec-WebSocket-Version",
+        "Server",
+        "Upgrade",
+        "User-Agent",
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "X-Real-IP",
+    )
+}
+
+
 class MultipleValuesError(LookupError):
     """
     Raised when one value is asked of a header that has several.
@@ -30,6 +65,12 @@ class MultipleValuesError(LookupError):
         if len(self.args) != 1:
             return super().__str__()
         return f"more than one value for header {self.args[0]!a}"
+
+
+class _Several(list[str]):
+    """All values of a header that has more than one."""
+
+    __slots__ = ()
 
 
 class Headers(MutableMapping[str, str]):
@@ -53,8 +94,9 @@ class Headers(MutableMapping[str, str]):
 
     def __init__(self, /, *args: HeadersLike, **kwargs: str) -> None:
         self._pairs: list[tuple[str, str]] = []
-        self._values: dict[str, list[str]] = {}
-        self.update(*args, **kwargs)
+        self._values: dict[str, Union[str, _Several]] = {}
+        if args or kwargs:
+            self.update(*args, **kwargs)
 
     # The wire form and the programmer's form.
 
@@ -73,13 +115,21 @@ class Headers(MutableMapping[str, str]):
     # What collections.abc.MutableMapping asks for.
 
     def __getitem__(self, key: str) -> str:
-        values = self._values[key.lower()]
-        if len(values) == 1:
-            return values[0]
-        raise MultipleValuesError(key)
+        value = self._values[key.lower()]
+        if isinstance(value, _Several):
+            raise MultipleValuesError(key)
+        return value
 
     def __setitem__(self, key: str, value: str) -> None:
-        self._values.setdefault(key.lower(), []).append(value)
+        key, lowered = USUAL_NAMES.get(key) or (key, key.lower())
+        if lowered not in self._values:
+            self._values[lowered] = value
+        else:
+            known = self._values[lowered]
+            if isinstance(known, _Several):
+                known.append(value)
+            else:
+                self._values[lowered] = _Several((known, value))
         self._pairs.append((key, value))
 
     def __delitem__(self, key: str) -> None:
@@ -141,7 +191,10 @@ class Headers(MutableMapping[str, str]):
 
     def get_all(self, key: str) -> list[str]:
         """Return all values of the header called ``key``, in their order; there may be none."""
-        return self._values.get(key.lower(), []).copy()
+        value = self._values.get(key.lower())
+        if value is None:
+            return []
+        return list(value) if isinstance(value, _Several) else [value]
 
     def raw_items(self) -> Iterator[tuple[str, str]]:
         """Iterate over all ``(name, value)`` pairs, with names spelled as they were added."""
