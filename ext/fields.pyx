@@ -12,6 +12,8 @@ from cpython.ref cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.string cimport memchr
 
+from string import ascii_letters, digits
+
 from websockets.datastructures import USUAL_NAMES
 
 ctypedef unsigned char byte
@@ -23,8 +25,8 @@ cdef dict usual_names = USUAL_NAMES
 
 # RFC 9110 5.6.2: token.
 cdef byte in_token[256]
-for number in range(256):
-    in_token[number] = chr(number).isalnum() and number < 128 or number in b"!#$%&'*+-.^_`|~"
+for char in f"!#$%&'*+-.^_`|~{digits}{ascii_letters}".encode():
+    in_token[char] = True
 
 
 cpdef Py_ssize_t take_fields(
@@ -39,10 +41,11 @@ cpdef Py_ssize_t take_fields(
     cdef const byte *text = data
     cdef list pairs = headers._pairs
     cdef dict values = headers._values
-    cdef Py_ssize_t colon, first, last, end
+    cdef Py_ssize_t colon, first, last, end, different
     cdef const byte *line_feed
     cdef PyObject *known
     cdef str name, lowered, value
+    start = max(start, 0)
     stop = min(stop, len(data))
     while len(pairs) < most:
         colon = start
@@ -73,11 +76,12 @@ cpdef Py_ssize_t take_fields(
             name, lowered = <tuple> known
         else:
             lowered = name.lower()
-        if lowered in values:
-            headers[name] = value
-        else:
-            values[lowered] = value
+        different = len(values)
+        values.setdefault(lowered, value)
+        if len(values) > different:
             pairs.append((name, value))
+        else:
+            headers[name] = value
         start = end
     return start
 

@@ -105,6 +105,18 @@ def test_parse_extension(header, extensions):
     assert parse_extension(header) == extensions
 
 
+@pytest.mark.parametrize(
+    "header", ["permessage-deflate", "permessage-deflate; client_max_window_bits"]
+)
+def test_what_browsers_offer_is_read_as_the_grammar_says(header):
+    # The blank before the comma doesn't count.
+    assert parse_extension(header) == parse_extension(f"{header} ,")
+    # Whoever changes a list changes nobody else's.
+    [(_, parameters)] = parse_extension(header)
+    parameters.append(("changed", None))
+    assert parse_extension(header) == parse_extension(f"{header} ,")
+
+
 @pytest.mark.parametrize("parse", PARSERS)
 @pytest.mark.parametrize(
     "header, pos",

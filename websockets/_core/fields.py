@@ -16,9 +16,7 @@ from websockets.datastructures import Headers
 __all__ = ["take_fields"]
 
 # RFC 9110 5.6.2 and 5.5: token, and field content with obs-text.
-match_field = re.compile(
-    rb"([-!#$%&'*+.^_`|~0-9a-zA-Z]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r\n"
-).match
+match_field = re.compile(rb"([-!#$%&'*+.^_`|~0-9a-zA-Z]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r\n").match
 
 
 def take_fields(
