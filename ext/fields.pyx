@@ -8,7 +8,6 @@ Key decision: a name that is new among the headers goes into their stores direct
 a name that is there already is left to the headers themselves.
 """
 
-from cpython.ref cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.string cimport memchr
 
@@ -17,9 +16,6 @@ from string import ascii_letters, digits
 from websockets.datastructures import USUAL_NAMES
 
 ctypedef unsigned char byte
-
-cdef extern from "Python.h":
-    PyObject *PyDict_GetItemWithError(object p, object key) except? NULL
 
 cdef dict usual_names = USUAL_NAMES
 
@@ -43,7 +39,7 @@ cpdef Py_ssize_t take_fields(
     cdef dict values = headers._values
     cdef Py_ssize_t colon, first, last, end, different
     cdef const byte *line_feed
-    cdef PyObject *known
+    cdef tuple usual
     cdef str name, lowered, value
     start = max(start, 0)
     stop = min(stop, len(data))
@@ -71,11 +67,11 @@ cpdef Py_ssize_t take_fields(
         value = PyUnicode_DecodeASCII(
             <const char *> text + first, last - first, "surrogateescape"
         )
-        known = PyDict_GetItemWithError(usual_names, name)
-        if known != NULL:
-            name, lowered = <tuple> known
-        else:
+        usual = usual_names.get(name)
+        if usual is None:
             lowered = name.lower()
+        else:
+            name, lowered = usual
         different = len(values)
         values.setdefault(lowered, value)
         if len(values) > different:
