@@ -118,6 +118,13 @@ def test_several_values_are_not_one(headers):
     assert headers.get_all("set-COOKIE") == ["a=1", "b"]
 
 
+def test_any_value_is_kept():
+    # Whether it can be sent is seen when it is sent.
+    headers = Headers(A=None, B=["x", "y"])
+    assert (headers["a"], headers["b"]) == (None, ["x", "y"])
+    assert (headers.get_all("a"), headers.get_all("b")) == ([None], [["x", "y"]])
+
+
 @pytest.mark.parametrize("name", ["Server", "Set-Cookie", "Nope"])
 def test_get_all_gives_a_list_of_its_own(headers, name):
     before = headers.get_all(name)

@@ -5,8 +5,9 @@ This module owns the container only. It never knows what a header means, which c
 hold or where it comes from.
 
 Its key decision: the same values are stored twice. A list of pairs keeps what the wire needs, the
-order and the spelling of every field; a dict from lower-cased names to lists of values answers
-look-ups. Adding touches the end of both; only deleting, which is rare, walks the list.
+order and the spelling of every field; a dict from lower-cased names to values answers look-ups.
+Adding touches the end of both; only deleting, which is rare, walks the list. Two of these live as
+long as a connection, so that a value is kept in a list only where it isn't alone.
 """
 
 from __future__ import annotations
@@ -22,35 +23,12 @@ H = TypeVar("H", bound="Headers")
 # One string serves for each of these names, in all connections, instead of one in each.
 USUAL_NAMES = {
     name: (name, name.lower())
-    for name in (
-        "Accept",
-        "Accept-Encoding",
-        "Accept-Language",
-        "Authorization",
-        "Cache-Control",
-        "Connection",
-        "Content-Length",
-        "Content-Type",
-        "Cookie",
-        "Date",
-        "Host",
-        "Origin",
-        "Pragma",
-        "Sec-Fetch-Dest",
-        "Sec-Fetch-Mode",
-        "Sec-Fetch-Site",
-        "Sec-WebSocket-Accept",
-        "Sec-WebSocket-Extensions",
-        "Sec-WebSocket-Key",
-        "Sec-WebSocket-Protocol",
-        "Sec-WebSocket-Version",
-        "Server",
-        "Upgrade",
-        "User-Agent",
-        "X-Forwarded-For",
-        "X-Forwarded-Proto",
-        "X-Real-IP",
-    )
+    for name in """
+        Accept Accept-Encoding Accept-Language Authorization Cache-Control Connection Content-Length
+        Content-Type Cookie Date Host Origin Pragma Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site
+        Sec-WebSocket-Accept Sec-WebSocket-Extensions Sec-WebSocket-Key Sec-WebSocket-Protocol
+        Sec-WebSocket-Version Server Upgrade User-Agent X-Forwarded-For X-Forwarded-Proto X-Real-IP
+    """.split()
 }
 
 
@@ -68,9 +46,12 @@ class MultipleValuesError(LookupError):
 
 
 class _Several(list[str]):
-    """All values of a header that has more than one."""
+    """All values of a header that doesn't have exactly one."""
 
     __slots__ = ()
+
+
+_NONE = _Several()
 
 
 class Headers(MutableMapping[str, str]):
@@ -191,9 +172,7 @@ class Headers(MutableMapping[str, str]):
 
     def get_all(self, key: str) -> list[str]:
         """Return all values of the header called ``key``, in their order; there may be none."""
-        value = self._values.get(key.lower())
-        if value is None:
-            return []
+        value = self._values.get(key.lower(), _NONE)
         return list(value) if isinstance(value, _Several) else [value]
 
     def raw_items(self) -> Iterator[tuple[str, str]]:

@@ -2,8 +2,9 @@
 HTTP/1.1 heads: bytes to a start line and header fields (RFC 9112 sections 2 to 5).
 
 Owns the grammar of requests and responses in the opening handshake and the limits on their size.
-Must never know what any field means. Key decision: one reader for both kinds, line by line, so
-that what is wrong or too long is refused when it arrives, not when the head is complete.
+Must never know what any field means. Key decision: one reader for both kinds, which refuses what is
+wrong or too long when it arrives, not when the head is complete. A kernel takes the fields that are
+right, all that are there at once; what it leaves is the end, or an error.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ class HeadReader:
         self._started = True
 
     def _fields(self, text: bytes, start: int, end: int) -> int:
-        """Take the field at text[start:end] and those behind it; return the position they end."""
+        """Take the field in text[start:end] and those behind it; return the position they end."""
         taken = take_fields(text, start, MAX_HEAD - self._size, MAX_LINE, MAX_FIELDS, self.headers)
         if taken == start:
             if len(list(self.headers.raw_items())) == MAX_FIELDS:
