@@ -441,6 +441,14 @@ def test_a_head_that_is_too_large(core, size):
         assert outcome(core, pieces) == expected
 
 
+def test_the_first_limit_that_is_exceeded_counts(core):
+    start = b"GET / HTTP/1.1\r\n" + line_of(8000, b"Name: ") * 8
+    wire = start + line_of(2000, b"Name: ") + line_of(8193, b"Name: ")
+    for pieces in [cut(wire, [30_000]), cut(wire, [len(start)]), *chunks(wire)]:
+        expected = "HeadTooLarge", 431, "head exceeds 65536 bytes"
+        assert outcome(core, pieces) == expected
+
+
 def test_bytes_behind_the_head_do_not_count(core):
     head = core.heads.HeadReader()
     assert head.feed(head_of(65536) + bytes(100_000)) is True
