@@ -118,9 +118,19 @@ def test_several_values_are_not_one(headers):
     assert headers.get_all("set-COOKIE") == ["a=1", "b"]
 
 
-def test_get_all_gives_a_list_of_its_own(headers):
-    headers.get_all("Server").append("other")
-    assert headers.get_all("Server") == ["house"]
+def test_any_value_is_kept():
+    # Whether it can be sent is seen when it is sent.
+    headers = Headers(A=None, B=["x", "y"])
+    assert (headers["a"], headers["b"]) == (None, ["x", "y"])
+    assert (headers.get_all("a"), headers.get_all("b")) == ([None], [["x", "y"]])
+
+
+@pytest.mark.parametrize("name", ["Server", "Set-Cookie", "Nope"])
+def test_get_all_gives_a_list_of_its_own(headers, name):
+    before = headers.get_all(name)
+    headers.get_all(name).append("other")
+    assert headers.get_all(name) == before
+    assert type(before) is list
 
 
 def test_keys_are_lower_cased_and_listed_once(headers):
@@ -143,6 +153,13 @@ def test_setting_adds_a_value(headers):
     headers["SERVER"] = "hut"
     assert headers.get_all("Server") == ["house", "hut"]
     assert list(headers.raw_items()) == [*PAIRS, ("SERVER", "hut")]
+
+
+def test_setting_more_than_twice(headers):
+    for value in ["hut", "shed", "hut"]:
+        headers["server"] = value
+    assert headers.get_all("Server") == ["house", "hut", "shed", "hut"]
+    assert headers.copy() == headers
 
 
 def test_deleting_removes_all_values(headers):
@@ -215,6 +232,13 @@ def test_has_no_attributes_of_its_own(headers):
     # One is made for each connection.
     with pytest.raises(AttributeError):
         headers.attribute = "value"
+
+
+def test_usual_names_share_one_string():
+    # Two of these are kept for each connection.
+    one, other = (Headers([("".join(["Sec-WebSocket-", "Key"]), "")]) for _ in range(2))
+    assert next(iter(one)) is next(iter(other))
+    assert next(one.raw_items())[0] is next(other.raw_items())[0]
 
 
 def test_is_not_hashable(headers):

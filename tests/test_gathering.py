@@ -193,13 +193,15 @@ async def test_a_slow_program_holds_up_no_answer(first):
 
 async def test_what_was_gathered_leaves_when_the_loop_turns():
     async def handler(websocket, path):
+        await websocket.recv()
         for number in range(5):
             await websocket.send(str(number))
         sent.set()
         await websocket.wait_closed()
 
     sent = asyncio.Event()
-    async with serving(handler) as (_, transport):
+    async with serving(handler) as (protocol, transport):
+        protocol.data_received(burst(1))
         await sent.wait()
         await asyncio.sleep(0)
         assert sum(payloads(transport.writes), []) == [b"0", b"1", b"2", b"3", b"4"]
@@ -208,6 +210,7 @@ async def test_what_was_gathered_leaves_when_the_loop_turns():
 
 async def test_what_was_gathered_leaves_before_a_ping_and_a_close_frame():
     async def handler(websocket, path):
+        await websocket.recv()
         for number in range(3):
             await websocket.send(str(number))
         await websocket.ping(b"?")
@@ -215,7 +218,8 @@ async def test_what_was_gathered_leaves_before_a_ping_and_a_close_frame():
             await websocket.send(str(number))
         await websocket.close(1000)
 
-    async with serving(handler) as (_, transport):
+    async with serving(handler) as (protocol, transport):
+        protocol.data_received(burst(1))
         await until(lambda: b"\x03\xe8" in sum(payloads(transport.writes), []))
         expected = [b"0", b"1", b"2", b"?", b"0", b"1", b"2", b"\x03\xe8"]
         assert sum(payloads(transport.writes), []) == expected
@@ -230,8 +234,8 @@ async def test_each_message_in_its_own_write_if_that_is_wanted():
 
 async def test_gathering_keeps_backpressure():
     async def handler(websocket, path):
-        transport = websocket.transport
-        transport.full = websocket.pause_writing
+        await websocket.recv()
+        websocket.transport.full = websocket.pause_writing
         while True:
             sent.append(None)
             await websocket.send(bytes(10_000))
@@ -239,6 +243,7 @@ async def test_gathering_keeps_backpressure():
     sent = []
     async with serving(handler) as (protocol, transport):
         # Each write fills the transport, so that whoever sent has to wait.
+        protocol.data_received(burst(1))
         await until(lambda: transport.writes)
         for _ in range(3):
             count = len(sent)

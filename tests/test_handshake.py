@@ -112,6 +112,7 @@ def test_valid(check, pairs):
         ["UPGRADE"],
         ["keep-alive, Upgrade"],
         ["Upgrade,keep-alive"],
+        ["Upgrade, keep-alive"],
         ["keep-alive", "Upgrade"],
         [",Upgrade,,"],
         ["", "Upgrade"],

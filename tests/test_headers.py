@@ -105,6 +105,18 @@ def test_parse_extension(header, extensions):
     assert parse_extension(header) == extensions
 
 
+@pytest.mark.parametrize(
+    "header", ["permessage-deflate", "permessage-deflate; client_max_window_bits"]
+)
+def test_what_browsers_offer_is_read_as_the_grammar_says(header):
+    # The blank before the comma doesn't count.
+    assert parse_extension(header) == parse_extension(f"{header} ,")
+    # Whoever changes a list changes nobody else's.
+    [(_, parameters)] = parse_extension(header)
+    parameters.append(("changed", None))
+    assert parse_extension(header) == parse_extension(f"{header} ,")
+
+
 @pytest.mark.parametrize("parse", PARSERS)
 @pytest.mark.parametrize(
     "header, pos",
@@ -280,6 +292,7 @@ def test_build_subprotocol_refuses_what_cannot_be_read(name):
         ("!#$%&'*+-.^_`|~09azAZ", "tab\tand ~"),
         ("X", "café"),
         ("X", "\udc80"),
+        ("Server", "café\t\udc80"),
     ],
 )
 def test_headers_that_can_be_sent(name, value):
@@ -294,6 +307,8 @@ def test_control_characters_cannot_be_sent(character):
     ) as raised:
         check_header("X", f"a{character}b")
     assert ascii(f"a{character}b") in str(raised.value)
+    with pytest.raises(ValueError, match="value of header Server contains a control character"):
+        check_headers(Headers(Server=f"a{character}b"))
     with pytest.raises(ValueError, match="header name isn't a token"):
         check_header(f"X{character}", "")
 
@@ -309,6 +324,8 @@ def test_names_that_cannot_be_sent(name):
 def test_only_strings_can_be_sent(name, value):
     with pytest.raises(TypeError, match="must be a str, not (bytes|NoneType|int)"):
         check_header(name, value)
+    with pytest.raises(TypeError, match="must be a str, not (bytes|NoneType|int)"):
+        check_headers(Headers([("Server", "fine"), ("Host" if name == "X" else name, value)]))
 
 
 def test_every_duplicate_is_checked():

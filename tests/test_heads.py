@@ -7,6 +7,7 @@ from cutting import cut, every_cut, positions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from websockets import _core
 from websockets.exceptions import SecurityError
 
 REQUEST = (
@@ -440,6 +441,14 @@ def test_a_head_that_is_too_large(core, size):
         assert outcome(core, pieces) == expected
 
 
+def test_the_first_limit_that_is_exceeded_counts(core):
+    start = b"GET / HTTP/1.1\r\n" + line_of(8000, b"Name: ") * 8
+    wire = start + line_of(2000, b"Name: ") + line_of(8193, b"Name: ")
+    for pieces in [cut(wire, [30_000]), cut(wire, [len(start)]), *chunks(wire)]:
+        expected = "HeadTooLarge", 431, "head exceeds 65536 bytes"
+        assert outcome(core, pieces) == expected
+
+
 def test_bytes_behind_the_head_do_not_count(core):
     head = core.heads.HeadReader()
     assert head.feed(head_of(65536) + bytes(100_000)) is True
@@ -467,3 +476,61 @@ heads = st.builds(
 @given(data=heads | st.binary(max_size=60), positions=positions, response=st.booleans())
 def test_any_cut_gives_the_same(core, data, positions, response):
     assert outcome(core, cut(data, positions), response) == outcome(core, [data], response)
+
+
+# The compiled reader, held against the pure one
+
+
+def story(core, pieces, response):
+    """Return what a reader shows after each piece: what it has read, or how it refused it."""
+    head = core.heads.HeadReader(response)
+    shown = []
+    for piece in pieces:
+        try:
+            complete = head.feed(piece)
+        except (ValueError, SecurityError) as exc:
+            return [*shown, (type(exc).__name__, str(exc), exc.status)]
+        said = complete, head.path, head.status, head.reason, head.rest
+        values = {name: head.headers.get_all(name) for name in head.headers}
+        shown.append((*said, list(head.headers.raw_items()), values))
+        if complete:
+            break
+    return shown
+
+
+# Lines around the limits are drawn as sizes, so that they come often.
+names = st.sampled_from([b"Host", b"HOST", b"Upgrade", b"X-Rare", b"x-rare"]) | tokens
+long_fields = st.builds(line_of, st.sampled_from([8191, 8192, 8193]), st.just(b"Name: "))
+many_fields = st.sampled_from([126, 127, 128, 129]).map(b"Name: x\r\n".__mul__)
+long_heads = st.sampled_from([7, 8]).map(line_of(8192, b"Name: ").__mul__)
+broken_fields = st.sampled_from([b"Host: a\n", b"Host : a\r\n", b" folded\r\n", b"Host: \x00\r\n"])
+other_fields = st.builds(b"%s:%s\r\n".__mod__, st.tuples(names, values))
+start_lines = st.sampled_from(
+    [b"GET / HTTP/1.1\r\n"] * 4
+    + [b"HTTP/1.1 101 Switching Protocols\r\n"] * 3
+    + [b"\r\n\r\nGET /\xe9 HTTP/1.1\r\n", b"GET /\x7f HTTP/1.1\r\n", b"GET  HTTP/1.1\r\n"]
+    + [b"GET / a HTTP/1.1\r\n", b"GET HTTP/1.1\r\n", b"GET / HTTP/1.0\r\n", b"HTTP/1.1 20\r\n"]
+    + [line_of(size, b"GET /", b" HTTP/1.1") for size in [8192, 8193]]
+)
+any_heads = st.builds(
+    b"%s%s%s%s".__mod__,
+    st.tuples(
+        start_lines,
+        st.lists(
+            other_fields | other_fields | long_fields | many_fields | long_heads | broken_fields,
+            max_size=6,
+        ).map(b"".join),
+        st.sampled_from([b"\r\n", b"\r\n", b"\n", b""]),
+        st.binary(max_size=4),
+    ),
+)
+
+
+@settings(max_examples=300)
+@given(data=st.data(), wire=any_heads | any_heads | st.binary(max_size=60))
+def test_both_backends_tell_the_same(compiled_core, data, wire):
+    response = data.draw(st.just(wire.startswith(b"HTTP")) | st.booleans())
+    cuts = data.draw(st.lists(st.integers(0, len(wire)), max_size=20))
+    pieces = cut(wire, cuts)
+    pure = _core.load("pure")
+    assert story(compiled_core, pieces, response) == story(pure, pieces, response)

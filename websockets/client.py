@@ -52,7 +52,13 @@ logger = logging.getLogger(__name__)
 MAX_REDIRECTS = 10
 
 # Arguments of the protocol that connect() takes beyond the documented ones.
-ADDED_ARGUMENTS = ("legacy_recv", "logger", "max_fragments", "user_agent_header")
+ADDED_ARGUMENTS = (
+    "gather_writes",
+    "legacy_recv",
+    "logger",
+    "max_fragments",
+    "user_agent_header",
+)
 
 # Seconds between attempts to reconnect: the first is random, so that the clients of a server that
 # was restarted don't come back all at once; each is longer than the one before.
@@ -263,8 +269,8 @@ class Connect:
         compression: "deflate" to offer permessage-deflate (RFC 7692), None not to.
         origin, extensions, subprotocols, extra_headers: see :class:`WebSocketClientProtocol`.
         kwds: ``open_timeout``, seconds until an open connection, 10 by default, None for no limit;
-            ``user_agent_header``, ``max_fragments`` and ``logger``, see there; others are passed
-            to :meth:`asyncio.loop.create_connection`: ``host``, ``port`` or ``sock`` to connect to
+            ``user_agent_header``, ``max_fragments``, ``gather_writes`` and ``logger``, see there;
+            others are passed to :meth:`asyncio.loop.create_connection`: ``host``, ``port`` or ``sock`` to connect to
             another place than the URI's, ``ssl`` for a certain :class:`ssl.SSLContext`.
 
     Returns:

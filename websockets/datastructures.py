@@ -5,8 +5,9 @@ This module owns the container only. It never knows what a header means, which c
 hold or where it comes from.
 
 Its key decision: the same values are stored twice. A list of pairs keeps what the wire needs, the
-order and the spelling of every field; a dict from lower-cased names to lists of values answers
-look-ups. Adding touches the end of both; only deleting, which is rare, walks the list.
+order and the spelling of every field; a dict from lower-cased names to values answers look-ups.
+Adding touches the end of both; only deleting, which is rare, walks the list. Two of these live as
+long as a connection, so that a value is kept in a list only where it isn't alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,18 @@ from typing import TypeVar, Union
 __all__ = ["Headers", "HeadersLike", "MultipleValuesError"]
 
 H = TypeVar("H", bound="Headers")
+
+
+# One string serves for each of these names, in all connections, instead of one in each.
+USUAL_NAMES = {
+    name: (name, name.lower())
+    for name in """
+        Accept Accept-Encoding Accept-Language Authorization Cache-Control Connection Content-Length
+        Content-Type Cookie Date Host Origin Pragma Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site
+        Sec-WebSocket-Accept Sec-WebSocket-Extensions Sec-WebSocket-Key Sec-WebSocket-Protocol
+        Sec-WebSocket-Version Server Upgrade User-Agent X-Forwarded-For X-Forwarded-Proto X-Real-IP
+    """.split()
+}
 
 
 class MultipleValuesError(LookupError):
@@ -30,6 +43,15 @@ class MultipleValuesError(LookupError):
         if len(self.args) != 1:
             return super().__str__()
         return f"more than one value for header {self.args[0]!a}"
+
+
+class _Several(list[str]):
+    """All values of a header that doesn't have exactly one."""
+
+    __slots__ = ()
+
+
+_NONE = _Several()
 
 
 class Headers(MutableMapping[str, str]):
@@ -53,8 +75,9 @@ class Headers(MutableMapping[str, str]):
 
     def __init__(self, /, *args: HeadersLike, **kwargs: str) -> None:
         self._pairs: list[tuple[str, str]] = []
-        self._values: dict[str, list[str]] = {}
-        self.update(*args, **kwargs)
+        self._values: dict[str, Union[str, _Several]] = {}
+        if args or kwargs:
+            self.update(*args, **kwargs)
 
     # The wire form and the programmer's form.
 
@@ -73,13 +96,21 @@ class Headers(MutableMapping[str, str]):
     # What collections.abc.MutableMapping asks for.
 
     def __getitem__(self, key: str) -> str:
-        values = self._values[key.lower()]
-        if len(values) == 1:
-            return values[0]
-        raise MultipleValuesError(key)
+        value = self._values[key.lower()]
+        if isinstance(value, _Several):
+            raise MultipleValuesError(key)
+        return value
 
     def __setitem__(self, key: str, value: str) -> None:
-        self._values.setdefault(key.lower(), []).append(value)
+        key, lowered = USUAL_NAMES.get(key) or (key, key.lower())
+        if lowered not in self._values:
+            self._values[lowered] = value
+        else:
+            known = self._values[lowered]
+            if isinstance(known, _Several):
+                known.append(value)
+            else:
+                self._values[lowered] = _Several((known, value))
         self._pairs.append((key, value))
 
     def __delitem__(self, key: str) -> None:
@@ -141,7 +172,8 @@ class Headers(MutableMapping[str, str]):
 
     def get_all(self, key: str) -> list[str]:
         """Return all values of the header called ``key``, in their order; there may be none."""
-        return self._values.get(key.lower(), []).copy()
+        value = self._values.get(key.lower(), _NONE)
+        return list(value) if isinstance(value, _Several) else [value]
 
     def raw_items(self) -> Iterator[tuple[str, str]]:
         """Iterate over all ``(name, value)`` pairs, with names spelled as they were added."""

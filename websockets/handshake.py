@@ -12,6 +12,7 @@ is used.
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import os
 import re
@@ -25,6 +26,10 @@ __all__ = ["accept_key", "build_request", "build_response", "check_request", "ch
 # RFC 6455 1.3: what a server mixes into the key to prove that it speaks WebSocket.
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
+# What browsers and most libraries send is told without the grammar, whose answer it is.
+_USUAL_CONNECTIONS = frozenset({"Upgrade", "upgrade", "keep-alive, Upgrade", "Upgrade, keep-alive"})
+_USUAL_UPGRADES = frozenset({"websocket", "WebSocket"})
+
 # 16 bytes in Base64: 22 characters hold 132 bits, 21 would hold 126.
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
 
@@ -35,7 +40,7 @@ def accept_key(key: str) -> str:
     """
     # SHA-1 proves no secret here; systems that ban it for secrets must still let us compute it.
     digest = hashlib.sha1((key + GUID).encode(), usedforsecurity=False).digest()
-    return base64.b64encode(digest).decode()
+    return binascii.b2a_base64(digest, newline=False).decode()
 
 
 def build_request(headers: MutableMapping[str, str]) -> str:
@@ -110,20 +115,23 @@ def check_response(headers: Mapping[str, str], key: str) -> None:
 
 def _check_upgrade(headers: Mapping[str, str]) -> None:
     """Check what requests and responses share (RFC 6455 4.2.1 and 4.1)."""
-    # Browsers do send "keep-alive, Upgrade".
     connection = _get_list(headers, "Connection")
-    if "upgrade" not in [option.lower() for option in parse_connection(connection)]:
-        raise InvalidUpgrade("Connection", connection)
+    if connection not in _USUAL_CONNECTIONS:
+        if "upgrade" not in [option.lower() for option in parse_connection(connection)]:
+            raise InvalidUpgrade("Connection", connection)
     upgrade = _get_list(headers, "Upgrade")
-    if [protocol.lower() for protocol in parse_upgrade(upgrade)] != ["websocket"]:
-        raise InvalidUpgrade("Upgrade", upgrade)
+    if upgrade not in _USUAL_UPGRADES:
+        if [protocol.lower() for protocol in parse_upgrade(upgrade)] != ["websocket"]:
+            raise InvalidUpgrade("Upgrade", upgrade)
 
 
 def _get_all(headers: Mapping[str, str], name: str) -> list[str]:
     """Return all values of a header in any kind of mapping."""
     get_all = getattr(headers, "get_all", None)
     if get_all is not None:
-        return list(get_all(name) or ())  # email.message.Message answers None
+        values = get_all(name)
+        # email.message.Message answers None.
+        return values if type(values) is list else list(values or ())
     try:
         return [headers[name]]
     except KeyError:

@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from .datastructures import Headers
+from .datastructures import USUAL_NAMES, Headers
 from .exceptions import InvalidHeaderFormat, InvalidHeaderValue
 from .typing import (
     ConnectionOption,
@@ -61,6 +61,15 @@ _PROTOCOL = re.compile(rf"{_TOKEN.pattern}(?:/{_TOKEN.pattern})?")
 _TOKEN68 = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 # RFC 9110 5.5: characters that a field value can't hold; a tab is fine.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+# What browsers offer, as the grammar reads it.
+_USUAL_EXTENSIONS: dict[str, ExtensionHeader] = {
+    "permessage-deflate": ("permessage-deflate", []),
+    "permessage-deflate; client_max_window_bits": (
+        "permessage-deflate",
+        [("client_max_window_bits", None)],
+    ),
+}
 
 
 # Reading.
@@ -166,6 +175,9 @@ def parse_extension(header: str) -> list[ExtensionHeader]:
     Raises:
         InvalidHeaderFormat: if it doesn't follow the grammar.
     """
+    usual = _USUAL_EXTENSIONS.get(header)
+    if usual is not None:
+        return [(usual[0], list(usual[1]))]
     return _parse_list(_parse_extension, "Sec-WebSocket-Extensions", header)
 
 
@@ -243,7 +255,9 @@ def check_header(name: str, value: str) -> None:
 def check_headers(headers: Headers) -> None:
     """Check every header with :func:`check_header`."""
     for name, value in headers.raw_items():
-        check_header(name, value)
+        # What is usual and printable needs no closer look; what isn't may still be right.
+        if name not in USUAL_NAMES or type(value) is not str or not value.isprintable():
+            check_header(name, value)
 
 
 def _build_parameter(parameter: ExtensionParameter) -> str:

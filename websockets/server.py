@@ -43,6 +43,7 @@ __all__ = ["Serve", "WebSocketServer", "WebSocketServerProtocol", "serve", "unix
 # Arguments of the protocol that serve() takes beyond the documented ones.
 ADDED_ARGUMENTS = (
     "allowed_hosts",
+    "gather_writes",
     "legacy_recv",
     "logger",
     "max_fragments",
@@ -550,9 +551,9 @@ class Serve:
         compression: "deflate" to negotiate permessage-deflate (RFC 7692), None not to.
         origins, extensions, subprotocols, extra_headers, process_request, select_subprotocol:
             see :class:`WebSocketServerProtocol`.
-        kwds: ``allowed_hosts``, ``open_timeout``, ``server_header``, ``max_fragments`` and
-            ``logger``, see there; others are passed to :meth:`asyncio.loop.create_server`, for
-            example ``ssl``.
+        kwds: ``allowed_hosts``, ``open_timeout``, ``server_header``, ``max_fragments``,
+            ``gather_writes`` and ``logger``, see there; others are passed to
+            :meth:`asyncio.loop.create_server`, for example ``ssl``.
 
     Returns:
         a :class:`WebSocketServer`, when awaited.

@@ -18,6 +18,7 @@ import types
 MODULES = (
     "closing",
     "connection",
+    "fields",
     "frames",
     "gathering",
     "heads",

@@ -1,0 +1,95 @@
+"""
+Header fields, from bytes to strings (RFC 9112 5): the compiled twin of websockets/_core/fields.py.
+
+Owns the grammar of one line. Must never know the start line, what any field means, or what happens
+to a line that it doesn't take.
+
+Key decision: a name that is new among the headers goes into their stores directly. What is kept of
+a name that is there already is left to the headers themselves.
+"""
+
+from cpython.unicode cimport PyUnicode_DecodeASCII
+from libc.string cimport memchr
+
+from string import ascii_letters, digits
+
+from websockets.datastructures import USUAL_NAMES
+
+ctypedef unsigned char byte
+
+cdef dict usual_names = USUAL_NAMES
+
+# RFC 9110 5.6.2: token.
+cdef byte in_token[256]
+for char in f"!#$%&'*+-.^_`|~{digits}{ascii_letters}".encode():
+    in_token[char] = True
+
+
+cpdef Py_ssize_t take_fields(
+    bytes data, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t longest, Py_ssize_t most,
+    object headers,
+) except -1:
+    """
+    Add the well-formed fields at the beginning of ``data[start:stop]`` to ``headers``.
+
+    The pure twin describes the arguments.
+    """
+    cdef const byte *text = data
+    cdef list pairs = headers._pairs
+    cdef dict values = headers._values
+    cdef Py_ssize_t colon, first, last, end, different
+    cdef const byte *line_feed
+    cdef tuple usual
+    cdef str name, lowered, value
+    start = max(start, 0)
+    stop = min(stop, len(data))
+    while len(pairs) < most:
+        colon = start
+        while colon < stop and in_token[text[colon]]:
+            colon += 1
+        if colon == start or colon >= stop or text[colon] != b":":
+            break
+        line_feed = <const byte *> memchr(text + colon, b"\n", stop - colon)
+        if line_feed == NULL:
+            break
+        end = line_feed - text + 1
+        if end - start > longest or text[end - 2] != b"\r":
+            break
+        first = colon + 1
+        last = end - 2
+        if not is_content(text + first, last - first):
+            break
+        while first < last and is_blank(text[first]):
+            first += 1
+        while first < last and is_blank(text[last - 1]):
+            last -= 1
+        name = PyUnicode_DecodeASCII(<const char *> text + start, colon - start, NULL)
+        value = PyUnicode_DecodeASCII(
+            <const char *> text + first, last - first, "surrogateescape"
+        )
+        usual = usual_names.get(name)
+        if usual is None:
+            lowered = name.lower()
+        else:
+            name, lowered = usual
+        different = len(values)
+        values.setdefault(lowered, value)
+        if len(values) > different:
+            pairs.append((name, value))
+        else:
+            headers[name] = value
+        start = end
+    return start
+
+
+cdef inline bint is_blank(byte char) noexcept:
+    return char == b" " or char == b"\t"
+
+
+# RFC 9110 5.5: field content with obs-text. Without a way out of the loop, compilers vectorize it.
+cdef bint is_content(const byte *text, Py_ssize_t size) noexcept:
+    cdef byte wrong = 0
+    cdef Py_ssize_t i
+    for i in range(size):
+        wrong |= (text[i] < 0x20) & (text[i] != 0x09) | (text[i] == 0x7F)
+    return not wrong

@@ -1,0 +1,42 @@
+"""
+Header fields, from bytes to strings (RFC 9112 5): the pure twin of ext/fields.pyx.
+
+Owns the grammar of one line. Must never know the start line, what any field means, or what happens
+to a line that it doesn't take: that is left where it is, for whoever knows the limits to refuse.
+
+Key decision: all fields that are there are taken in one call.
+"""
+
+from __future__ import annotations
+
+import re
+
+from websockets.datastructures import Headers
+
+__all__ = ["take_fields"]
+
+# RFC 9110 5.6.2 and 5.5: token, and field content with obs-text.
+match_field = re.compile(rb"([-!#$%&'*+.^_`|~0-9a-zA-Z]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r\n").match
+
+
+def take_fields(
+    data: bytes, start: int, stop: int, longest: int, most: int, headers: Headers
+) -> int:
+    """
+    Add the well-formed fields at the beginning of ``data[start:stop]`` to ``headers``.
+
+    Arguments:
+        longest: size of the longest line to take, in bytes, with its CRLF.
+        most: number of fields that the headers may have.
+
+    Returns:
+        the position behind the last field that was taken.
+    """
+    while len(headers._pairs) < most:
+        match = match_field(data, start, stop)
+        if match is None or match.end() - start > longest:
+            break
+        name, value = match.groups()
+        headers[name.decode("ascii")] = value.strip(b" \t").decode("ascii", "surrogateescape")
+        start = match.end()
+    return start
