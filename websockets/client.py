@@ -270,8 +270,9 @@ class Connect:
         origin, extensions, subprotocols, extra_headers: see :class:`WebSocketClientProtocol`.
         kwds: ``open_timeout``, seconds until an open connection, 10 by default, None for no limit;
             ``user_agent_header``, ``max_fragments``, ``gather_writes`` and ``logger``, see there;
-            others are passed to :meth:`asyncio.loop.create_connection`: ``host``, ``port`` or ``sock`` to connect to
-            another place than the URI's, ``ssl`` for a certain :class:`ssl.SSLContext`.
+            others are passed to :meth:`asyncio.loop.create_connection`: ``host``, ``port`` or
+            ``sock`` to connect to another place than the URI's, ``ssl`` for a certain
+            :class:`ssl.SSLContext`.
 
     Returns:
         a :class:`WebSocketClientProtocol`, when awaited.
