@@ -238,7 +238,7 @@ async def test_gathering_keeps_backpressure():
         websocket.transport.full = websocket.pause_writing
         while True:
             sent.append(None)
-            await websocket.send(bytes(70_000))
+            await websocket.send("-" * 70_000)
 
     sent = []
     async with serving(handler) as (protocol, transport):
