@@ -57,7 +57,7 @@ sanitize: $(VENV)/dev  ## run the core's tests under AddressSanitizer and Undefi
 
 # A finding is written to build/fuzz, and so is what a run adds to the corpus of a target.
 SECONDS = 60
-TARGETS = $(patsubst tests/fuzz/fuzz_%.py,%,$(wildcard tests/fuzz/fuzz_*.py))
+TARGETS = $(notdir $(basename $(wildcard tests/fuzz/[a-z]*.py)))
 
 fuzz: $(VENV)/dev $(VENV)/built  ## fuzz what peers can reach, SECONDS=60 for each target
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install atheris || { \
