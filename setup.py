@@ -90,7 +90,8 @@ class build_all_or_none(build_ext):
             # Only the sources are taken over: setuptools has put marks of its own on its objects.
             extension.sources = [c_file(extension, self.force)]
             if switched_on("WEBSOCKETS_SANITIZE"):
-                extension.extra_compile_args = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS]
+                # CPython's own flags would hide signed overflow, which other builds may have.
+                extension.extra_compile_args = ["-O1", "-g", "-fno-wrapv", *SANITIZERS]
                 extension.extra_link_args = SANITIZERS
             elif self.compiler.compiler_type != "msvc":
                 extension.extra_compile_args = ["-O3", "-g0"]
