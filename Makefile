@@ -12,7 +12,7 @@ CORE := setup.py pyproject.toml $(wildcard ext/*.* $(SHEETS)/*.pxd websockets/_c
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_QUIET = 1
 
-.PHONY: help demo test check coverage bench clean node-peer
+.PHONY: help demo test check coverage bench sanitize fuzz clean node-peer
 
 help:  ## list the targets (this list)
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -39,6 +39,32 @@ coverage: $(VENV)/dev $(VENV)/built node-peer  ## run the suite on both backends
 	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/coverage run -m pytest -q -m "not build"
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --show-missing --skip-covered --fail-under=100
+
+# Memory that extensions use is malloc's here, each byte of which the sanitizers watch; what a test
+# prints isn't captured, because the report of a finding is the last that the process says.
+SANITIZE := build/sanitize
+ASAN = $(shell gcc -print-file-name=libasan.so)
+
+sanitize: $(VENV)/dev  ## run the core's tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@test -f "$(ASAN)" || { echo "This needs gcc and its libasan, which aren't here."; exit 1; }
+	@WEBSOCKETS_SANITIZE=1 WEBSOCKETS_REQUIRE_EXTENSIONS=1 CC=gcc \
+		$(BIN)/python setup.py --quiet build --build-base=$(SANITIZE) --build-lib=$(SANITIZE)/lib
+	@LD_PRELOAD="$(ASAN) $$(gcc -print-file-name=libubsan.so)" PYTHONMALLOC=malloc \
+		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+		WEBSOCKETS_REQUIRE_EXTENSIONS=1 PYTHONPATH=$(SANITIZE)/lib \
+		$(BIN)/pytest -q --capture=sys -k "not pure" -m "not build" --ignore=tests/test_build.py \
+		$$(grep -lw -e core -e compiled_core -e _core tests/test_*.py)
+
+# A finding is written to build/fuzz, and so is what a run adds to the corpus of a target.
+SECONDS = 60
+TARGETS = $(notdir $(basename $(wildcard tests/fuzz/[a-z]*.py)))
+
+fuzz: $(VENV)/dev $(VENV)/built  ## fuzz what peers can reach, SECONDS=60 for each target
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install atheris || { \
+		echo "Fuzzing needs atheris, which can't be installed for this Python."; exit 1; }
+	@for target in $(TARGETS); do \
+		$(BIN)/python tests/fuzz $$target -max_total_time=$(SECONDS) || exit 1; \
+	done
 
 clean:  ## remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info $(PEER)/node_modules

@@ -5,22 +5,36 @@ Every module of websockets/_core gets a compiled twin in websockets._core.compil
 ext/NAME.pyx where that file exists, otherwise from the module's own Python text. C types come from
 ext/websockets/_core/compiled/NAME.pxd.
 
-Key decision: all twins are built or none, because the library never mixes the two kinds. Whatever
-goes wrong on the way leaves a working pure build and a line that says so;
-WEBSOCKETS_REQUIRE_EXTENSIONS=1 makes it an error. WEBSOCKETS_NO_EXTENSIONS=1 doesn't even try.
+Key decisions:
+
+- All twins are built or none, because the library never mixes the two kinds. Whatever goes wrong on
+  the way leaves a working pure build and a line that says so; WEBSOCKETS_REQUIRE_EXTENSIONS=1 makes
+  it an error. WEBSOCKETS_NO_EXTENSIONS=1 doesn't even try.
+- A source distribution carries the C that Cython made, which is compiled where Cython is missing.
+- The extensions don't declare that they can do without the global interpreter lock, so that an
+  interpreter without one takes it while they are loaded. Connections, readers and assemblers are
+  C structures that change in many steps, and masking_key takes from an iterator that threads share:
+  the lock is what keeps two threads from tearing them.
+
+WEBSOCKETS_SANITIZE=1 builds for AddressSanitizer and UndefinedBehaviorSanitizer: see the Makefile.
 """
 
 import os
 import sys
 from pathlib import Path
+from shutil import copyfile
 from textwrap import shorten
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 from setuptools.modified import newer_group
 
 GENERATED = Path("build/cython")
+CARRIED = Path("ext/generated")  # in source distributions only
 COMPILED = Path("websockets/_core/compiled")
+
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 
 def switched_on(variable):
@@ -73,26 +87,50 @@ class build_all_or_none(build_ext):
 
     def build_extensions(self):
         for extension in self.extensions:
-            self.generate(extension)
-            if self.compiler.compiler_type != "msvc":
+            # Only the sources are taken over: setuptools has put marks of its own on its objects.
+            extension.sources = [c_file(extension, self.force)]
+            if switched_on("WEBSOCKETS_SANITIZE"):
+                # CPython's own flags would hide signed overflow, which other builds may have.
+                extension.extra_compile_args = ["-O1", "-g", "-fno-wrapv", *SANITIZERS]
+                extension.extra_link_args = SANITIZERS
+            elif self.compiler.compiler_type != "msvc":
                 extension.extra_compile_args = ["-O3", "-g0"]
         super().build_extensions()
 
-    def generate(self, extension):
+
+class sdist_with_c(sdist):
+    def make_release_tree(self, base_dir, files):
+        super().make_release_tree(base_dir, files)
+        Path(base_dir, CARRIED).mkdir(exist_ok=True)
+        for extension in extensions():
+            copyfile(c_file(extension), Path(base_dir, carried(extension)))
+
+
+def carried(extension):
+    return CARRIED / f"{extension.name.rpartition('.')[2]}.c"
+
+
+def c_file(extension, force=False):
+    """Return the path of the C file that Cython makes of an extension, or has made."""
+    try:
         from Cython.Build import cythonize
+    except ImportError:
+        if carried(extension).exists():
+            return str(carried(extension))
+        raise
+    # To tell what is out of date, Cython looks for type sheets beside the source only.
+    made = GENERATED / Path(extension.sources[0]).with_suffix(".c")
+    [generated] = cythonize(
+        [extension],
+        build_dir=str(GENERATED),
+        include_path=["ext"],
+        compiler_directives={"language_level": 3, "annotation_typing": False},
+        force=force or newer_group(extension.depends, str(made)),
+    )
+    return generated.sources[0]
 
-        # To tell what is out of date, Cython looks for type sheets beside the source only.
-        c_file = GENERATED / Path(extension.sources[0]).with_suffix(".c")
-        outdated = newer_group(extension.depends, str(c_file))
-        [generated] = cythonize(
-            [extension],
-            build_dir=str(GENERATED),
-            include_path=["ext"],
-            compiler_directives={"language_level": 3, "annotation_typing": False},
-            force=self.force or outdated,
-        )
-        # Only the sources are taken over: setuptools has put marks of its own on its objects.
-        extension.sources = generated.sources
 
-
-setup(ext_modules=extensions(), cmdclass={"build_ext": build_all_or_none})
+setup(
+    ext_modules=extensions(),
+    cmdclass={"build_ext": build_all_or_none, "sdist": sdist_with_c},
+)

@@ -5,9 +5,11 @@ How the library is put together: what imports what, which backend runs, and what
 import ast
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -214,6 +216,34 @@ def test_type_sheets_are_taken(compiled_core, name):
             assert "__dict__" not in vars(getattr(getattr(compiled_core, name), cls.__name__))
 
 
+def test_extensions_can_be_loaded_more_than_once(compiled_core):
+    # PEP 489: each interpreter of a process gets modules of its own.
+    for name in _core.MODULES:
+        binary = Path(getattr(compiled_core, name).__file__).read_bytes()
+        assert b"PyModuleDef_Init" in binary
+        assert b"PyModule_Create2" not in binary
+
+
+COMPILER = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cl")
+
+
+@pytest.mark.build
+@pytest.mark.parametrize("header", sorted(path.name for path in ROOT.glob("ext/*.h")))
+@pytest.mark.skipif(shutil.which(COMPILER[0]) is None, reason="there is no compiler")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows' compiler has other options")
+def test_our_own_c_has_no_warnings(header, tmp_path):
+    (tmp_path / "alone.c").write_text(f'#include "{header}"\n')
+    result = subprocess.run(
+        [*COMPILER, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT / 'ext'}", "alone.c"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stdout
+
+
 @pytest.mark.parametrize("example", ["echo_server.py", "echo_client.py"])
 def test_the_readme_shows_the_examples_as_they_are(example):
     code = (ROOT / "examples" / example).read_text("utf-8")
@@ -227,11 +257,12 @@ def source_tree(tmp_path_factory):
     pytest.importorskip("Cython")
     tree = tmp_path_factory.mktemp("source")
     leave_out = shutil.ignore_patterns(
-        ".*", "*.so", "*.pyd", "__pycache__", "node_modules", "bdist.*", "dist", "*.egg-info"
+        *[".*", "*.so", "*.pyd", "__pycache__", "node_modules", "bdist.*", "dist", "*.egg-info"],
+        "sanitize",
     )
     shutil.copytree(ROOT, tree, dirs_exist_ok=True, ignore=leave_out)
     # Copied rather than built again: they are as new as the sources, so the build takes them.
-    for path in (ROOT / "build").rglob("*.so"):
+    for path in (ROOT / "build").glob("lib.*/**/*.so"):
         shutil.copy2(path, tree / path.relative_to(ROOT))
     return tree
 
@@ -266,6 +297,15 @@ def expect_sources(names):
     return sorted(Path(name).name.partition(".")[0] for name in extensions)
 
 
+NO_COMPILER = {"CC": "/bin/false"}
+NO_CYTHON = {"PYTHONPATH": "no_cython"}
+
+
+def hide_cython(tree):
+    (tree / "no_cython").mkdir(exist_ok=True)
+    (tree / "no_cython/Cython.py").write_text("raise ImportError('Cython is hidden')")
+
+
 @pytest.mark.build
 @pytest.mark.usefixtures("compiled_core")
 def test_the_compiled_wheel(source_tree, tmp_path):
@@ -288,26 +328,59 @@ def test_a_machine_without_a_compiler(source_tree, tmp_path):
         path.unlink()
     for path in (source_tree / "build").rglob("*.o"):
         path.unlink()
-    path, names = wheel(source_tree, tmp_path, CC="/bin/false", WEBSOCKETS_NO_EXTENSIONS="")
+    path, names = wheel(source_tree, tmp_path, WEBSOCKETS_NO_EXTENSIONS="", **NO_COMPILER)
     assert expect_sources(names) == []
     code = f"import sys; sys.path.insert(0, {str(path)!r})\n{WHAT_RUNS}"
     assert run(code, WEBSOCKETS_NO_EXTENSIONS="")[0] == "pure"
 
 
 @pytest.mark.build
-def test_the_source_distribution(source_tree, tmp_path):
+@pytest.mark.skipif(sys.platform == "win32", reason="CC means nothing to Windows' compiler")
+@pytest.mark.parametrize("environment", [NO_COMPILER, NO_CYTHON], ids=["compiler", "Cython"])
+def test_a_line_says_that_a_build_came_out_pure(source_tree, tmp_path, environment):
+    hide_cython(source_tree)
+    command = [sys.executable, "setup.py", "--quiet", "build", f"--build-base={tmp_path}"]
+    environment = {**os.environ, "WEBSOCKETS_NO_EXTENSIONS": "", **environment}
+    for required in ["", "1"]:
+        result = subprocess.run(
+            command,
+            cwd=source_tree,
+            env={**environment, "WEBSOCKETS_REQUIRE_EXTENSIONS": required},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+        )
+        assert ("this is a pure Python build" in result.stdout) == (not required)
+        assert (result.returncode == 0) == (not required)
+    assert not list(tmp_path.rglob("*.so"))
+
+
+@pytest.fixture(scope="module")
+def source_distribution(source_tree, tmp_path_factory):
+    target = tmp_path_factory.mktemp("sdist")
     subprocess.run(
-        [sys.executable, "setup.py", "--quiet", "sdist", "--format=zip", f"--dist-dir={tmp_path}"],
+        [sys.executable, "setup.py", "--quiet", "sdist", "--format=zip", f"--dist-dir={target}"],
         cwd=source_tree,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=True,
         timeout=60,
     )
-    [path] = tmp_path.glob("*.zip")
+    [path] = target.glob("*.zip")
     with zipfile.ZipFile(path) as archive:
-        names = {name.partition("/")[2] for name in archive.namelist()}
-    for pattern in ["ext/**/*", "examples/*", "benchmarks/*.py", "tests/**/*.py", "docs/**/*"]:
+        archive.extractall(target)
+    path.unlink()
+    [tree] = target.iterdir()
+    return tree
+
+
+@pytest.mark.build
+def test_the_source_distribution(source_distribution):
+    names = {
+        path.relative_to(source_distribution).as_posix() for path in source_distribution.rglob("*")
+    }
+    for pattern in ["ext/**/*", "examples/*", "benchmarks/*.py", "tests/**/*", "docs/**/*"]:
         expected = {
             file.relative_to(ROOT).as_posix()
             for file in ROOT.glob(pattern)
@@ -317,3 +390,20 @@ def test_the_source_distribution(source_tree, tmp_path):
         assert expected <= names
     assert {"Makefile", "CHANGELOG.md", "README.md", "LICENSE", "setup.py"} <= names
     assert not [name for name in names if name.endswith((".so", ".pyc")) or "build/" in name]
+
+
+@pytest.mark.build
+def test_the_generated_c_keeps_the_global_interpreter_lock(source_distribution):
+    # setup.py says why.
+    files = sorted((source_distribution / "ext/generated").iterdir())
+    assert [path.name for path in files] == [f"{name}.c" for name in CORE]
+    for path in files:
+        assert "#define __Pyx_FREETHREADING_COMPATIBLE Py_MOD_GIL_USED" in path.read_text("utf-8")
+
+
+@pytest.mark.build
+@pytest.mark.usefixtures("compiled_core")
+def test_a_source_distribution_needs_no_cython(source_distribution, tmp_path):
+    hide_cython(source_distribution)
+    _, names = wheel(source_distribution, tmp_path, WEBSOCKETS_NO_EXTENSIONS="", **NO_CYTHON)
+    assert expect_sources(names) == CORE
