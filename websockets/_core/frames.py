@@ -16,15 +16,10 @@ from collections import deque
 
 from websockets.exceptions import ProtocolError
 
+from .constants import OP_BINARY, OP_CLOSE, OP_PONG
 from .payloads import unpack
 
 __all__ = [
-    "OP_CONT",
-    "OP_TEXT",
-    "OP_BINARY",
-    "OP_CLOSE",
-    "OP_PING",
-    "OP_PONG",
     "FrameReader",
     "check_control",
     "check_length",
@@ -32,13 +27,6 @@ __all__ = [
     "check_rsv",
     "check_start",
 ]
-
-OP_CONT = 0x00
-OP_TEXT = 0x01
-OP_BINARY = 0x02
-OP_CLOSE = 0x08
-OP_PING = 0x09
-OP_PONG = 0x0A
 
 RSV_BITS = {0x40: "RSV1", 0x20: "RSV2", 0x10: "RSV3"}
 
