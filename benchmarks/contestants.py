@@ -1,0 +1,86 @@
+"""
+Who is compared: for each contestant its interpreter, its scripts, and what it can't do.
+
+Peers live in an environment of their own, made by ``make bench-peers``: one of them has the import
+name of this library.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .scenarios import Scenario
+
+HERE = Path(__file__).parent
+PEERS = HERE.parent / "build" / "peers" / "bin" / "python"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """
+    One contestant.
+
+    server, client: command of the script after the interpreter; empty if there is none.
+    is_ours: runs in this environment. is_floor: no WebSocket library, what the loop itself takes.
+    """
+
+    name: str
+    server: tuple[str, ...] = ()
+    client: tuple[str, ...] = ()
+    is_ours: bool = False
+    is_floor: bool = False
+    has_deflate: bool = True
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_peer(self) -> bool:
+        return not self.is_ours and not self.is_floor
+
+    @property
+    def python(self) -> str:
+        return sys.executable if self.is_ours or self.is_floor else str(PEERS)
+
+    @property
+    def is_here(self) -> bool:
+        return not self.is_peer or PEERS.exists()
+
+    def can(self, scenario: Scenario) -> bool:
+        """Whether a scenario makes sense for this contestant."""
+        if self.is_floor and not scenario.has_raw:
+            return False
+        if scenario.compression != "off" and not self.has_deflate:
+            return False
+        return bool(self.client if scenario.kind == "client" else self.server)
+
+    def command(self, scenario: Scenario) -> list[str]:
+        """Return the command that runs its script."""
+        folder, script = (
+            ("clients", self.client) if scenario.kind == "client" else ("servers", self.server)
+        )
+        return [self.python, "-E", str(HERE / folder / script[0])]
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment of its process."""
+        inherited = {k: v for k, v in os.environ.items() if k != "WEBSOCKETS_NO_EXTENSIONS"}
+        return {**inherited, **self.environment}
+
+
+PURE = {"WEBSOCKETS_NO_EXTENSIONS": "1"}
+
+ALL = [
+    Contestant("raw", ("raw.py",), ("raw.py",), is_floor=True),
+    Contestant("ours", ("ours.py",), ("ours.py",), is_ours=True),
+    Contestant("ours-pure", ("ours.py",), ("ours.py",), is_ours=True, environment=PURE),
+    Contestant("picows", ("picows_core.py",), ("picows_core.py",), has_deflate=False),
+    Contestant("picows.websockets", ("picows_websockets.py",), ("picows_websockets.py",)),
+    Contestant("websockets", ("upstream.py",), ("upstream.py",)),
+    Contestant("aiohttp", ("aiohttp_server.py",), ("aiohttp_client.py",)),
+    Contestant("uvicorn+websockets", ("uvicorn_server.py", "websockets-sansio")),
+    Contestant("uvicorn+wsproto", ("uvicorn_server.py", "wsproto")),
+    Contestant("tornado", ("tornado_server.py",)),
+]
+BY_NAME = {contestant.name: contestant for contestant in ALL}
+QUICK = ["raw", "ours", "picows", "picows.websockets", "websockets", "aiohttp"]
