@@ -23,8 +23,9 @@ class Contestant:
     """
     One contestant.
 
-    server, client: command of the script after the interpreter; empty if there is none.
+    server, client: script and its further arguments; empty if there is none.
     is_ours: runs in this environment. is_floor: no WebSocket library, what the loop itself takes.
+    compression: what it can agree on when it is asked for it.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Contestant:
     client: tuple[str, ...] = ()
     is_ours: bool = False
     is_floor: bool = False
-    has_deflate: bool = True
+    compression: tuple[str, ...] = ("off", "no takeover", "takeover")
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -51,7 +52,7 @@ class Contestant:
         """Whether a scenario makes sense for this contestant."""
         if self.is_floor and not scenario.has_raw:
             return False
-        if scenario.compression != "off" and not self.has_deflate:
+        if scenario.compression not in self.compression:
             return False
         return bool(self.client if scenario.kind == "client" else self.server)
 
@@ -74,13 +75,19 @@ ALL = [
     Contestant("raw", ("raw.py",), ("raw.py",), is_floor=True),
     Contestant("ours", ("ours.py",), ("ours.py",), is_ours=True),
     Contestant("ours-pure", ("ours.py",), ("ours.py",), is_ours=True, environment=PURE),
-    Contestant("picows", ("picows_core.py",), ("picows_core.py",), has_deflate=False),
-    Contestant("picows.websockets", ("picows_websockets.py",), ("picows_websockets.py",)),
+    Contestant("picows", ("picows_core.py",), ("picows_core.py",), compression=("off",)),
+    Contestant(
+        "picows.websockets",
+        ("picows_websockets.py",),
+        ("picows_websockets.py",),
+        compression=("off", "takeover"),
+    ),
     Contestant("websockets", ("upstream.py",), ("upstream.py",)),
     Contestant("aiohttp", ("aiohttp_server.py",), ("aiohttp_client.py",)),
     Contestant("uvicorn+websockets", ("uvicorn_server.py", "websockets-sansio")),
     Contestant("uvicorn+wsproto", ("uvicorn_server.py", "wsproto")),
-    Contestant("tornado", ("tornado_server.py",)),
+    Contestant("tornado", ("tornado_server.py",), compression=("off", "takeover")),
 ]
 BY_NAME = {contestant.name: contestant for contestant in ALL}
+CURVES = ["raw", "ours", "ours-pure", "picows", "picows.websockets", "websockets", "aiohttp"]
 QUICK = ["raw", "ours", "picows", "picows.websockets", "websockets", "aiohttp"]

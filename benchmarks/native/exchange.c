@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 enum { SAMPLE = 64, READ_SIZE = 1 << 18, EVENTS = 512, HEADER_MAX = 10, PING = 0x89 };
 
@@ -184,6 +185,8 @@ void open_connections(int is_broadcast)
 
 void send_first(void)
 {
+    if (broadcast && !plan.request_length)
+        usleep(300000); /* no handshake has told that the server knows all connections */
     for (unsigned i = 0; i < (broadcast ? 1 : options.connections); i++) {
         connections[i].owed = options.in_flight;
         send_owed(&connections[i]);
