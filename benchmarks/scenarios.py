@@ -58,7 +58,9 @@ ALL = [
     Scenario("echo-64k", "10 connections, 64 KiB binary", "echo", 10, 1, 64 * KIB, BINARY),
     Scenario("echo-1m", "4 connections, 1 MiB binary", "echo", 4, 1, MIB, BINARY),
     Scenario("tls-32", "TLS, 100 connections, 32 B text", "echo", 100, 1, 32, tls=True),
-    Scenario("tls-64k", "TLS, 10 connections, 64 KiB binary", "echo", 10, 1, 64 * KIB, BINARY, tls=True),
+    Scenario(
+        "tls-64k", "TLS, 10 connections, 64 KiB binary", "echo", 10, 1, 64 * KIB, BINARY, tls=True
+    ),
     *(
         Scenario(
             f"deflate-{label}{'-takeover' if takeover == 'takeover' else ''}",
@@ -102,7 +104,13 @@ ALL = [
     ),
     Scenario("client-256", "client: 20 connections, 256 B text", "client", 20, 1, 256),
     Scenario(
-        "client-1k", "client: 4 connections, 32 in flight, 1 KiB binary", "client", 4, 32, KIB, BINARY
+        "client-1k",
+        "client: 4 connections, 32 in flight, 1 KiB binary",
+        "client",
+        4,
+        32,
+        KIB,
+        BINARY,
     ),
     Scenario(
         "by-connections",

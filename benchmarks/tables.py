@@ -96,10 +96,20 @@ def curve(scenario: Scenario, by_point: dict[int, dict[str, Any]]) -> Grid:
     names: dict[str, None] = {}
     for point in points:
         names.update(dict.fromkeys(by_point[point]))
-    grid = [[scenario.unit, *(size(point) if scenario.scale == "size" else number(point).split(".")[0] for point in points)]]
+    grid = [
+        [
+            scenario.unit,
+            *(
+                size(point) if scenario.scale == "size" else number(point).split(".")[0]
+                for point in points
+            ),
+        ]
+    ]
     for name in names:
         figures = [by_point[point].get(name, {}) for point in points]
-        grid.append([name, *("failed" if "error" in f else number(f.get("value")) for f in figures)])
+        grid.append(
+            [name, *("failed" if "error" in f else number(f.get("value")) for f in figures)]
+        )
     return grid
 
 
@@ -145,7 +155,9 @@ def notes(scenario: Scenario, results: Iterable[dict[str, Any]]) -> list[str]:
             "such figures say too little."
         )
     for result in results:
-        lines += [f"{n} failed: {f['error'].splitlines()[-1]}" for n, f in result.items() if "error" in f]
+        lines += [
+            f"{n} failed: {f['error'].splitlines()[-1]}" for n, f in result.items() if "error" in f
+        ]
     return list(dict.fromkeys(lines))
 
 

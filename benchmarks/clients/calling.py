@@ -3,8 +3,8 @@ What every client of the comparison shares: its options, its loop, and the count
 
 A client is a script with a coroutine function converse(url, message, in_flight, tally), which opens
 one connection, keeps messages in flight on it, and counts each echo: tally.echoes += 1. Options
-come as JSON in the first argument: port, loop ("asyncio" or "uvloop"), connections, in_flight, size,
-opcode (1 is text, 2 binary), warmup and seconds. The script prints one line of JSON.
+come as JSON in the first argument: port, loop ("asyncio" or "uvloop"), connections, in_flight,
+size, opcode (1 is text, 2 binary), warmup and seconds. The script prints one line of JSON.
 """
 
 import asyncio

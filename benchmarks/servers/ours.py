@@ -1,6 +1,7 @@
 """This library."""
 
 import serving
+
 import websockets
 
 

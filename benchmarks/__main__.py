@@ -1,0 +1,161 @@
+"""
+The command line: ``python -m benchmarks --help``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import charts, contestants, micro, native, scenarios, series, tables
+from .contestants import Contestant
+from .scenarios import Scenario
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+CHARTS = ROOT / "docs" / "charts"
+SCRATCH = ROOT / "build" / "benchmarks"
+LOOPS = ["uvloop", "asyncio"]
+
+
+def named(table: dict[str, Any]) -> Any:
+    """Make a parser of names, separated by commas."""
+
+    def parse(value: str) -> list[Any]:
+        names = value.split(",")
+        for name in names:
+            if name not in table:
+                raise argparse.ArgumentTypeError(f"{name!r} isn't one of {', '.join(table)}")
+        return [table[name] for name in names]
+
+    return parse
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    main = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=sys.modules["benchmarks"].__doc__
+    )
+    commands = main.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="list scenarios and contestants")
+    full = commands.add_parser("all", help="measure everything, for an hour; keep tables, charts")
+    quick = commands.add_parser("quick", help="measure the essence, in less than two minutes")
+    run = commands.add_parser("run", help="measure what is asked for")
+    everything, quickly = list(scenarios.BY_NAME), scenarios.QUICK
+    for command, which, loops, rounds, warmup, seconds in (
+        (full, everything, LOOPS, 3, 0.3, 1.5),
+        (quick, quickly, LOOPS[:1], 2, 0.2, 0.6),
+        (run, quickly, LOOPS[:1], 3, 0.3, 1.0),
+    ):
+        command.add_argument(
+            "--scenario",
+            type=named(scenarios.BY_NAME),
+            default=[scenarios.BY_NAME[name] for name in which],
+            metavar="NAME,...",
+        )
+        command.add_argument("--against", type=named(contestants.BY_NAME), metavar="NAME,...")
+        command.add_argument("--loop", type=named(dict(zip(LOOPS, LOOPS))), default=loops)
+        command.add_argument("--rounds", type=int, default=rounds)
+        command.add_argument("--warmup", type=float, default=warmup, metavar="SECONDS")
+        command.add_argument("--seconds", type=float, default=seconds)
+        command.add_argument("--output", type=Path, default=RESULTS if command is full else SCRATCH)
+        command.add_argument("--charts", type=Path, default=CHARTS if command is full else None)
+        command.add_argument(
+            "--add", action="store_true", help="keep the results of other scenarios in the output"
+        )
+    table = commands.add_parser("micro", help="show pytest-benchmark's JSON in one table")
+    table.add_argument("file", type=Path)
+    return main
+
+
+def choose(options: argparse.Namespace) -> Any:
+    """Return a function that tells who takes part in a scenario."""
+
+    def contestants_of(scenario: Scenario) -> Sequence[Contestant]:
+        if options.against:
+            return [c for c in options.against if c.is_here]
+        names = list(contestants.BY_NAME)
+        if options.command != "all":
+            names = contestants.QUICK
+        if scenario.scale:
+            names = contestants.CURVES
+        return [contestants.BY_NAME[name] for name in names if contestants.BY_NAME[name].is_here]
+
+    return contestants_of
+
+
+def progress(line: str, left: float) -> None:
+    """Tell on the standard error what is being measured."""
+    minutes = f", {left / 60:.0f} min left" if left > 90 else ""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line}{minutes}", end="", file=sys.stderr, flush=True)
+    elif "round 1" in line and "raw" in line:
+        print(line + minutes, file=sys.stderr, flush=True)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Measure, show tables while it goes on, and write the results."""
+    if not contestants.PEERS.exists():
+        print("Other libraries aren't here, so there is nothing to compare with: make bench-peers")
+    options.output.mkdir(parents=True, exist_ok=True)
+    latest = options.output / "latest.json"
+    kept: list[dict[str, Any]] = []
+    if options.add and latest.exists():
+        names = {scenario.name for scenario in options.scenario}
+        kept = json.loads(latest.read_text())["results"]
+        kept = [e for e in kept if e["scenario"] not in names]
+    about = series.about(options.rounds, options.warmup, options.seconds)
+    results: dict[str, Any] = {"about": about, "results": kept}
+
+    def done(entry: dict[str, Any]) -> None:
+        results["results"].append(entry)
+        latest.write_text(json.dumps(results, indent=1) + "\n")
+        (options.output / "latest.md").write_text(tables.document(results), encoding="utf-8")
+        if options.charts:
+            charts.draw(results["results"], options.charts)
+        alike = [e for e in results["results"] if e["scenario"] == entry["scenario"]]
+        alike = [e for e in alike if e["loop"] == entry["loop"]]
+        points = scenarios.BY_NAME[entry["scenario"]].points
+        if not points or len(alike) == len(points):
+            if sys.stderr.isatty():
+                print("\r\033[K", end="", file=sys.stderr, flush=True)
+            for title, grid, notes in tables.sections(alike):
+                print("\n" + title, tables.as_text(grid), *notes, sep="\n", flush=True)
+
+    series.raise_limits()
+    wanted = series.plan(options.scenario, options.loop, choose(options))
+    series.measure(wanted, options.rounds, options.warmup, options.seconds, progress, done)
+    print(f"\nThe results are in {latest} and latest.md beside it.")
+
+
+def show_list() -> None:
+    """List scenarios and contestants."""
+    for scenario in scenarios.ALL:
+        print(f"{scenario.name:25} {scenario.title}, {scenario.unit}")
+    print()
+    for contestant in contestants.ALL:
+        print(f"{contestant.name:25} {'' if contestant.is_here else 'make bench-peers'}".rstrip())
+
+
+def main() -> None:
+    """Do what the command line says."""
+    options = parser().parse_args()
+    try:
+        if options.command == "list":
+            show_list()
+        elif options.command == "micro":
+            print(tables.as_text(micro.table(json.loads(options.file.read_text()))))
+        else:
+            measure(options)
+    except native.BuildError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
