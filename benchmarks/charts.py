@@ -18,7 +18,7 @@ from .contestants import BY_NAME
 from .scenarios import Scenario
 
 WIDTH = 760
-LEFT, RIGHT = 160, 110  # beside bars, for names and figures
+LEFT, RIGHT = 170, 110  # beside bars, for names and figures
 ROW = 24
 PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, PLOT_HEIGHT = 70, 150, 64, 340
 NAMES = {"ours": "this library", "ours-pure": "this library, pure", "raw": "raw TCP"}
@@ -86,15 +86,15 @@ def bars(scenario: Scenario, by_loop: dict[str, dict[str, Any]]) -> str:
     """Draw a scenario: a bar for each contestant, the best first."""
     better = "less" if scenario.less_is_better else "more"
     parts = [
-        text(0, 18, scenario.title, "title"),
-        text(0, 38, f"{scenario.unit}, {better} is better", "quiet"),
+        text(8, 20, scenario.title, "title"),
+        text(8, 40, f"{scenario.unit}, {better} is better", "quiet"),
     ]
     every = [r["value"] for results in by_loop.values() for r in results.values() if "value" in r]
     longest = max(every, default=1) or 1
-    y = 46.0
+    y = 48.0
     for loop, results in by_loop.items():
         y += 18
-        parts.append(text(0, y, f"on {loop}", "quiet"))
+        parts.append(text(8, y, f"on {loop}", "quiet"))
         y += 6
         for name in tables.ranked(scenario, results):
             value = results[name].get("value")
@@ -112,9 +112,11 @@ def bars(scenario: Scenario, by_loop: dict[str, dict[str, Any]]) -> str:
     return svg(y + 8, scenario.title, parts)
 
 
-def decades(low: float, high: float) -> list[float]:
-    """Return the powers of ten from one figure to another."""
-    return [10.0**p for p in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
+def ticks(low: float, high: float) -> list[float]:
+    """Return round figures between two: powers of ten, and 2 and 5 of each where they are few."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
+    steps = (1, 2, 5) if high / low < 100 else (1,)
+    return [step * 10.0**p for p in powers for step in steps if low <= step * 10.0**p <= high]
 
 
 def spread(places: dict[str, float], distance: float) -> dict[str, float]:
@@ -136,7 +138,7 @@ def curves(scenario: Scenario, loop: str, by_point: dict[int, dict[str, Any]]) -
                 series.setdefault(name, []).append((point, result["value"]))
     figures = [value for pairs in series.values() for _, value in pairs]
     if not figures:
-        return svg(PLOT_TOP, scenario.title, [text(0, 18, scenario.title, "title")])
+        return svg(PLOT_TOP, scenario.title, [text(8, 20, scenario.title, "title")])
     low, high = min(figures) / 1.2, max(figures) * 1.2
     first, last = min(by_point), max(by_point)
     width, bottom = WIDTH - PLOT_LEFT - PLOT_RIGHT, PLOT_TOP + PLOT_HEIGHT
@@ -148,10 +150,10 @@ def curves(scenario: Scenario, loop: str, by_point: dict[int, dict[str, Any]]) -
         return bottom - PLOT_HEIGHT * math.log(y / low) / math.log(high / low)
 
     parts = [
-        text(0, 18, scenario.title, "title"),
-        text(0, 38, f"{scenario.unit} on {loop}, more is better; both axes logarithmic", "quiet"),
+        text(8, 20, scenario.title, "title"),
+        text(8, 40, f"{scenario.unit} on {loop}, more is better; both axes logarithmic", "quiet"),
     ]
-    for value in decades(low, high):
+    for value in ticks(low, high):
         y = up(value)
         parts += [line(PLOT_LEFT, y, PLOT_LEFT + width, y)]
         parts += [text(PLOT_LEFT - 8, y + 4, f"{value:,.0f}".replace(",", " "), "quiet", "end")]
@@ -166,12 +168,11 @@ def curves(scenario: Scenario, loop: str, by_point: dict[int, dict[str, Any]]) -
         path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in series[name])
         colour = next(peers) if kind(name) == "peer" else ""
         paint = f' style="stroke: {colour}"' if colour else ""
-        ink = f' style="fill: {colour}"' if colour else ""
-        label = text(across(series[name][-1][0]) + 8, labels[name] + 4, NAMES.get(name, name))
-        parts += [
-            f'<polyline class="line {kind(name)}"{paint} points="{path}"/>',
-            label.replace(' class=""', ink),
-        ]
+        x, y = across(series[name][-1][0]) + 8, labels[name] + 4
+        label = text(x, y, NAMES.get(name, name), "strong" if name == "ours" else "")
+        if colour:
+            label = label.replace(' class=""', f' style="fill: {colour}"')
+        parts += [f'<polyline class="line {kind(name)}"{paint} points="{path}"/>', label]
     return svg(max(bottom + 30, max(labels.values()) + 12), scenario.title, parts)
 
 

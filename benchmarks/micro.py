@@ -16,7 +16,7 @@ from typing import Any, Optional
 from .contestants import PEERS
 from .tables import Grid, latency, ratio
 
-HEAD = ["operation", "compiled", "pure", "pure / c.", "reference", "", "c. / ref."]
+HEAD = ["operation", "compiled", "pure", "pure / compiled", "reference", "", "compiled / reference"]
 Group = dict[str, dict[str, float]]
 
 

@@ -89,7 +89,7 @@ ALL = [
     *(
         Scenario(
             f"idle{'' if compression == 'off' else '-deflate'}{'-echoed' if echoed else ''}",
-            f"memory of 1 000 idle connections, compression {'off' if compression == 'off' else 'on'}"
+            f"idle connections, compression {'off' if compression == 'off' else 'on'}"
             + (", one message echoed" if echoed else ""),
             "idle",
             1000,

@@ -140,16 +140,10 @@ static size_t take_payload(struct connection *c, const uint8_t *data, size_t siz
     return n;
 }
 
-static void receive(struct connection *c)
+static void take(struct connection *c, const uint8_t *data, const uint8_t *end)
 {
-    static uint8_t buffer[READ_SIZE];
-    ssize_t n = get(&c->stream, buffer, sizeof buffer);
-    if (n < 0 && errno == EAGAIN)
-        return;
-    if (n <= 0)
-        die("the server closed a connection");
     uint64_t time = now();
-    for (const uint8_t *data = buffer, *end = buffer + n; data < end;) {
+    while (data < end) {
         if (c->in_header) {
             c->header[c->header_length++] = *data++;
             if (c->header_length == header_size(c))
@@ -163,6 +157,19 @@ static void receive(struct connection *c)
             start_message(c);
         }
     }
+}
+
+static void receive(struct connection *c)
+{
+    static uint8_t buffer[READ_SIZE];
+    ssize_t n;
+    do {
+        n = get(&c->stream, buffer, sizeof buffer);
+        if (n == 0 || (n < 0 && errno != EAGAIN))
+            die("the server closed a connection");
+        if (n > 0)
+            take(c, buffer, buffer + n);
+    } while (n > 0 && is_buffered(&c->stream));
 }
 
 /* All of them */

@@ -24,6 +24,8 @@ static void *open_tls(int fd)
         context = SSL_CTX_new(TLS_client_method());
         SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE);
         SSL_CTX_set_mode(context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        SSL_CTX_set_read_ahead(context, 1);
+        SSL_CTX_set_default_read_buffer_len(context, 1 << 17);
     }
     tls = SSL_new(context);
     SSL_set_fd(tls, fd);
@@ -56,6 +58,11 @@ static ssize_t put_tls(void *tls, const void *data, size_t size)
     return outcome(tls, SSL_write(tls, data, (int)size));
 }
 
+static int has_more(void *tls)
+{
+    return SSL_has_pending(tls);
+}
+
 #else
 
 const int has_tls = 0;
@@ -64,6 +71,7 @@ const int has_tls = 0;
 #define open_tls(fd) NULL
 #define close_tls(tls) die("there is no TLS")
 #define get_tls(tls, buffer, size) (-1)
+#define has_more(tls) 0
 #define put_tls(tls, data, size) (-1)
 
 #endif
@@ -77,6 +85,11 @@ ssize_t put(struct stream *stream, const void *data, size_t size)
 {
     return stream->tls ? put_tls(stream->tls, data, size)
                        : send(stream->fd, data, size, MSG_NOSIGNAL);
+}
+
+int is_buffered(struct stream *stream)
+{
+    return stream->tls && has_more(stream->tls);
 }
 
 void save_sample(const void *data, size_t size)
