@@ -8,7 +8,6 @@ would be slower, and measure itself.
 
 from __future__ import annotations
 
-import itertools
 import random
 import struct
 import zlib
@@ -75,9 +74,11 @@ def records(size: int) -> list[bytes]:
 
 def compressed(messages: list[bytes], takeover: bool) -> list[bytes]:
     """Return the payloads of compressed messages (RFC 7692 7.2.1)."""
-    new = [zlib.compressobj(wbits=-15) for _ in messages[: 1 if takeover else None]]
+    deflate = zlib.compressobj(wbits=-15)
     payloads = []
-    for message, deflate in zip(messages, itertools.cycle(new)):
+    for message in messages:
+        if not takeover:
+            deflate = zlib.compressobj(wbits=-15)
         data = deflate.compress(message) + deflate.flush(zlib.Z_SYNC_FLUSH)
         payloads.append(data[:-4])
     return payloads
