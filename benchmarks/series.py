@@ -22,7 +22,7 @@ from . import native, trials
 from .contestants import Contestant
 from .scenarios import Scenario
 
-KEPT = ("value", "p50_us", "p99_us", "load_cpu")
+KEPT = ("value", "p50_us", "p99_us", "cpu_us", "load_cpu")
 
 
 def make_certificate(folder: Path) -> Path:
@@ -63,7 +63,7 @@ def summary(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Put the trials of one contestant together: medians, and all values beside them."""
     result: dict[str, Any] = {"values": [round(run["value"], 2) for run in runs]}
     for name in KEPT:
-        figures = [run[name] for run in runs if name in run]
+        figures = [run[name] for run in runs if run.get(name) is not None]
         if figures:
             result[name] = round(statistics.median(figures), 3)
     for name in ("agreed", "versions"):

@@ -14,7 +14,17 @@ from . import contestants, scenarios
 from .scenarios import Scenario
 
 BUSY = 0.85  # share of a processor from which on the load generator may have been the limit
-HEAD = ["", "median", "lowest - highest", "p50", "p99", "/ raw TCP", "/ best peer", "load's CPU"]
+HEAD = [
+    "",
+    "median",
+    "lowest - highest",
+    "/ raw TCP",
+    "/ best peer",
+    "p50",
+    "p99",
+    "CPU for one",
+    "load's CPU",
+]
 Grid = list[list[str]]
 
 
@@ -80,10 +90,11 @@ def bars(scenario: Scenario, results: dict[str, Any]) -> Grid:
                 name,
                 number(value),
                 f"{number(min(values))} - {number(max(values))}",
-                latency(result.get("p50_us")),
-                latency(result.get("p99_us")),
                 ratio(value, raw),
                 ratio(value, peer),
+                latency(result.get("p50_us")),
+                latency(result.get("p99_us")),
+                latency(result.get("cpu_us")),
                 "" if cpu is None else f"{cpu:.0%}{' !' if cpu > BUSY else ''}",
             ]
         )

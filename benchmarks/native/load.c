@@ -16,7 +16,8 @@
  * The generator knows nothing of masks, UTF-8 or compression: the plan, written by plans.py, holds
  * the opening request and every frame as they go over the wire, beside the echoes to expect.
  * One line of JSON tells the result. load_cpu is the share of one processor that went into this
- * program: near 1, the figures are its own and not the server's.
+ * program: near 1, the figures are its own and not the server's. cpu is the share that went into
+ * the process that server=PID names.
  */
 
 #include "load.h"
@@ -42,6 +43,7 @@ static void read_options(int argc, char **argv)
         {.name = "at_a_time", .number = &options.at_a_time},
         {.name = "echoes", .number = &options.echoes},
         {.name = "tls", .number = &options.tls},
+        {.name = "server", .number = &options.server},
         {.name = "warmup", .time = &options.warmup},
         {.name = "seconds", .time = &options.seconds},
         {.name = "plan", .text = &options.plan},

@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 struct options {
-    unsigned port, connections, in_flight, at_a_time, echoes, tls;
+    unsigned port, connections, in_flight, at_a_time, echoes, tls, server;
     double warmup, seconds;
     const char *plan, *sample;
 };

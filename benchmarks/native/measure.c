@@ -5,7 +5,6 @@
 #include "load.h"
 
 #include <stdarg.h>
-#include <sys/resource.h>
 #include <time.h>
 
 /* 64 buckets for each power of two of nanoseconds: percentiles are right to 2 %. */
@@ -62,12 +61,14 @@ static double percentile(double share, const uint64_t *before)
     return 0;
 }
 
-static double processor_time(void)
+/* Seconds that a process has computed; 0 is this one. */
+static double processor_time(unsigned process)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    struct timespec time = {0, 0};
+    clockid_t clock;
+    if (!clock_getcpuclockid((pid_t)process, &clock))
+        clock_gettime(clock, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 void measure(void (*work_until)(uint64_t end))
@@ -76,14 +77,15 @@ void measure(void (*work_until)(uint64_t end))
     work_until(now() + (uint64_t)(options.warmup * 1e9));
     memcpy(before, histogram, sizeof before);
     uint64_t count_before = recorded(), start = now();
-    double processor = processor_time();
+    double load = processor_time(0), server = processor_time(options.server);
     work_until(start + (uint64_t)(options.seconds * 1e9));
     uint64_t messages = recorded() - count_before;
     double seconds = (double)(now() - start) / 1e9;
     printf("{\"messages\": %llu, \"seconds\": %.6f, \"rate\": %.2f, \"p50_us\": %.2f, "
-           "\"p99_us\": %.2f, \"load_cpu\": %.4f}\n",
+           "\"p99_us\": %.2f, \"load_cpu\": %.4f, \"cpu\": %.4f}\n",
            (unsigned long long)messages, seconds, (double)messages / seconds,
            percentile(0.5, before), percentile(0.99, before),
-           (processor_time() - processor) / seconds);
+           (processor_time(0) - load) / seconds,
+           (processor_time(options.server) - server) / seconds);
     fflush(stdout);
 }
