@@ -2,7 +2,7 @@
 Results as charts: SVG that can be read on light and on dark ground.
 
 Owns the looks. Bars for scenarios, with one group for each event loop; curves on two logarithmic
-axes for scaling. This library and the floor stand out, peers have quieter colours.
+axes for scaling. This library and bare TCP stand out, peers have quieter colours.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from . import scenarios, tables
-from .contestants import BY_NAME
 from .scenarios import Scenario
 
 WIDTH = 760
@@ -33,11 +32,11 @@ text { font: 13px system-ui, "Segoe UI", sans-serif; fill: #1f2328 }
 .peer { fill: #8c959f }
 .ours { fill: #0969da; stroke: none }
 .pure { fill: #7fb2ee; stroke: none }
-.floor { fill: #d0d7de }
+.raw { fill: #d0d7de }
 .line { fill: none; stroke-width: 1.8 }
 .line.ours { fill: none; stroke: #0969da; stroke-width: 3 }
 .line.pure { fill: none; stroke: #0969da; stroke-dasharray: 5 4 }
-.line.floor { fill: none; stroke: #656d76; stroke-dasharray: 2 4 }
+.line.raw { fill: none; stroke: #656d76; stroke-dasharray: 2 4 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 }
 .quiet { fill: #9198a1 }
@@ -45,9 +44,9 @@ text { fill: #e6edf3 }
 .peer { fill: #6e7681 }
 .ours { fill: #4493f8 }
 .pure { fill: #2c5a99 }
-.floor { fill: #3d444d }
+.raw { fill: #3d444d }
 .line.ours, .line.pure { stroke: #4493f8 }
-.line.floor { stroke: #9198a1 }
+.line.raw { stroke: #9198a1 }
 }
 """
 
@@ -56,10 +55,7 @@ def kind(name: str) -> str:
     """Return the class of a contestant's marks."""
     if name == "ours-pure":
         return "pure"
-    contestant = BY_NAME.get(name)
-    if contestant is None or contestant.is_peer:
-        return "peer"
-    return "floor" if contestant.is_floor else "ours"
+    return tables.group(name)
 
 
 def text(x: float, y: float, content: str, css: str = "", anchor: str = "start") -> str:
@@ -82,6 +78,12 @@ def svg(height: float, title: str, parts: Sequence[str]) -> str:
     return "\n".join([head, *body, "</svg>"]) + "\n"
 
 
+def drawn(scenario: Scenario, results: dict[str, Any]) -> list[str]:
+    """Return the names of who gets a bar: the server in C is only there to test the tester."""
+    names = tables.ranked(scenario, results)
+    return [name for name in names if "value" in results[name] and kind(name) != "native"]
+
+
 def bars(scenario: Scenario, by_loop: dict[str, dict[str, Any]]) -> str:
     """Draw a scenario: a bar for each contestant, the best first."""
     better = "less" if scenario.less_is_better else "more"
@@ -89,17 +91,15 @@ def bars(scenario: Scenario, by_loop: dict[str, dict[str, Any]]) -> str:
         text(8, 20, scenario.title, "title"),
         text(8, 40, f"{scenario.unit}, {better} is better", "quiet"),
     ]
-    every = [r["value"] for results in by_loop.values() for r in results.values() if "value" in r]
+    every = [r[name]["value"] for r in by_loop.values() for name in drawn(scenario, r)]
     longest = max(every, default=1) or 1
     y = 48.0
     for loop, results in by_loop.items():
         y += 18
         parts.append(text(8, y, f"on {loop}", "quiet"))
         y += 6
-        for name in tables.ranked(scenario, results):
-            value = results[name].get("value")
-            if value is None:
-                continue
+        for name in drawn(scenario, results):
+            value = results[name]["value"]
             length = max(value, 0) / longest * (WIDTH - LEFT - RIGHT)
             css = "strong" if name == "ours" else ""
             parts += [

@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import native
 from .scenarios import Scenario
 
 HERE = Path(__file__).parent
@@ -24,33 +25,31 @@ class Contestant:
     One contestant.
 
     server, client: script and its further arguments; empty if there is none.
-    is_ours: runs in this environment. is_floor: no WebSocket library, what the loop itself takes.
+    group: "ours", a "peer", "raw" (bytes over the same loop, without WebSocket: what a library
+    can't go below), or "native" (the echo server in C: what the load generator can get at most).
     compression: what it can agree on when it is asked for it.
     """
 
     name: str
     server: tuple[str, ...] = ()
     client: tuple[str, ...] = ()
-    is_ours: bool = False
-    is_floor: bool = False
+    group: str = "peer"
     compression: tuple[str, ...] = ("off", "no takeover", "takeover")
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
-    def is_peer(self) -> bool:
-        return not self.is_ours and not self.is_floor
-
-    @property
     def python(self) -> str:
-        return sys.executable if self.is_ours or self.is_floor else str(PEERS)
+        return str(PEERS) if self.group == "peer" else sys.executable
 
     @property
     def is_here(self) -> bool:
-        return not self.is_peer or PEERS.exists()
+        return self.group != "peer" or PEERS.exists()
 
     def can(self, scenario: Scenario) -> bool:
         """Whether a scenario makes sense for this contestant."""
-        if self.is_floor and not scenario.has_raw:
+        if self.group == "native":
+            return scenario.kind in ("echo", "handshakes") and scenario.is_plain
+        if self.group == "raw" and (scenario.kind == "handshakes" or scenario.compression != "off"):
             return False
         if scenario.compression not in self.compression:
             return False
@@ -58,6 +57,8 @@ class Contestant:
 
     def command(self, scenario: Scenario) -> list[str]:
         """Return the command that runs its script."""
+        if self.group == "native":
+            return [str(native.build("serve"))]
         folder, script = (
             ("clients", self.client) if scenario.kind == "client" else ("servers", self.server)
         )
@@ -72,9 +73,10 @@ class Contestant:
 PURE = {"WEBSOCKETS_NO_EXTENSIONS": "1"}
 
 ALL = [
-    Contestant("raw", ("raw.py",), ("raw.py",), is_floor=True),
-    Contestant("ours", ("ours.py",), ("ours.py",), is_ours=True),
-    Contestant("ours-pure", ("ours.py",), ("ours.py",), is_ours=True, environment=PURE),
+    Contestant("native", group="native"),
+    Contestant("raw", ("raw.py",), ("raw.py",), group="raw"),
+    Contestant("ours", ("ours.py",), ("ours.py",), group="ours"),
+    Contestant("ours-pure", ("ours.py",), ("ours.py",), group="ours", environment=PURE),
     Contestant("picows", ("picows_core.py",), ("picows_core.py",), compression=("off",)),
     Contestant(
         "picows.websockets",
@@ -90,4 +92,4 @@ ALL = [
 ]
 BY_NAME = {contestant.name: contestant for contestant in ALL}
 CURVES = ["raw", "ours", "ours-pure", "picows", "picows.websockets", "websockets", "aiohttp"]
-QUICK = ["raw", "ours", "picows", "picows.websockets", "websockets", "aiohttp"]
+QUICK = ["native", "raw", "ours", "picows", "picows.websockets", "websockets", "aiohttp"]

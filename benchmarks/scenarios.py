@@ -43,9 +43,9 @@ class Scenario:
         return self.kind == "idle"
 
     @property
-    def has_raw(self) -> bool:
-        """Whether bare TCP can do the same."""
-        return self.kind != "handshakes" and self.compression == "off"
+    def is_plain(self) -> bool:
+        """Whether there is neither TLS nor compression."""
+        return not self.tls and self.compression == "off"
 
     def at(self, point: int) -> Scenario:
         """Return one point of a curve as a scenario of its own."""

@@ -50,25 +50,26 @@ def ratio(value: Optional[float], base: Optional[float]) -> str:
     return f"{value / base:.2f}" if value is not None and base else ""
 
 
-def is_peer(name: str) -> bool:
-    return name in contestants.BY_NAME and contestants.BY_NAME[name].is_peer
+def group(name: str) -> str:
+    """Return the group of a contestant; of one that there is no more, too."""
+    return contestants.BY_NAME[name].group if name in contestants.BY_NAME else "peer"
 
 
 def best_peer(scenario: Scenario, results: dict[str, Any]) -> Optional[float]:
     """Return the best median among other libraries."""
-    values = [r["value"] for name, r in results.items() if is_peer(name) and "value" in r]
+    values = [r["value"] for name, r in results.items() if group(name) == "peer" and "value" in r]
     best = min if scenario.less_is_better else max
     return best(values) if values else None
 
 
 def ranked(scenario: Scenario, results: dict[str, Any]) -> list[str]:
-    """Return the names, the floor first, then from the best to the worst, then failures."""
+    """Return the names: those that are no library, then the best to the worst, then failures."""
 
     def key(name: str) -> tuple[bool, bool, float]:
         value = results[name].get("value")
-        floor = name in contestants.BY_NAME and contestants.BY_NAME[name].is_floor
+        is_library = group(name) in ("ours", "peer")
         sign = 1 if scenario.less_is_better else -1
-        return (value is None, not floor, sign * (value or 0))
+        return (value is None, is_library, sign * (value or 0))
 
     return sorted(results, key=key)
 
@@ -159,7 +160,9 @@ def notes(scenario: Scenario, results: Iterable[dict[str, Any]]) -> list[str]:
     lines = []
     if scenario.less_is_better:
         lines.append("Less is better.")
+    # Against the server in C, the load generator is meant to show what it can.
     busy = {n for r in results for n, f in r.items() if f.get("load_cpu", 0) > BUSY}
+    busy -= {n for n in busy if group(n) == "native"}
     if busy:
         lines.append(
             f"! The load generator was near its own limit ({', '.join(sorted(busy))}): "

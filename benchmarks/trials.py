@@ -107,7 +107,7 @@ def load(mode: str, timeout: float, **options: Any) -> subprocess.Popen[str]:
 def write_plan(path: Path, contestant: Contestant, scenario: Scenario, port: int) -> None:
     """Write what the load generator is to send."""
     size = max(scenario.size, 1)
-    if contestant.is_floor:
+    if contestant.group == "raw":
         message = plans.payload(scenario.opcode, size)
         plans.write(path, b"", [(message, message)])
     else:
@@ -169,9 +169,9 @@ def exchange(
         )
         with running(generator):
             result = answer(generator, setting.warmup + setting.seconds + PATIENCE)
-        if not contestant.is_floor:
+        if contestant.group != "raw":
             result["agreed"] = check(sample, scenario)
-    return {**figures(result), "versions": about["versions"]}
+    return {**figures(result), "versions": about.get("versions")}
 
 
 def idle(
@@ -197,14 +197,14 @@ def idle(
 
         before = hold(BEFOREHAND)
         kib = (hold(scenario.connections) - before) / scenario.connections
-    return {"value": kib, "versions": about["versions"]}
+    return {"value": kib, "versions": about.get("versions")}
 
 
 def client(
     contestant: Contestant, scenario: Scenario, setting: Setting, folder: Path
 ) -> dict[str, Any]:
     """Measure a client, with the echo server that is written in C on the other side."""
-    mode = ["raw"] if contestant.is_floor else []
+    mode = ["raw"] if contestant.group == "raw" else []
     with running(pinned([native.build("serve"), *mode], PROCESSORS[-1])) as other:
         port = answer(other, PATIENCE)["port"]
         options = {
