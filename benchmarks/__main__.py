@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from websockets import _core
+
 from . import charts, contestants, micro, native, scenarios, series, tables
 from .contestants import Contestant
 from .scenarios import Scenario
@@ -97,10 +99,19 @@ def progress(line: str, left: float) -> None:
         print(line + minutes, file=sys.stderr, flush=True)
 
 
-def measure(options: argparse.Namespace) -> None:
-    """Measure, show tables while it goes on, and write the results."""
+def tell_what_is_missing() -> None:
+    """Tell what can't be compared."""
+    try:
+        _core.load("compiled")
+    except ImportError:
+        print("The compiled backend isn't built, so 'ours' is pure: make .venv/built")
     if not contestants.PEERS.exists():
         print("Other libraries aren't here, so there is nothing to compare with: make bench-peers")
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Measure, show tables while it goes on, and write the results."""
+    tell_what_is_missing()
     options.output.mkdir(parents=True, exist_ok=True)
     latest = options.output / "latest.json"
     kept: list[dict[str, Any]] = []

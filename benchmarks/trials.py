@@ -44,20 +44,23 @@ class Setting:
     certificate: Path | None
 
 
-def pinned(command: list[Any], processor: int, **options: Any) -> subprocess.Popen[str]:
-    """Start a process on one processor."""
-    return subprocess.Popen(
-        [str(part) for part in command],
-        preexec_fn=functools.partial(os.sched_setaffinity, 0, {processor}),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
+class Process(subprocess.Popen):  # type: ignore[type-arg]
+    """A process on one processor. What it says to nobody goes to a file, which is never full."""
+
+    def __init__(self, command: list[Any], processor: int, **options: Any) -> None:
+        self.complaints = tempfile.TemporaryFile("w+")
+        super().__init__(
+            [str(part) for part in command],
+            preexec_fn=functools.partial(os.sched_setaffinity, 0, {processor}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.complaints,
+            text=True,
+            **options,
+        )
 
 
-def answer(process: subprocess.Popen[str], timeout: float) -> dict[str, Any]:
+def answer(process: Process, timeout: float) -> dict[str, Any]:
     """Wait for a line of JSON from a process."""
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=lambda: lines.put(process.stdout.readline()), daemon=True).start()
@@ -66,11 +69,13 @@ def answer(process: subprocess.Popen[str], timeout: float) -> dict[str, Any]:
         if line:
             return json.loads(line)
     process.kill()
-    raise TrialError(process.communicate()[1].strip()[-2000:] or "no answer, and no word why")
+    process.wait()
+    process.complaints.seek(0)
+    raise TrialError(process.complaints.read().strip()[-2000:] or "no answer, and no word why")
 
 
 @contextlib.contextmanager
-def running(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+def running(process: Process) -> Iterator[Process]:
     """End a process: gently by the end of its standard input, or else by a signal."""
     try:
         yield process
@@ -80,12 +85,13 @@ def running(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
+        process.complaints.close()
 
 
 @contextlib.contextmanager
 def server(
     contestant: Contestant, scenario: Scenario, setting: Setting
-) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+) -> Iterator[tuple[Process, dict[str, Any]]]:
     """Run a contestant's server."""
     options = {
         "kind": "broadcast" if scenario.kind == "broadcast" else "echo",
@@ -94,14 +100,14 @@ def server(
         "certificate": str(setting.certificate) if scenario.tls else None,
     }
     command = contestant.command(scenario) + [json.dumps(options), *contestant.server[1:]]
-    with running(pinned(command, PROCESSORS[0], env=contestant.variables())) as process:
+    with running(Process(command, PROCESSORS[0], env=contestant.variables())) as process:
         yield process, answer(process, PATIENCE)
 
 
-def load(mode: str, timeout: float, **options: Any) -> subprocess.Popen[str]:
+def load(mode: str, timeout: float, **options: Any) -> Process:
     """Start the load generator."""
     arguments = [f"{name}={value}" for name, value in options.items() if value is not None]
-    return pinned([native.build("load"), mode, *arguments], PROCESSORS[-1])
+    return Process([native.build("load"), mode, *arguments], PROCESSORS[-1])
 
 
 def write_plan(path: Path, contestant: Contestant, scenario: Scenario, port: int) -> None:
@@ -205,7 +211,7 @@ def client(
 ) -> dict[str, Any]:
     """Measure a client, with the echo server that is written in C on the other side."""
     mode = ["raw"] if contestant.group == "raw" else []
-    with running(pinned([native.build("serve"), *mode], PROCESSORS[-1])) as other:
+    with running(Process([native.build("serve"), *mode], PROCESSORS[-1])) as other:
         port = answer(other, PATIENCE)["port"]
         options = {
             "port": port,
@@ -218,7 +224,7 @@ def client(
             "seconds": setting.seconds,
         }
         command = [*contestant.command(scenario), json.dumps(options)]
-        with running(pinned(command, PROCESSORS[0], env=contestant.variables())) as process:
+        with running(Process(command, PROCESSORS[0], env=contestant.variables())) as process:
             before = processor_time(other.pid)
             result = answer(process, setting.warmup + setting.seconds + PATIENCE)
             used = processor_time(other.pid) - before

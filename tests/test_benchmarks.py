@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import shutil
+import subprocess
 import sys
 import xml.etree.ElementTree
 
@@ -28,7 +29,18 @@ def scenario(kind, **kwargs):
     return scenarios.Scenario("name", "title", kind, **kwargs)
 
 
-# Trials of this library, and of bare TCP
+# The programs in C
+
+
+@pytest.mark.parametrize("program", native.PROGRAMS)
+def test_no_warnings(program):
+    sources = [native.SOURCES / source for source in native.PROGRAMS[program]]
+    subprocess.run(
+        [*native.compiler(), *native.FLAGS, "-Werror", "-fsyntax-only", *sources], check=True
+    )
+
+
+# Trials of this library, and of what is no library
 
 
 KINDS = {
@@ -55,7 +67,7 @@ def test_trial(kind, contestant, tmp_path):
     if wanted.tls and not native.has_tls():
         pytest.skip("OpenSSL's headers aren't here")
     certificate = series.make_certificate(tmp_path) if wanted.tls else None
-    result = trials.run(contestant, wanted, trials.Setting("asyncio", 0.05, 0.1, certificate))
+    result = trials.run(contestant, wanted, trials.Setting("asyncio", 0, 0.25, certificate))
     assert result["value"] > 0
 
 
