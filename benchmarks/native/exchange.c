@@ -22,7 +22,6 @@ struct connection {
     unsigned next_out; /* place in the plan */
     uint64_t sent;
     uint64_t *sent_at; /* times of the last in_flight messages */
-    int waits_to_write;
     /* Receiving */
     unsigned next_in; /* place in the plan */
     uint64_t received;
@@ -49,30 +48,16 @@ static void start_sending(struct connection *c)
     c->owed = 0;
 }
 
-static void watch(struct connection *c, int operation)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = c}};
-    if (c->waits_to_write)
-        event.events |= EPOLLOUT;
-    if (epoll_ctl(epoll, operation, c->stream.fd, &event))
-        die("can't wait for a socket: %s", strerror(errno));
-}
-
 static void send_owed(struct connection *c)
 {
-    int full = 0;
-    while (!full && (c->out < c->out_end || c->owed)) {
+    ssize_t n = 0;
+    while (n >= 0 && (c->out < c->out_end || c->owed)) {
         if (c->out == c->out_end)
             start_sending(c);
-        ssize_t n = put(&c->stream, plan.wire + c->out, c->out_end - c->out);
+        n = put(&c->stream, plan.wire + c->out, c->out_end - c->out);
         if (n < 0 && errno != EAGAIN)
             die("can't send: %s", strerror(errno));
-        full = n < 0;
-        c->out += full ? 0 : (size_t)n;
-    }
-    if (c->waits_to_write != full) {
-        c->waits_to_write = full;
-        watch(c, EPOLL_CTL_MOD);
+        c->out += n > 0 ? (size_t)n : 0;
     }
 }
 
@@ -169,7 +154,7 @@ static void receive(struct connection *c)
             die("the server closed a connection");
         if (n > 0)
             take(c, buffer, buffer + n);
-    } while (n > 0 && is_buffered(&c->stream));
+    } while (n == READ_SIZE || (n > 0 && c->stream.tls)); /* else there is nothing more */
 }
 
 /* All of them */
@@ -182,10 +167,13 @@ void open_connections(int is_broadcast)
     connections = calloc(options.connections, sizeof *connections);
     for (unsigned i = 0; i < options.connections; i++) {
         struct connection *c = &connections[i];
+        /* Edges, so that each is told once, and what a socket waits for never changes. */
+        struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.ptr = c}};
         open_stream(&c->stream, i == 0);
         c->sent_at = calloc(options.in_flight, sizeof *c->sent_at);
         fcntl(c->stream.fd, F_SETFL, O_NONBLOCK);
-        watch(c, EPOLL_CTL_ADD);
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, c->stream.fd, &event))
+            die("can't wait for a socket: %s", strerror(errno));
         start_message(c);
     }
 }

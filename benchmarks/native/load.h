@@ -32,7 +32,6 @@ void open_stream(struct stream *stream, int sampled);
 void close_stream(struct stream *stream);
 ssize_t get(struct stream *stream, void *buffer, size_t size);
 ssize_t put(struct stream *stream, const void *data, size_t size);
-int is_buffered(struct stream *stream); /* whether get() may have more than the socket has */
 void save_sample(const void *data, size_t size);
 
 /* plan.c: what is sent and what comes back. */

@@ -10,6 +10,7 @@
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ struct buffer {
 };
 
 struct connection {
-    int fd, is_open, waits_to_write;
+    int fd, is_open;
     struct buffer in, out;
 };
 
@@ -191,14 +192,6 @@ static int echo(struct connection *c)
 
 /* The network */
 
-static void watch(struct connection *c, int operation)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = c}};
-    if (c->waits_to_write)
-        event.events |= EPOLLOUT;
-    epoll_ctl(epoll, operation, c->fd, &event);
-}
-
 static void open_connection(int listener)
 {
     struct connection *c = calloc(1, sizeof *c);
@@ -209,7 +202,9 @@ static void open_connection(int listener)
         return;
     }
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    watch(c, EPOLL_CTL_ADD);
+    /* Edges, so that each is told once, and what a socket waits for never changes. */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.ptr = c}};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
 }
 
 static void close_connection(struct connection *c)
@@ -220,22 +215,22 @@ static void close_connection(struct connection *c)
     free(c);
 }
 
-static void serve(struct connection *c, uint32_t events)
+/* Take all that is there, send all that goes. */
+static void serve(struct connection *c)
 {
-    if (events & ~(uint32_t)EPOLLOUT) {
-        ssize_t n = recv(c->fd, reserve(&c->in, READ_SIZE), READ_SIZE, 0);
+    ssize_t n;
+    do {
+        n = recv(c->fd, reserve(&c->in, READ_SIZE), READ_SIZE, 0);
         c->in.length += n > 0 ? (size_t)n : 0;
-        if (n <= 0 || !echo(c)) {
+        if (n == 0 || (n < 0 && errno != EAGAIN) || (n > 0 && !echo(c))) {
             close_connection(c);
             return;
         }
-    }
-    ssize_t n = c->out.length ? send(c->fd, c->out.data, c->out.length, MSG_NOSIGNAL) : 0;
-    drop(&c->out, n > 0 ? (size_t)n : 0);
-    if (c->waits_to_write != (c->out.length > 0)) {
-        c->waits_to_write = c->out.length > 0;
-        watch(c, EPOLL_CTL_MOD);
-    }
+    } while (n == READ_SIZE);
+    do {
+        n = c->out.length ? send(c->fd, c->out.data, c->out.length, MSG_NOSIGNAL) : 0;
+        drop(&c->out, n > 0 ? (size_t)n : 0);
+    } while (n > 0);
 }
 
 int main(int argc, char **argv)
@@ -266,7 +261,7 @@ int main(int argc, char **argv)
             if (events[i].data.ptr == &listener)
                 open_connection(listener);
             else
-                serve(events[i].data.ptr, events[i].events);
+                serve(events[i].data.ptr);
         }
     }
 }

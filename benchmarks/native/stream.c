@@ -58,11 +58,6 @@ static ssize_t put_tls(void *tls, const void *data, size_t size)
     return outcome(tls, SSL_write(tls, data, (int)size));
 }
 
-static int has_more(void *tls)
-{
-    return SSL_has_pending(tls);
-}
-
 #else
 
 const int has_tls = 0;
@@ -71,7 +66,6 @@ const int has_tls = 0;
 #define open_tls(fd) NULL
 #define close_tls(tls) die("there is no TLS")
 #define get_tls(tls, buffer, size) (-1)
-#define has_more(tls) 0
 #define put_tls(tls, data, size) (-1)
 
 #endif
@@ -85,11 +79,6 @@ ssize_t put(struct stream *stream, const void *data, size_t size)
 {
     return stream->tls ? put_tls(stream->tls, data, size)
                        : send(stream->fd, data, size, MSG_NOSIGNAL);
-}
-
-int is_buffered(struct stream *stream)
-{
-    return stream->tls && has_more(stream->tls);
 }
 
 void save_sample(const void *data, size_t size)
