@@ -37,6 +37,29 @@ def named(table: dict[str, Any]) -> Any:
     return parse
 
 
+def add_options(command: argparse.ArgumentParser, **times: float) -> None:
+    """Add the options of a command that measures."""
+    command.set_defaults(
+        scenario=[scenarios.BY_NAME[name] for name in scenarios.QUICK],
+        loop=LOOPS[:1],
+        output=SCRATCH,
+        **times,
+    )
+    for name, table, text in (
+        ("--scenario", scenarios.BY_NAME, "what to measure"),
+        ("--against", contestants.BY_NAME, "who takes part"),
+        ("--loop", dict(zip(LOOPS, LOOPS)), "event loops; curves take the first"),
+    ):
+        command.add_argument(name, type=named(table), metavar="NAME,...", help=text)
+    command.add_argument("--rounds", type=int, help="trials of everybody (%(default)s)")
+    for name in ("--warmup", "--seconds"):
+        command.add_argument(name, type=float, help="time of each trial (%(default)s)")
+    command.add_argument("--output", type=Path, metavar="FOLDER", help="for latest.json, latest.md")
+    command.add_argument("--charts", type=Path, metavar="FOLDER", help="for charts")
+    keep = "keep the results of other scenarios in the output"
+    command.add_argument("--add", action="store_true", help=keep)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     main = argparse.ArgumentParser(
@@ -45,30 +68,12 @@ def parser() -> argparse.ArgumentParser:
     commands = main.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="list scenarios and contestants")
     full = commands.add_parser("all", help="measure everything, for an hour; keep tables, charts")
+    add_options(full, rounds=3, warmup=0.3, seconds=1.5)
+    full.set_defaults(scenario=scenarios.ALL, loop=LOOPS, output=RESULTS, charts=CHARTS)
     quick = commands.add_parser("quick", help="measure the essence, in less than two minutes")
+    add_options(quick, rounds=2, warmup=0.2, seconds=0.6)
     run = commands.add_parser("run", help="measure what is asked for")
-    everything, quickly = list(scenarios.BY_NAME), scenarios.QUICK
-    for command, which, loops, rounds, warmup, seconds in (
-        (full, everything, LOOPS, 3, 0.3, 1.5),
-        (quick, quickly, LOOPS[:1], 2, 0.2, 0.6),
-        (run, quickly, LOOPS[:1], 3, 0.3, 1.0),
-    ):
-        command.add_argument(
-            "--scenario",
-            type=named(scenarios.BY_NAME),
-            default=[scenarios.BY_NAME[name] for name in which],
-            metavar="NAME,...",
-        )
-        command.add_argument("--against", type=named(contestants.BY_NAME), metavar="NAME,...")
-        command.add_argument("--loop", type=named(dict(zip(LOOPS, LOOPS))), default=loops)
-        command.add_argument("--rounds", type=int, default=rounds)
-        command.add_argument("--warmup", type=float, default=warmup, metavar="SECONDS")
-        command.add_argument("--seconds", type=float, default=seconds)
-        command.add_argument("--output", type=Path, default=RESULTS if command is full else SCRATCH)
-        command.add_argument("--charts", type=Path, default=CHARTS if command is full else None)
-        command.add_argument(
-            "--add", action="store_true", help="keep the results of other scenarios in the output"
-        )
+    add_options(run, rounds=3, warmup=0.3, seconds=1.0)
     table = commands.add_parser("micro", help="show pytest-benchmark's JSON in one table")
     table.add_argument("file", type=Path)
     return main
@@ -91,12 +96,10 @@ def choose(options: argparse.Namespace) -> Any:
 
 
 def progress(line: str, left: float) -> None:
-    """Tell on the standard error what is being measured."""
+    """Tell in the last line of a terminal what is being measured; elsewhere tables are enough."""
     minutes = f", {left / 60:.0f} min left" if left > 90 else ""
     if sys.stderr.isatty():
         print(f"\r\033[K{line}{minutes}", end="", file=sys.stderr, flush=True)
-    elif "round 1" in line and "raw" in line:
-        print(line + minutes, file=sys.stderr, flush=True)
 
 
 def tell_what_is_missing() -> None:
@@ -132,8 +135,7 @@ def measure(options: argparse.Namespace) -> None:
         alike = [e for e in alike if e["loop"] == entry["loop"]]
         points = scenarios.BY_NAME[entry["scenario"]].points
         if not points or len(alike) == len(points):
-            if sys.stderr.isatty():
-                print("\r\033[K", end="", file=sys.stderr, flush=True)
+            progress("", 0)
             for title, grid, notes in tables.sections(alike):
                 print("\n" + title, tables.as_text(grid), *notes, sep="\n", flush=True)
 

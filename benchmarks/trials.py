@@ -9,7 +9,6 @@ last one.
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import queue
@@ -49,15 +48,18 @@ class Process(subprocess.Popen):  # type: ignore[type-arg]
 
     def __init__(self, command: list[Any], processor: int, **options: Any) -> None:
         self.complaints = tempfile.TemporaryFile("w+")
-        super().__init__(
-            [str(part) for part in command],
-            preexec_fn=functools.partial(os.sched_setaffinity, 0, {processor}),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.complaints,
-            text=True,
-            **options,
-        )
+        os.sched_setaffinity(0, {processor})  # which it inherits
+        try:
+            super().__init__(
+                [str(part) for part in command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.complaints,
+                text=True,
+                **options,
+            )
+        finally:
+            os.sched_setaffinity(0, PROCESSORS)
 
 
 def answer(process: Process, timeout: float) -> dict[str, Any]:
