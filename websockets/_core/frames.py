@@ -185,7 +185,7 @@ class FrameReader:
         """Join chunks until ``count`` unread bytes lie in one; False if they aren't there."""
         while len(self.chunk) - self.stop < count:
             # A few bytes that wait for more don't keep the chunk that they came with.
-            self.chunk = self.chunk[self.stop :]
+            self.chunk = unpack(self.chunk, self.stop, len(self.chunk), b"", 0)
             self.stop = 0
             if not self._queued:
                 return False
