@@ -25,6 +25,7 @@ from .contestants import Contestant
 from .scenarios import Scenario
 
 PATIENCE = 60  # seconds beyond the time of a measurement
+TURNS = 2500  # connections for each second that is measured, at most
 BEFOREHAND = 50  # connections that a server has seen before its memory is taken for the first time
 PROCESSORS = sorted(os.sched_getaffinity(0))
 
@@ -160,6 +161,8 @@ def exchange(
     """Measure echoes, broadcasts or handshakes of a server."""
     with server(contestant, scenario, setting) as (process, about):
         plan, sample = folder / "plan", folder / "sample"
+        # Among thousands of connections, each has to have its turn several times.
+        seconds = max(setting.seconds, scenario.connections / TURNS)
         write_plan(plan, contestant, scenario, about["port"])
         generator = load(
             scenario.kind,
@@ -171,12 +174,12 @@ def exchange(
             at_a_time=scenario.connections,
             tls=int(scenario.tls),
             warmup=setting.warmup,
-            seconds=setting.seconds,
+            seconds=seconds,
             server=process.pid,
             sample=sample,
         )
         with running(generator):
-            result = answer(generator, setting.warmup + setting.seconds + PATIENCE)
+            result = answer(generator, setting.warmup + seconds + PATIENCE)
         if contestant.group != "raw":
             result["agreed"] = check(sample, scenario)
     return {**figures(result), "versions": about.get("versions")}

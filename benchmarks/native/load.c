@@ -26,6 +26,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+static const uint64_t PATIENCE = 60000000000; /* nanoseconds */
+
 struct options options = {
     .connections = 1, .in_flight = 1, .at_a_time = 1, .warmup = 0.2, .seconds = 1};
 
@@ -117,20 +119,25 @@ static void exchange_until(uint64_t end)
     exchange(end, UINT64_MAX);
 }
 
+/* What goes on before every connection had a message is no steady state. */
+static void exchange_first(void)
+{
+    send_first();
+    exchange(now() + PATIENCE, options.connections);
+}
+
 static void measure_exchange(int is_broadcast)
 {
     open_connections(is_broadcast);
-    send_first();
+    exchange_first();
     measure(exchange_until);
 }
 
 static void hold(void)
 {
     open_connections(0);
-    if (options.echoes) {
-        send_first();
-        exchange(now() + 60000000000u, options.connections);
-    }
+    if (options.echoes)
+        exchange_first();
     printf("{\"open\": %u}\n", options.connections);
     fflush(stdout);
     while (getchar() != EOF) {
