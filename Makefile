@@ -32,7 +32,7 @@ bench: $(VENV)/dev $(VENV)/built $(PEERS)/made  ## compare with other libraries:
 bench-quick: $(VENV)/dev $(VENV)/built  ## the essence of that, in two minutes
 	@$(BIN)/python -m benchmarks quick
 
-bench-micro: $(VENV)/dev $(VENV)/built  ## measure the core's operations, on both backends, in one table
+bench-micro: $(VENV)/dev $(VENV)/bench $(VENV)/built  ## measure the core's operations, on both backends, in one table
 	@mkdir -p build/benchmarks
 	@$(BIN)/python -m pytest benchmarks -q -o python_files='bench_*.py' \
 		--benchmark-quiet --benchmark-json=build/benchmarks/micro.json
@@ -108,6 +108,10 @@ $(PEERS)/made: benchmarks/peers.txt
 	@echo "installing the libraries to compare with"
 	@$(PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip install --upgrade -r $<
+	@touch $@
+
+$(VENV)/bench: $(VENV)/dev
+	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pip install --no-build-isolation -e '.[bench]'
 	@touch $@
 
 # A build that came out pure is tried again the next time: there may be a compiler then.
