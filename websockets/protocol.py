@@ -92,18 +92,42 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
 
     is_client: bool = False
     side: str = "undefined"
-    default_logger = logging.getLogger(__name__)
+    _logger: Any = logging.getLogger(__name__)
 
-    loop: asyncio.AbstractEventLoop
-    transport: Any = None
-    _endpoint: Any = None  # a subclass may set max_size before the constructor has run
+    # What has its usual value takes no memory of a connection: then it is the class's.
+    ping_interval: Optional[float] = 20
+    ping_timeout: Optional[float] = 20
+    close_timeout: float = 10
+    max_queue: Optional[int] = 2**5
+    max_fragments: Optional[int] = None
+    gather_writes: bool = True
+    read_limit: int = 2**16
+    write_limit: int = 2**16
+    legacy_recv: bool = False
     host: Optional[str] = None
     port: Optional[int] = None
     secure: Optional[bool] = None
+
+    loop: asyncio.AbstractEventLoop
+    transport: Any = None
     path: str
     request_headers: Headers
     response_headers: Headers
     subprotocol: Optional[Subprotocol] = None
+
+    _max_size: Optional[int] = 2**20
+    _opening: Any = None  # until the connection is open
+    _endpoint: Any = None  # from then on
+    _stream: Any = None
+    _ending: Any = None
+    _keepalive_pings: Optional[Keepalive] = None
+    _answer_timer: Optional[asyncio.TimerHandle] = None
+    _read_buffer: Any = None
+    _reading_paused = False
+    _writing_paused = False
+    _fragmenting = False  # a fragmented message is being sent
+    _lost = False
+    _debug_thread = 0  # in asyncio's debug mode, the thread that may use this
 
     def __init__(
         self,
@@ -127,15 +151,20 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     ) -> None:
         if close_timeout is None:
             close_timeout = 10 if timeout is None else timeout
-        self.ping_interval = ping_interval
-        self.ping_timeout = ping_timeout
-        self.close_timeout = close_timeout
-        self.max_queue = max_queue
-        self.max_fragments = max_fragments
-        self.gather_writes = gather_writes
-        self.read_limit = read_limit
-        self.write_limit = write_limit
-        self.legacy_recv = legacy_recv
+        self._set_unless_usual(
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+            max_fragments=max_fragments,
+            gather_writes=gather_writes,
+            read_limit=read_limit,
+            write_limit=write_limit,
+            legacy_recv=legacy_recv,
+            _max_size=max_size,
+        )
+        if logger is not None:
+            self._logger = logger
         if loop is not None:
             self.loop = loop
         if host is not None:
@@ -145,25 +174,16 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         if secure is not None:
             self.secure = secure
         self.extensions: list[Any] = []
-        self._logger = self.default_logger if logger is None else logger
-        self._max_size = max_size
-        self._opening: Any = None  # until the connection is open
-        self._endpoint: Any = None  # from then on
-        self._stream: Any = None
-        self._ending: Any = None
-        self._keepalive_pings: Optional[Keepalive] = None
         self._heard = False  # bytes arrived since keepalive last asked
         self._pings = Pings()
-        self._read_buffer: Any = None
-        self._reading_paused = False
-        self._writing_paused = False
         self._drained = Gate()
-        self._fragmenting = False  # a fragmented message is being sent
         self._fragmented = Gate()
-        self._answer_timer: Optional[asyncio.TimerHandle] = None
-        self._lost = False
         self._closed_gate = Gate()
-        self._debug_thread = 0  # in asyncio's debug mode, the thread that may use this
+
+    def _set_unless_usual(self, **settings: Any) -> None:
+        for name, value in settings.items():
+            if value != getattr(self, name):
+                setattr(self, name, value)
 
     # Facts about the connection
 

@@ -13,6 +13,7 @@ where a header or a control frame straddles two of them: all work is linear in t
 from __future__ import annotations
 
 from collections import deque
+from typing import Optional
 
 from websockets.exceptions import ProtocolError
 
@@ -121,7 +122,7 @@ class FrameReader:
         self.missing = 0
         self._masked = masked
         self._any_rsv = any_rsv
-        self._chunks: deque[bytes] = deque()
+        self._chunks: Optional[deque[bytes]] = None  # what came behind chunk
         self._queued = 0  # bytes in _chunks
 
     @property
@@ -139,6 +140,8 @@ class FrameReader:
             self.chunk = data
             self.stop = 0
         elif data:
+            if self._chunks is None:
+                self._chunks = deque()
             self._chunks.append(data)
             self._queued += len(data)
 
@@ -147,7 +150,7 @@ class FrameReader:
         self.chunk = b""
         self.start = 0
         self.stop = 0
-        self._chunks.clear()
+        self._chunks = None
         self._queued = 0
 
     def release(self) -> None:
@@ -187,7 +190,8 @@ class FrameReader:
             # A few bytes that wait for more don't keep the chunk that they came with.
             self.chunk = unpack(self.chunk, self.stop, len(self.chunk), b"", 0)
             self.stop = 0
-            if not self._queued:
+            if not self._chunks:
+                self._chunks = None
                 return False
             chunk = self._chunks.popleft()
             self._queued -= len(chunk)
