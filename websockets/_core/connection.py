@@ -48,7 +48,7 @@ __all__ = ["Connection", "forget_frames"]
 
 # Payloads from this size on go to the outbox as they are, behind their header, instead of being
 # copied behind it; not those that may change while they wait.
-LARGE = 65536
+LARGE = 262144
 
 
 def forget_frames(exc: BaseException) -> None:
