@@ -1,0 +1,364 @@
+"""
+What connections keep in memory: while nothing happens, when nobody reads, and when they are gone.
+
+An endpoint by itself is measured in test_costs.py; here it has its transport and its program.
+Bounds are those of both event loops and backends, on Python 3.9 to 3.14, with some air.
+``python tests/test_memory.py 100000`` lets that many connections come and go, and tells what is
+left of them.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import socket
+import sys
+import time
+import tracemalloc
+import zlib
+from collections import Counter
+
+import conftest
+import pytest
+from drawing import BINARY, CONT, KEY, PING, PONG, TEXT, frame
+from endpoints import measured
+from peer import REQUEST, port_of
+from test_gathering import serving
+
+import websockets
+
+KIB = 1024
+SOME = 50  # connections
+LARGE = 1_000_000  # bytes
+
+
+async def turns(number=10):
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0)
+
+
+# While nothing happens
+
+
+@contextlib.asynccontextmanager
+async def idle(count, **options):
+    """Serve that many connections, whose other ends are the kernel's alone."""
+    opened = []
+
+    async def handler(websocket, path):
+        opened.append(None)
+        await websocket.wait_closed()
+
+    with socket.create_server(("127.0.0.1", 0), backlog=count) as listening:
+        with contextlib.ExitStack() as clients:
+            for _ in range(count):
+                client = clients.enter_context(socket.create_connection(listening.getsockname()))
+                client.sendall(REQUEST + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+            async with websockets.serve(handler, sock=listening, **options):
+                await until(lambda: len(opened) == count)
+                await turns()
+                yield
+                clients.close()
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+async def test_an_idle_connection_of_a_server(compression):
+    async with idle(1, compression=compression):
+        pass
+    with measured():
+        async with idle(SOME, compression=compression):
+            kept = tracemalloc.get_traced_memory()[0]
+    assert kept < 10 * KIB * SOME
+
+
+async def echo(websocket, path):
+    async for message in websocket:
+        await websocket.send(message)
+        del message  # Else it would be kept until there is another.
+
+
+@contextlib.asynccontextmanager
+async def echoing(count, **options):
+    """Connect that many clients with an echo server; what is needed once is there already."""
+    async with websockets.serve(echo, "127.0.0.1", 0, **options) as server:
+        uri = f"ws://127.0.0.1:{port_of(server)}"
+        async with websockets.connect(uri, **options) as websocket:
+            await exchange(websocket, "once")
+        async with contextlib.AsyncExitStack() as clients:
+
+            async def connect():
+                return await clients.enter_async_context(websockets.connect(uri, **options))
+
+            with measured() as memory:
+                connected = [await connect() for _ in range(count)]
+            yield connected, memory
+
+
+async def exchange(websocket, message):
+    await websocket.send(message)
+    assert await websocket.recv() == message
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+async def test_both_ends_of_an_idle_connection(compression):
+    async with echoing(SOME, compression=compression) as (_, memory):
+        assert memory.kept < 20 * KIB * SOME
+
+
+async def test_messages_leave_nothing_behind():
+    async with echoing(1, compression=None, max_size=None) as ([websocket], _):
+        await exchange(websocket, "x")
+        for message in ("x", "x" * LARGE, "é" * LARGE, bytes(LARGE)):
+            with measured() as memory:
+                await exchange(websocket, message)
+                await turns()
+            assert memory.peak > len(message)
+            assert memory.kept < 4 * KIB
+
+
+async def test_compressed_messages_leave_windows_behind_and_nothing_else():
+    async with echoing(1, max_size=None) as ([websocket], _):
+        with measured() as memory:
+            await exchange(websocket, "x")
+        # zlib takes 256 KiB to compress and a bit more than 32 to decompress, at either end.
+        assert memory.kept < 2 * 320 * KIB
+        for message in ("x" * LARGE, bytes(LARGE)):
+            with measured() as memory:
+                await exchange(websocket, message)
+                await turns()
+            assert memory.kept < 4 * KIB
+
+
+# When nobody reads
+
+LIMITS = {"max_size": 64 * KIB, "max_queue": 4, "read_limit": 16 * KIB, "write_limit": 16 * KIB}
+READ = 256 * KIB  # what an event loop reads at once
+FULL = (LIMITS["max_queue"] + 1) * LIMITS["max_size"]  # what the queue holds, and one more
+FLOOD = 600_000  # bytes, if nothing stops it
+
+
+class Flood:
+    """A client that sends as much as is taken, and reads nothing."""
+
+    def __init__(self, port):
+        self.sock = socket.socket()
+        # What the kernel holds for a client that doesn't read would hide what the server does.
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KIB)
+        self.sock.connect(("127.0.0.1", port))
+        self.sock.sendall(REQUEST + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+        self.sock.setblocking(False)
+
+    async def pour(self, wire, websocket):
+        """Send the same over and over until the server has stopped reading."""
+        sent, view = 0, memoryview(wire)
+        while sent < FLOOD:
+            try:
+                sent += self.sock.send(view[sent % len(wire) :])
+            except BlockingIOError:
+                if websocket.transport.is_closing() or not websocket.transport.is_reading():
+                    break
+            except ConnectionError:
+                break
+            await asyncio.sleep(0)
+        await turns()
+
+
+@contextlib.asynccontextmanager
+async def flooded(handler=None, **options):
+    """A server's end of a connection, in which nobody reads, and the client that will flood it."""
+    opened = asyncio.Queue()
+    finished = asyncio.Event()
+
+    async def hold(websocket, path):
+        sock = websocket.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * KIB)
+        opened.put_nowait(websocket)
+        if handler is not None:
+            await handler(websocket)
+        await finished.wait()
+
+    async with websockets.serve(hold, "127.0.0.1", 0, **options) as server:
+        flood = Flood(port_of(server))
+        with flood.sock:
+            yield await opened.get(), flood
+        finished.set()
+
+
+def compressed(payload):
+    deflater = zlib.compressobj(wbits=-15)
+    return (deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def masked(opcode, payload, **options):
+    return frame(opcode, payload, key=KEY, **options)
+
+
+MESSAGES = {
+    "small": masked(TEXT, b"x") * 10_000,
+    "empty": masked(BINARY, b"") * 10_000,
+    "large": masked(BINARY, bytes(LIMITS["max_size"])),
+    "too large": masked(BINARY, bytes(LIMITS["max_size"] + 1)),
+    "compressed": masked(TEXT, compressed(bytes(LIMITS["max_size"])), rsv=4) * 1_000,
+    "compressed, too large": masked(BINARY, compressed(bytes(30 * LARGE)), rsv=4),
+    "in small fragments": masked(BINARY, b"", fin=False) + masked(CONT, b"x", fin=False) * 50_000,
+    "in large fragments": masked(TEXT, b"", fin=False) + masked(CONT, bytes(5_000), fin=False) * 50,
+    "in empty fragments": masked(TEXT, b"", fin=False) + masked(CONT, b"", fin=False) * 50_000,
+}
+CONTROLS = {
+    "pings": masked(PING, bytes(125)) * 1_000,
+    "empty pings": masked(PING, b"") * 10_000,
+    "pongs": masked(PONG, bytes(125)) * 1_000,
+    "empty pongs": masked(PONG, b"") * 10_000,
+}
+
+
+@pytest.mark.parametrize("wire", MESSAGES.values(), ids=list(MESSAGES))
+async def test_a_flood_of_messages(wire):
+    async with flooded(**LIMITS) as (websocket, flood):
+        with measured() as memory:
+            await flood.pour(wire, websocket)
+        assert memory.kept < FULL + READ
+        assert memory.peak < FULL + 2 * READ
+
+
+@pytest.mark.parametrize("wire", CONTROLS.values(), ids=list(CONTROLS))
+async def test_a_flood_of_pings_or_pongs(wire):
+    async with flooded(**LIMITS) as (websocket, flood):
+        with measured() as memory:
+            await flood.pour(wire, websocket)
+        # The answers to what came with one read, and while they wait only one more.
+        assert memory.kept < READ + 2 * LIMITS["write_limit"]
+        assert memory.peak < 12 * READ
+
+
+async def test_a_program_that_sends_more_than_is_read():
+    async def send(websocket):
+        with contextlib.suppress(websockets.ConnectionClosed):
+            while True:
+                await websocket.send(bytes(KIB))
+                sent.append(None)
+
+    sent = []
+    async with flooded(send, **LIMITS) as (websocket, flood):
+        with measured() as memory:
+            limit = LIMITS["write_limit"]
+            await until(lambda: websocket.transport.get_write_buffer_size() > limit)
+            number = len(sent)
+            await turns()
+        assert len(sent) == number
+        assert memory.peak < 3 * limit
+
+
+# When they are gone
+
+
+async def clean(connect):
+    async with connect() as websocket:
+        await exchange(websocket, "x")
+
+
+async def cut(connect):
+    websocket = await connect()
+    websocket.transport.abort()
+    await websocket.wait_closed()
+
+
+async def failed(connect):
+    websocket = await connect()
+    websocket.transport.write(masked(TEXT, b"\xff"))
+    with contextlib.suppress(websockets.ConnectionClosed):
+        await websocket.recv()
+    await websocket.wait_closed()
+
+
+async def refused(connect):
+    with contextlib.suppress(websockets.InvalidStatusCode):
+        await connect(extra_headers={"Refuse": "yes"})
+
+
+async def refuse_some(path, headers):
+    return (403, [], b"") if "Refuse" in headers else None
+
+
+WAYS = [clean, cut, failed, refused]
+AT_A_TIME = 10
+
+
+async def over_sockets(count):
+    """Let connections come and go, some at a time, in each way as often as in the others."""
+    async with websockets.serve(echo, "127.0.0.1", 0, process_request=refuse_some) as server:
+        numbers = iter(range(count))
+
+        def connect(**options):
+            return websockets.connect(f"ws://127.0.0.1:{port_of(server)}", **options)
+
+        async def keep_going():
+            for number in numbers:
+                await WAYS[number % len(WAYS)](connect)
+
+        await asyncio.gather(*[keep_going() for _ in range(AT_A_TIME)])
+
+
+async def by_hand(count):
+    """The same of a server's protocols alone, each of which gets a message and loses its peer."""
+    for _ in range(count):
+        async with serving(echo) as (protocol, transport):
+            protocol.data_received(masked(TEXT, b"x"))
+            await until(lambda: transport.writes)  # noqa: B023
+
+
+def alive():
+    """Count the objects of the library by their kinds."""
+    kinds = [type(thing) for thing in gc.get_objects()]
+    return Counter(kind for kind in kinds if str(kind.__module__).startswith("websockets"))
+
+
+async def left_by(come_and_go, count):
+    """Return of which kinds objects are left when so many connections have gone, and the bytes."""
+    await come_and_go(100)  # What is needed once is there from now on.
+    await turns()
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        with measured() as memory:
+            await come_and_go(count)
+            await turns()
+            left = alive() - before
+            # Its transports are in circles on asyncio's loop, and so is its server, which has ours.
+            gc.collect()
+    finally:
+        gc.enable()
+    return [kind.__name__ for kind, number in left.items() if number > 1], memory.kept
+
+
+@pytest.mark.parametrize("come_and_go, count", [(over_sockets, 400), (by_hand, 3000)])
+async def test_nothing_is_left_of_connections_that_have_gone(come_and_go, count):
+    kinds, size = await left_by(come_and_go, count)
+    assert kinds == []
+    assert size < 20 * KIB
+
+
+def main(count):
+    for name, new_loop in conftest.LOOPS.items():
+        for come_and_go in (over_sockets, by_hand):
+            start = time.perf_counter()
+            loop = new_loop()
+            kinds, size = loop.run_until_complete(left_by(come_and_go, count))
+            loop.close()
+            seconds = time.perf_counter() - start
+            print(
+                f"{websockets.backend}, {name}: {count} came and went {come_and_go.__name__} in "
+                f"{seconds:.0f} s; {kinds or 'no objects'} and {size} bytes are left",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    logging.disable()
+    main(int(sys.argv[1]))
