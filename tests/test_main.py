@@ -448,7 +448,7 @@ class Terminal:
         try:
             await asyncio.wait_for(wait(), DEADLINE)
         except asyncio.TimeoutError:
-            pytest.fail(f"this is on the screen: {self.screen.rows}")
+            pytest.fail(f"on the screen: {self.screen.rows}\nthe output: {self.output!r}")
 
     async def see(self, *rows):
         """Wait until these are the last rows of the screen."""
@@ -460,7 +460,8 @@ class Terminal:
 
 CONNECTED = "Connected. Ctrl-D closes the connection."
 CLOSED = "Connection closed: code = 1000 (OK), no reason."
-CTRL_A, CTRL_C, CTRL_D, CTRL_K, UP = "\x01", "\x03", "\x04", "\x0b", "\x1b[A"
+CTRL_A, CTRL_C, CTRL_D, CTRL_E, CTRL_K = "\x01", "\x03", "\x04", "\x05", "\x0b"
+UP = "\x1b[A"
 
 
 @posix
@@ -535,6 +536,20 @@ async def test_the_cursor_stays_where_it_was():
         await terminal.see("> Xabcdef")
         terminal.type(CTRL_K + "\r")
         assert await ws.recv() == "X"
+
+
+@posix
+@needs_readline
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+async def test_messages_arrive_between_keys(unbuffered):
+    async with talker(PYTHONUNBUFFERED=unbuffered) as (terminal, ws):
+        await terminal.see(CONNECTED, "> ")
+        terminal.type("abcdef")
+        for number in range(100):
+            # Each of these keys moves the cursor by a control sequence, and none of them may be cut in two.
+            terminal.type((CTRL_A + CTRL_E) * 3)
+            await ws.send(f"message {number}")
+            await terminal.see(f"< message {number}", "> abcdef")
 
 
 @posix
