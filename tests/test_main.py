@@ -12,7 +12,7 @@ import struct
 import sys
 
 import pytest
-from peer import port_of
+from peer import echo, uri_of
 
 import websockets
 from websockets.__main__ import describe, escape
@@ -31,15 +31,10 @@ DEADLINE = 20  # seconds for what should take a fraction of one
 posix = pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudoterminals")
 
 
-async def echo(ws):
-    async for message in ws:
-        await ws.send(message)
-
-
 @contextlib.asynccontextmanager
 async def server(handler=echo, **kwargs):
     async with websockets.serve(handler, "127.0.0.1", 0, **kwargs) as running:
-        yield f"ws://127.0.0.1:{port_of(running)}/"
+        yield uri_of(running)
 
 
 def environment(**variables):
@@ -98,8 +93,8 @@ async def run(*arguments, data=b"", **variables):
 async def test_each_line_is_a_message_and_the_end_of_the_input_closes():
     closed = asyncio.get_running_loop().create_future()
 
-    async def note_the_end(ws):
-        await echo(ws)
+    async def note_the_end(ws, path):
+        await echo(ws, path)
         closed.set_result(ws.close_code)
 
     async with server(note_the_end) as uri:
@@ -212,7 +207,7 @@ async def test_what_answers_is_not_a_websocket_server():
 
     listening = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with listening:
-        await expect_failure(f"ws://127.0.0.1:{port_of(listening)}/", "HTTP")
+        await expect_failure(uri_of(listening), "HTTP")
 
 
 @pytest.mark.parametrize("uri", ["http://localhost/", "localhost:80", "ws://"])
@@ -654,7 +649,7 @@ async def test_a_server_that_does_not_answer_to_closing():
         writer.close()
 
     listening = await asyncio.start_server(accept, "127.0.0.1", 0)
-    async with listening, Terminal.run(f"ws://127.0.0.1:{port_of(listening)}/") as terminal:
+    async with listening, Terminal.run(uri_of(listening)) as terminal:
         await terminal.see(CONNECTED, "> ")
         # The first closes the connection, which takes seconds here; the second doesn't wait.
         while terminal.process.returncode is None:
@@ -676,7 +671,7 @@ async def test_ctrl_c_while_it_connects():
         writer.close()
 
     listening = await asyncio.start_server(keep_silent, "127.0.0.1", 0)
-    async with listening, Terminal.run(f"ws://127.0.0.1:{port_of(listening)}/") as terminal:
+    async with listening, Terminal.run(uri_of(listening)) as terminal:
         await accepted.wait()
         terminal.type(CTRL_C)
         assert await terminal.end() == 130
