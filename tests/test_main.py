@@ -374,6 +374,14 @@ os.execv(sys.executable, [sys.executable, "-m", "websockets", *sys.argv[1:]])
 """
 
 
+async def insist(process, act):
+    """Do something until a process ends: a signal that comes just before a wait isn't heard."""
+    while process.returncode is None:
+        act()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(process.wait(), 0.3)
+
+
 class Terminal:
     """The client in a terminal, and the person who sits at it."""
 
@@ -410,9 +418,7 @@ class Terminal:
             yield terminal
         finally:
             loop.remove_reader(master)
-            if process.returncode is None:
-                process.terminate()
-            await process.wait()
+            await insist(process, process.terminate)
             os.close(master)
 
     def _read(self):
@@ -545,6 +551,11 @@ async def test_messages_arrive_between_keys(unbuffered):
             terminal.type((CTRL_A + CTRL_E) * 3)
             await ws.send(f"message {number}")
             await terminal.see(f"< message {number}", "> abcdef")
+        terminal.type("\r")
+        assert await ws.recv() == "abcdef"
+        await terminal.see("> abcdef", "> ")
+        terminal.type(CTRL_D)
+        assert await terminal.end() == 0
 
 
 @posix
@@ -652,10 +663,7 @@ async def test_a_server_that_does_not_answer_to_closing():
     async with listening, Terminal.run(uri_of(listening)) as terminal:
         await terminal.see(CONNECTED, "> ")
         # The first closes the connection, which takes seconds here; the second doesn't wait.
-        while terminal.process.returncode is None:
-            terminal.type(CTRL_C)
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(terminal.process.wait(), 0.3)
+        await insist(terminal.process, lambda: terminal.type(CTRL_C))
         assert terminal.process.returncode in (130, -signal.SIGINT)
         finished.set()
 
