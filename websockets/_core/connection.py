@@ -156,6 +156,10 @@ class Connection:
         """Whether a close frame is held back until the inbox has been read."""
         return self._owed_close is not None
 
+    def is_quiet(self) -> bool:
+        """Whether the connection is open, and no close frame is held back."""
+        return self.state == OPEN and self._owed_close is None
+
     @property
     def finished(self) -> bool:
         """Whether the closing handshake is over: done by both sides, or given up by ours."""
@@ -176,11 +180,7 @@ class Connection:
             self._reader.feed(data if type(data) is bytes else bytes(data))
             self._parse(False)
         return (
-            self.state != OPEN
-            or self._outbox_size != 0
-            or len(self.pongs) != 0
-            or self._owed_close is not None
-            or self.is_full()
+            self._outbox_size != 0 or len(self.pongs) != 0 or self.is_full() or not self.is_quiet()
         )
 
     def take(self) -> Union[str, bytes]:

@@ -28,7 +28,8 @@ class MessageStream:
         clock: a function that returns seconds.
 
     Attributes:
-        waiter: the future of who waits for a message, or None.
+        waiter: the future of who waits for a message, or None; new_waiter: a function that makes
+            one.
         hindered: whether a message can't be sent just so.
         full: whether the transport asked not to be given more.
     """
@@ -43,6 +44,7 @@ class MessageStream:
         self._write: Any = transport.write
         self._is_closing: Any = transport.is_closing
         self._call_soon: Any = loop.call_soon
+        self.new_waiter: Any = loop.create_future
         self._clock = clock
 
     def detach(self) -> None:

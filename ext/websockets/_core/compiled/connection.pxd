@@ -43,6 +43,7 @@ cdef class Connection:
     cpdef bint receive(self, data) except -1
     cpdef take(self)
     cpdef bint is_full(self) except -1
+    cpdef bint is_quiet(self) except -1
     @cython.locals(reader=FrameReader)
     cdef _parse(self, bint ignore_room)
     cdef _deliver(self, message)

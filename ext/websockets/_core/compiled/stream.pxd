@@ -12,6 +12,7 @@ cdef class MessageStream:
     cdef public object waiter
     cdef public bint hindered
     cdef public bint full
+    cdef readonly object new_waiter
     cdef object _write
     cdef object _is_closing
     cdef object _call_soon
