@@ -2,7 +2,8 @@
 The sans-I/O core: bytes in, messages out, and every rule of RFC 6455 on the way.
 
 Owns the one switch between the two backends: all modules compiled or all modules pure, never a
-mix, except that what needs a C library is pure where that isn't there. Must never know asyncio, a socket, a clock or a thread, and neither must any module of it.
+mix, except that what stands on a C library is pure where that is missing. Must never know asyncio,
+a socket, a clock or a thread, and neither must any module of it.
 
 Key decision: each module here has a compiled twin of the same name in websockets._core.compiled.
 The compiled backend is taken when all twins are there and WEBSOCKETS_NO_EXTENSIONS is unset, empty

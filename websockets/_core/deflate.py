@@ -109,9 +109,7 @@ class Inflater:
         self._stream: Any = None
         self._inside = False  # whether the stream has had something of this message
 
-    def decompress(
-        self, data: bytes, max_size: Optional[int] = None, final: bool = True
-    ) -> bytes:
+    def decompress(self, data: bytes, max_size: Optional[int] = None, final: bool = True) -> bytes:
         """
         Decompress a message, or the next piece of one.
 
