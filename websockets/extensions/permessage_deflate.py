@@ -12,6 +12,7 @@ never know the handshake around it. Key decisions:
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional, Union
@@ -409,36 +410,52 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
     ) -> tuple[list[ExtensionParameter], PerMessageDeflate]:
         """Decide on an offer: return the parameters of the answer, and the extension."""
         refuse_twice(accepted_extensions)
-        offer = parse(params, is_offer=True)
-        # RFC 7692 7.1.2.1: the smaller of what is asked for and what is configured.
-        server_bits = smallest(offer.server_max_window_bits, self.server_max_window_bits)
-        if server_bits == 8:
-            raise NegotiationError("server can't compress with server_max_window_bits=8")
-        # 7.1.2.2: the answer can limit the client's window only if the offer said that it may.
-        client_bits: Optional[int] = None
-        if offer.client_max_window_bits is not None:
-            offered = offer.client_max_window_bits
-            client_bits = smallest(
-                None if offered is True else offered, self.client_max_window_bits
-            )
-        elif self.client_max_window_bits is not None:
-            raise NegotiationError("client doesn't support client_max_window_bits")
-        answer = Parameters(
-            # 7.1.1.1 and 7.1.1.2: what either side asks for is done.
-            self.server_no_context_takeover or offer.server_no_context_takeover,
-            self.client_no_context_takeover or offer.client_no_context_takeover,
-            server_bits,
-            client_bits,
+        configured = Parameters(
+            self.server_no_context_takeover,
+            self.client_no_context_takeover,
+            self.server_max_window_bits,
+            self.client_max_window_bits,
         )
+        answer, serialized = accept(configured, tuple(params))
         extension = PerMessageDeflate(
-            remote_no_context_takeover=answer.client_no_context_takeover,
-            local_no_context_takeover=answer.server_no_context_takeover,
-            remote_max_window_bits=client_bits or 15,
-            local_max_window_bits=server_bits or 15,
-            compress_settings=self.compress_settings,
-            min_size=self.min_size,
+            answer.client_no_context_takeover,
+            answer.server_no_context_takeover,
+            answer.client_max_window_bits or 15,
+            answer.server_max_window_bits or 15,
+            self.compress_settings,
+            self.min_size,
         )
-        return serialize(answer), extension
+        return [*serialized], extension
+
+
+# Most clients offer the same: a browser's offer takes a third of the time when it is known.
+@functools.lru_cache(maxsize=64)
+def accept(
+    configured: Parameters, params: tuple[ExtensionParameter, ...]
+) -> tuple[Parameters, list[ExtensionParameter]]:
+    """Return a server's answer to an offer, also in the form in which it stands in a header."""
+    offer = parse(params, is_offer=True)
+    # RFC 7692 7.1.2.1: the smaller of what is asked for and what is configured.
+    server_bits = smallest(offer.server_max_window_bits, configured.server_max_window_bits)
+    if server_bits == 8:
+        raise NegotiationError("server can't compress with server_max_window_bits=8")
+    # 7.1.2.2: the answer can limit the client's window only if the offer said that it may.
+    client_bits: Optional[int] = None
+    if offer.client_max_window_bits is not None:
+        offered = offer.client_max_window_bits
+        client_bits = smallest(
+            None if offered is True else offered, configured.client_max_window_bits
+        )
+    elif configured.client_max_window_bits is not None:
+        raise NegotiationError("client doesn't support client_max_window_bits")
+    answer = Parameters(
+        # 7.1.1.1 and 7.1.1.2: what either side asks for is done.
+        bool(configured.server_no_context_takeover or offer.server_no_context_takeover),
+        bool(configured.client_no_context_takeover or offer.client_no_context_takeover),
+        server_bits,
+        client_bits,
+    )
+    return answer, serialize(answer)
 
 
 def smallest(one: Optional[int], other: Optional[int]) -> Optional[int]:
@@ -450,7 +467,8 @@ def smallest(one: Optional[int], other: Optional[int]) -> Optional[int]:
 
 def refuse_twice(accepted_extensions: Sequence[Extension]) -> None:
     """Refuse to compress twice: a second extension would need the same reserved bit."""
-    if any(extension.name == NAME for extension in accepted_extensions):
+    # Most often there are none, which needs no generator.
+    if accepted_extensions and any(extension.name == NAME for extension in accepted_extensions):
         raise NegotiationError(f"{NAME} is already in use")
 
 
