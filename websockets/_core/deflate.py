@@ -10,6 +10,7 @@ only with context takeover; without, a message gets a window that fits its size.
 
 from __future__ import annotations
 
+import sys
 import zlib
 from typing import Any, Optional, Union
 
@@ -122,6 +123,8 @@ class Inflater:
             PayloadTooBig: if more would come out of it.
             zlib.error: if it isn't DEFLATE.
         """
+        if max_size is not None:
+            max_size = min(max(max_size, 0), sys.maxsize - 1)
         output, rest, streams = b"", data, 0
         try:
             # RFC 7692 7.2.3.5: a peer may end its DEFLATE stream; then another one follows.
@@ -153,7 +156,7 @@ class Inflater:
         stream = self._stream
         self._inside = True
         # A limit of 0 would mean no limit to zlib, so one byte more than wanted is asked.
-        limit = 0 if max_size is None else max(max_size - len(output), 0) + 1
+        limit = 0 if max_size is None else max_size - len(output) + 1
         output += stream.decompress(data, limit)
         if max_size is not None and len(output) > max_size:
             raise PayloadTooBig(f"compressed frame exceeds the {max_size} bytes that were left")

@@ -139,7 +139,8 @@ class PerMessageDeflate(Extension):
         local_no_context_takeover: whether each message to the peer starts a new stream.
         remote_max_window_bits: base-2 logarithm of the peer's window in bytes, 8 to 15.
         local_max_window_bits: the same of our window, 9 to 15.
-        compress_settings: keyword arguments of :func:`zlib.compressobj`, without ``wbits``.
+        compress_settings: keyword arguments of :func:`zlib.compressobj`, without ``wbits`` and
+            ``zdict``; by default, ``memLevel`` matches the window.
         min_size: size in bytes below which messages aren't compressed, unless they are fragmented.
     """
 
@@ -165,7 +166,8 @@ class PerMessageDeflate(Extension):
             local_max_window_bits,
             not local_no_context_takeover,
             settings.get("level", -1),
-            settings.get("memLevel", 8),
+            # As many chains of matches as the window has positions; less would cost compression.
+            settings.get("memLevel", max(local_max_window_bits - 7, 3)),
             settings.get("strategy", 0),
         )
         # Whether the message being received, and the one being sent, are compressed.
@@ -283,7 +285,8 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
         server_max_window_bits: ask the server for a window of at most 2 to that power bytes, 8-15.
         client_max_window_bits: tell the server that the client's window will be at most 2 to that
             power bytes, 9-15; True says only that the server may ask for a smaller one.
-        compress_settings: keyword arguments of :func:`zlib.compressobj`, without ``wbits``.
+        compress_settings: keyword arguments of :func:`zlib.compressobj`, without ``wbits`` and
+            ``zdict``; by default, ``memLevel`` matches the window.
         min_size: size in bytes below which messages aren't compressed, unless they are fragmented.
 
     Raises:
@@ -374,7 +377,8 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
         server_max_window_bits: limit the server's window to 2 to that power bytes, 9-15.
         client_max_window_bits: limit the client's window to 2 to that power bytes, 8-15; offers
             of clients that can't be asked for that are declined.
-        compress_settings: keyword arguments of :func:`zlib.compressobj`, without ``wbits``.
+        compress_settings: keyword arguments of :func:`zlib.compressobj`, without ``wbits`` and
+            ``zdict``; by default, ``memLevel`` matches the window.
         min_size: size in bytes below which messages aren't compressed, unless they are fragmented.
 
     Raises:
