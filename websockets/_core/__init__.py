@@ -18,6 +18,7 @@ import types
 
 MODULES = (
     "closing",
+    "compression",
     "connection",
     "deflate",
     "fields",
@@ -92,5 +93,7 @@ CLOSING = _active.connection.CLOSING
 CLOSED = _active.connection.CLOSED
 Connection = _active.connection.Connection
 forget_frames = _active.connection.forget_frames
+RSV1 = _active.compression.RSV1
+Compression = _active.compression.Compression
 Deflater = _active.deflate.Deflater
 Inflater = _active.deflate.Inflater

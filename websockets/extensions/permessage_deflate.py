@@ -1,13 +1,13 @@
 """
 Compression of messages: the permessage-deflate extension (RFC 7692 section 7).
 
-Owns the negotiation of its four parameters, and the rules on which frames are compressed. Must
-never know the handshake around it. Key decisions:
+Owns the negotiation of its four parameters, and what was agreed on for a connection. Must never
+know the handshake around it. Key decisions:
 
 - The four parameters are parsed and checked by one function for both sides; what may stand in an
   offer and in an answer are two rows of a table.
-- The rules exist once, without frames as objects: :meth:`PerMessageDeflate.direct` hands them to a
-  connection that has no other extension, and the methods that take a :class:`Frame` use them, too.
+- Frames and streams are the core's (RFC 7692 6 and 7.2). A connection that has no other extension
+  talks to the core directly; the methods that take a :class:`Frame` are a thin face over it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional, Union
 
-from .._core import Deflater, Inflater, check_rsv
+from .._core import RSV1, Compression, Deflater, Inflater
 from ..exceptions import (
     DuplicateParameter,
     InvalidParameterName,
     InvalidParameterValue,
     NegotiationError,
-    ProtocolError,
 )
-from ..framing import OP_BINARY, OP_CONT, BytesLike, Frame
+from ..framing import OP_BINARY, Frame
 from ..typing import ExtensionParameter
 from .base import ClientExtensionFactory, Extension, ServerExtensionFactory
 
@@ -38,8 +37,6 @@ __all__ = [
 ]
 
 NAME = "permessage-deflate"
-
-RSV1 = 0x40  # where it stands in a frame's first byte
 
 WINDOW_BITS = {str(bits): bits for bits in range(8, 16)}
 
@@ -170,9 +167,7 @@ class PerMessageDeflate(Extension):
             settings.get("memLevel", max(local_max_window_bits - 7, 3)),
             settings.get("strategy", 0),
         )
-        # Whether the message being received, and the one being sent, are compressed.
-        self._inflating = False
-        self._deflating = True
+        self._compression = Compression(self._deflater, self._inflater, min_size)
 
     def __repr__(self) -> str:
         return (
@@ -208,46 +203,21 @@ class PerMessageDeflate(Extension):
 
     def leaves(self, opcode: int, rsv: int) -> bool:
         """Tell whether a frame isn't compressed; RFC 7692 6.2."""
-        if rsv:
-            return False
-        if opcode > OP_BINARY:
-            return True
-        if opcode != OP_CONT:
-            self._inflating = False
-        return not self._inflating
+        return bool(self._compression.leaves(opcode, rsv))
 
     def direct(self) -> Optional[tuple[Any, Any, Any]]:
-        """Return what a connection needs if there are no other extensions and no other rules."""
+        """Return what does it without frames, unless a program has other rules."""
         if type(self) is not PerMessageDeflate:
             return None
-        return self.leaves, self._decode, self._encode
+        return self._compression.leaves, self._compression.decode, self._compression.encode
 
     def decode(self, frame: Frame, *, max_size: Optional[int] = None) -> Frame:
         """Decompress a received frame; RFC 7692 7.2.2."""
         if frame.opcode > OP_BINARY:
             return frame  # Control frames aren't compressed, and RSV1 stays set to be refused.
-        rsv = RSV1 if frame.rsv1 else 0
-        _, _, data = self._decode(frame.fin, rsv, frame.opcode, frame.data, max_size)
+        rsv1 = RSV1 if frame.rsv1 else 0
+        _, _, data = self._compression.decode(frame.fin, rsv1, frame.opcode, frame.data, max_size)
         return frame._replace(data=data, rsv1=False)
-
-    def _decode(
-        self, fin: bool, rsv: int, opcode: int, payload: bytes, max_size: Optional[int]
-    ) -> tuple[bool, int, bytes]:
-        if opcode <= OP_BINARY:
-            if opcode != OP_CONT:
-                self._inflating = rsv & RSV1 != 0
-            elif rsv & RSV1:
-                # RFC 7692 6.1: RSV1 is set on the first frame only.
-                raise ProtocolError("reserved bit RSV1 set on a continuation frame")
-            rsv &= ~RSV1
-            if self._inflating:
-                try:
-                    payload = self._inflater.decompress(payload, max_size, fin)
-                except zlib.error as exc:
-                    raise ProtocolError(f"compressed data can't be decompressed: {exc}") from exc
-        if rsv:
-            check_rsv(rsv)
-        return fin, opcode, payload
 
     def encode(self, frame: Frame, *, compress: Optional[bool] = None) -> Frame:
         """
@@ -258,21 +228,8 @@ class PerMessageDeflate(Extension):
             compress: whether to compress the message that starts with this frame; None leaves it to
                 ``min_size``.
         """
-        rsv, _, data = self._encode(frame.fin, frame.opcode, frame.data, compress)
-        return frame._replace(data=data, rsv1=bool(rsv))  # type: ignore[arg-type]
-
-    def _encode(
-        self, fin: bool, opcode: int, payload: BytesLike, compress: Optional[bool] = None
-    ) -> tuple[int, int, BytesLike]:
-        if opcode > OP_BINARY:
-            return 0, opcode, payload
-        if opcode != OP_CONT:
-            if compress is None:
-                compress = not fin or len(payload) >= self.min_size
-            self._deflating = compress
-        if not self._deflating:
-            return 0, opcode, payload
-        return RSV1 if opcode else 0, opcode, self._deflater.compress(payload, fin)
+        rsv1, _, data = self._compression.encode(frame.fin, frame.opcode, frame.data, compress)
+        return frame._replace(data=data, rsv1=rsv1 != 0)
 
 
 class ClientPerMessageDeflateFactory(ClientExtensionFactory):
