@@ -36,7 +36,8 @@ cdef extern from "zlib.h":
         void *(*zalloc)(void *, unsigned int, unsigned int) noexcept nogil
         void (*zfree)(void *, void *) noexcept nogil
 
-    const int Z_OK, Z_STREAM_END, Z_BUF_ERROR, Z_MEM_ERROR, Z_NO_FLUSH, Z_SYNC_FLUSH, Z_DEFLATED
+    const int Z_OK, Z_STREAM_END, Z_BUF_ERROR, Z_STREAM_ERROR, Z_MEM_ERROR
+    const int Z_NO_FLUSH, Z_SYNC_FLUSH, Z_DEFLATED
 
     int deflateInit2(z_stream *, int, int, int, int, int) noexcept
     int deflate(z_stream *, int) noexcept nogil
@@ -64,8 +65,6 @@ cdef int POOLED = 4
 cdef dict DEFLATE_POOLS = {}
 cdef dict INFLATE_POOLS = {}
 
-BUSY = "a stream is in use by another thread"
-
 
 cdef void *allocate(void *opaque, unsigned int items, unsigned int size) noexcept nogil:
     return PyMem_RawMalloc(<size_t> items * size)
@@ -90,9 +89,13 @@ cdef class DeflateStream:
     cdef z_stream z
 
     def __cinit__(self, int bits, int level, int mem_level, int strategy):
+        cdef int code
         self.z.zalloc = allocate
         self.z.zfree = release
-        check(deflateInit2(&self.z, level, Z_DEFLATED, -bits, mem_level, strategy), &self.z)
+        code = deflateInit2(&self.z, level, Z_DEFLATED, -bits, mem_level, strategy)
+        if code == Z_STREAM_ERROR:
+            raise ValueError("Invalid initialization option")
+        check(code, &self.z)
 
     def __dealloc__(self):
         deflateEnd(&self.z)
@@ -110,6 +113,16 @@ cdef class InflateStream:
 
     def __dealloc__(self):
         inflateEnd(&self.z)
+
+
+cdef int get_buffer(data, Py_buffer *view, bint *busy) except -1:
+    """Get the data, and the stream for one thread alone."""
+    PyObject_GetBuffer(data, view, PyBUF_SIMPLE)
+    if busy[0]:
+        PyBuffer_Release(view)
+        raise RuntimeError("a stream is in use by another thread")
+    busy[0] = True
+    return 0
 
 
 cdef struct Output:
@@ -187,10 +200,7 @@ cdef class Deflater:
         cdef Py_buffer view
         cdef Output output
         cdef bytes result
-        if self._busy:
-            raise RuntimeError(BUSY)
-        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-        self._busy = True
+        get_buffer(data, &view, &self._busy)
         output.whole = NULL
         try:
             if view.len == 0:
@@ -276,12 +286,9 @@ cdef class Inflater:
         cdef Output output
         cdef Py_ssize_t done = 0, most = PY_SSIZE_T_MAX - 1
         cdef int streams = 0
-        if self._busy:
-            raise RuntimeError(BUSY)
         if max_size is not None and max_size < most:
             most = max(max_size, 0)
-        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-        self._busy = True
+        get_buffer(data, &view, &self._busy)
         output.whole = NULL
         try:
             # One byte more than is allowed tells that there is more.

@@ -389,7 +389,7 @@ def test_a_connection_that_compresses_nothing_has_no_streams():
 
 
 def test_messages_below_min_size_are_not_compressed():
-    deflate = PerMessageDeflate(False, False, 15, 15, None, 6)
+    deflate = PerMessageDeflate(False, False, 15, 15, min_size=6)
     for size in [0, 5, 6]:
         plain = Frame(True, TEXT, bytes(size))
         assert (deflate.encode(plain) == plain) == (size < 6)

@@ -136,6 +136,13 @@ def test_what_is_not_bytes(core, wrong):
             core.deflate.Inflater(15, takeover).decompress(wrong)
 
 
+@pytest.mark.parametrize("options", [(10,), (-2,), (6, 0), (6, 8, 5)])
+@takeovers
+def test_options_that_zlib_refuses(core, options, takeover):
+    with pytest.raises(ValueError):
+        core.deflate.Deflater(15, takeover, *options).compress(b"Hello")
+
+
 def test_a_level_is_used(core):
     message = text(10_000)
     sizes = [len(core.deflate.Deflater(15, False, level).compress(message)) for level in [0, 1, 9]]

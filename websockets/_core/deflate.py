@@ -29,7 +29,7 @@ EMPTY = b"\x00"
 # attack.
 MAX_STREAMS = 16
 
-# How much further than a distance goes zlib's window has to reach.
+# zlib can refer back by the size of its window less this.
 LOOKAHEAD = 262
 
 

@@ -150,6 +150,7 @@ class PerMessageDeflate(Extension):
         remote_max_window_bits: int,
         local_max_window_bits: int,
         compress_settings: Optional[dict[str, Any]] = None,
+        *,
         min_size: int = 0,
     ) -> None:
         self.remote_no_context_takeover = remote_no_context_takeover
@@ -259,6 +260,7 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
         server_max_window_bits: Optional[int] = None,
         client_max_window_bits: Union[int, bool, None] = None,
         compress_settings: Optional[dict[str, Any]] = None,
+        *,
         min_size: int = 0,
     ) -> None:
         self.server_no_context_takeover = server_no_context_takeover
@@ -351,6 +353,7 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
         server_max_window_bits: Optional[int] = None,
         client_max_window_bits: Optional[int] = None,
         compress_settings: Optional[dict[str, Any]] = None,
+        *,
         min_size: int = 0,
     ) -> None:
         self.server_no_context_takeover = server_no_context_takeover
@@ -384,7 +387,7 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
             answer.client_max_window_bits or 15,
             answer.server_max_window_bits or 15,
             self.compress_settings,
-            self.min_size,
+            min_size=self.min_size,
         )
         return [*serialized], extension
 
