@@ -119,6 +119,23 @@ def test_empty_messages_and_pieces(core, takeover):
     assert inflater.decompress(core.deflate.Deflater(15, False).compress(b"Hello")) == b"Hello"
 
 
+def test_every_piece_comes_out_as_a_whole(core):
+    # Where the output is full just when the input is used up, there is more to come.
+    data = core.deflate.Deflater(15, True).compress(bytes(100_000))
+    for cut in range(len(data)):
+        whole = zlib.decompressobj(-15).decompress(data[:cut])
+        assert core.deflate.Inflater(15, True).decompress(data[:cut], None, False) == whole
+
+
+def test_a_window_of_8_bits_is_not_taken_exactly(core):
+    # Who can't have one of 256 bytes takes one of 512, as zlib itself does.
+    noise = text(300)
+    stream, inflater = zlib.compressobj(wbits=-10), core.deflate.Inflater(8, True)
+    for _ in range(3):
+        data = stream.compress(noise) + stream.flush(zlib.Z_SYNC_FLUSH)
+        assert inflater.decompress(data[:-4]) == noise
+
+
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_kinds_of_data(core, kind):
     data = core.deflate.Deflater(15, True).compress(kind(b"Hello"))
