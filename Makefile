@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PEER := tests/peers/node
+PEERS := build/peers
 
 SHEETS := ext/websockets/_core/compiled
 CORE := setup.py pyproject.toml $(wildcard ext/*.* $(SHEETS)/*.pxd websockets/_core/*.py)
@@ -12,10 +13,11 @@ CORE := setup.py pyproject.toml $(wildcard ext/*.* $(SHEETS)/*.pxd websockets/_c
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_QUIET = 1
 
-.PHONY: help demo test check coverage bench sanitize fuzz clean node-peer
+.PHONY: help demo test check coverage bench bench-quick bench-micro bench-peers sanitize fuzz clean \
+	node-peer
 
 help:  ## list the targets (this list)
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
 demo: $(VENV)/demo $(VENV)/built  ## build, then show a server and a client at work, on both backends
 	@$(BIN)/python examples/demo.py
@@ -24,9 +26,19 @@ test: $(VENV)/dev $(VENV)/built node-peer  ## build, then run the whole suite on
 	@$(BIN)/python -m pytest
 	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest -m "not build"
 
-bench: $(VENV)/dev $(VENV)/built  ## measure both backends; benchmarks/README.md says what and how
-	@$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' \
-		--benchmark-group-by=group --benchmark-columns=min,median,ops
+bench: $(VENV)/dev $(VENV)/built $(PEERS)/made  ## compare with other libraries: tables, charts; an hour
+	@$(BIN)/python -m benchmarks all
+
+bench-quick: $(VENV)/dev $(VENV)/built  ## the essence of that, in two minutes
+	@$(BIN)/python -m benchmarks quick
+
+bench-micro: $(VENV)/dev $(VENV)/bench $(VENV)/built  ## measure the core's operations, on both backends, in one table
+	@mkdir -p build/benchmarks
+	@$(BIN)/python -m pytest benchmarks -q -o python_files='bench_*.py' \
+		--benchmark-quiet --benchmark-json=build/benchmarks/micro.json
+	@$(BIN)/python -m benchmarks micro build/benchmarks/micro.json
+
+bench-peers: $(PEERS)/made  ## install the other libraries, in an environment of their own
 
 check: $(VENV)/dev  ## check the style and the types
 	@$(BIN)/ruff check
@@ -89,6 +101,17 @@ $(VENV)/demo: $(VENV)/made pyproject.toml
 
 $(VENV)/dev: $(VENV)/made pyproject.toml
 	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pip install --no-build-isolation -e '.[dev]'
+	@touch $@
+
+# The newest versions there are; to get newer ones later, remove the folder.
+$(PEERS)/made: benchmarks/peers.txt
+	@echo "installing the libraries to compare with"
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --upgrade -r $<
+	@touch $@
+
+$(VENV)/bench: $(VENV)/dev
+	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pip install --no-build-isolation -e '.[bench]'
 	@touch $@
 
 # A build that came out pure is tried again the next time: there may be a compiler then.

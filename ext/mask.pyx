@@ -15,6 +15,7 @@ from cpython.buffer cimport (
     PyObject_CheckBuffer,
     PyObject_GetBuffer,
 )
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
@@ -42,6 +43,10 @@ cpdef bytes apply_mask(object data, object key, Py_ssize_t offset=0):
     # The usual data skips the buffer protocol, which takes a fifth of the time of 32 bytes.
     if type(data) is bytes:
         return masked(<byte *> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), key, offset)
+    if is_steady(data, key):
+        return masked(
+            <byte *> PyByteArray_AS_STRING(data), PyByteArray_GET_SIZE(data), key, offset
+        )
     get_contiguous(data, &view)
     try:
         return masked(<byte *> view.buf, view.len, key, offset)
@@ -55,6 +60,12 @@ def mask_in_place(object buffer, object key, Py_ssize_t offset=0):
     """
     cdef Py_buffer view
     cdef byte key_bytes[4]
+    cdef byte *data
+    if is_steady(buffer, key):
+        get_key(key, key_bytes)
+        data = <byte *> PyByteArray_AS_STRING(buffer)
+        mask(data, data, PyByteArray_GET_SIZE(buffer), key_bytes, offset)
+        return
     get_contiguous(buffer, &view)
     try:
         if view.readonly:
@@ -72,6 +83,15 @@ def use_simd(int level):
     0 stands for none; simd.h lists the levels. The processor may not have all of them.
     """
     return websockets_simd_limit(level)
+
+
+cdef inline bint is_steady(object data, object key) noexcept:
+    """Tell whether data is a bytearray that nothing can resize before it is masked."""
+    return (
+        type(data) is bytearray
+        and type(key) is bytes
+        and PyByteArray_GET_SIZE(data) < UNLOCKED_FROM
+    )
 
 
 cdef bytes masked(const byte *data, Py_ssize_t size, object key, Py_ssize_t offset):

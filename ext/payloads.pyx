@@ -140,8 +140,8 @@ cdef class Gatherer:
         if self._buffer is not NULL and needed <= PyBytes_GET_SIZE(<object> self._buffer):
             return 0
         if not final:
-            # At most twice what has arrived. The eighth makes many small pieces cheap.
-            needed += max(min(missing, needed), needed >> 3)
+            # At most eight times what has arrived. An eighth makes many small pieces cheap.
+            needed += max(min(missing, 7 * needed), needed >> 3)
         return self._resize(max(needed, LEAST))
 
     cdef int _resize(self, Py_ssize_t size) except -1:

@@ -117,7 +117,7 @@ CALLABLES = [
 # What callables may take beyond the document; there must be a default.
 ADDITIONAL = {
     "server.WebSocketServer": {"logger"},
-    "protocol.WebSocketCommonProtocol": {"max_fragments", "logger"},
+    "protocol.WebSocketCommonProtocol": {"max_fragments", "gather_writes", "logger"},
     "exceptions.InvalidStatusCode": {"headers"},
     "exceptions.InvalidURI": {"error"},
     "extensions.permessage_deflate.ClientPerMessageDeflateFactory": {"min_size"},

@@ -31,7 +31,7 @@ def from_client(code=None, reason=""):
 
 
 def test_states(core):
-    states = core.connection.OPEN, core.connection.CLOSING, core.connection.CLOSED
+    states = core.constants.OPEN, core.constants.CLOSING, core.constants.CLOSED
     assert states == (OPEN, CLOSING, CLOSED)
 
 

@@ -348,4 +348,4 @@ def test_check_start(core):
 
 def test_opcodes(core):
     names = ["OP_CONT", "OP_TEXT", "OP_BINARY", "OP_CLOSE", "OP_PING", "OP_PONG"]
-    assert [getattr(core.frames, name) for name in names] == DATA + CONTROL
+    assert [getattr(core.constants, name) for name in names] == DATA + CONTROL

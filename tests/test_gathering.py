@@ -23,7 +23,7 @@ GAP = 0.0005  # seconds; what the library takes for a pause
 
 def decisions(core, *sends):
     gathering = core.gathering.Gathering()
-    names = {core.gathering.NOW: "now", core.gathering.LATER: "later", core.gathering.WAIT: "wait"}
+    names = {core.constants.NOW: "now", core.constants.LATER: "later", core.constants.WAIT: "wait"}
     return [names[gathering.decide(*send)] for send in sends]
 
 
@@ -67,10 +67,10 @@ def test_the_answer_to_the_last_message_takes_all_along(core):
 
 def test_what_has_left_does_not_wait(core):
     gathering = core.gathering.Gathering()
-    assert gathering.decide(1.0, 1, False) == core.gathering.NOW
-    assert gathering.decide(1.0, 1, False) == core.gathering.LATER
+    assert gathering.decide(1.0, 1, False) == core.constants.NOW
+    assert gathering.decide(1.0, 1, False) == core.constants.LATER
     gathering.left()
-    assert gathering.decide(1.0, 1, False) == core.gathering.LATER
+    assert gathering.decide(1.0, 1, False) == core.constants.LATER
 
 
 # Programs

@@ -85,7 +85,7 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
 
     is_client = True
     side = "client"
-    default_logger = logger
+    _logger = logger
 
     def __init__(
         self,

@@ -92,18 +92,42 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
 
     is_client: bool = False
     side: str = "undefined"
-    default_logger = logging.getLogger(__name__)
+    _logger: Any = logging.getLogger(__name__)
 
-    loop: asyncio.AbstractEventLoop
-    transport: Any = None
-    _endpoint: Any = None  # a subclass may set max_size before the constructor has run
+    # What has its usual value takes no memory of a connection: then it is the class's.
+    ping_interval: Optional[float] = 20
+    ping_timeout: Optional[float] = 20
+    close_timeout: float = 10
+    max_queue: Optional[int] = 2**5
+    max_fragments: Optional[int] = None
+    gather_writes: bool = True
+    read_limit: int = 2**16
+    write_limit: int = 2**16
+    legacy_recv: bool = False
     host: Optional[str] = None
     port: Optional[int] = None
     secure: Optional[bool] = None
+
+    loop: asyncio.AbstractEventLoop
+    transport: Any = None
     path: str
     request_headers: Headers
     response_headers: Headers
     subprotocol: Optional[Subprotocol] = None
+
+    _max_size: Optional[int] = 2**20
+    _opening: Any = None  # until the connection is open
+    _endpoint: Any = None  # from then on
+    _stream: Any = None
+    _ending: Any = None
+    _keepalive_pings: Optional[Keepalive] = None
+    _answer_timer: Optional[asyncio.TimerHandle] = None
+    _read_buffer: Any = None
+    _reading_paused = False
+    _writing_paused = False
+    _fragmenting = False  # a fragmented message is being sent
+    _lost = False
+    _debug_thread = 0  # in asyncio's debug mode, the thread that may use this
 
     def __init__(
         self,
@@ -127,15 +151,20 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     ) -> None:
         if close_timeout is None:
             close_timeout = 10 if timeout is None else timeout
-        self.ping_interval = ping_interval
-        self.ping_timeout = ping_timeout
-        self.close_timeout = close_timeout
-        self.max_queue = max_queue
-        self.max_fragments = max_fragments
-        self.gather_writes = gather_writes
-        self.read_limit = read_limit
-        self.write_limit = write_limit
-        self.legacy_recv = legacy_recv
+        self._set_unless_usual(
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+            max_fragments=max_fragments,
+            gather_writes=gather_writes,
+            read_limit=read_limit,
+            write_limit=write_limit,
+            legacy_recv=legacy_recv,
+            _max_size=max_size,
+        )
+        if logger is not None:
+            self._logger = logger
         if loop is not None:
             self.loop = loop
         if host is not None:
@@ -145,26 +174,16 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         if secure is not None:
             self.secure = secure
         self.extensions: list[Any] = []
-        self._logger = self.default_logger if logger is None else logger
-        self._max_size = max_size
-        self._opening: Any = None  # until the connection is open
-        self._endpoint: Any = None  # from then on
-        self._ending: Any = None
-        self._keepalive_pings: Optional[Keepalive] = None
         self._heard = False  # bytes arrived since keepalive last asked
         self._pings = Pings()
-        self._recv_waiter: Optional[asyncio.Future[None]] = None
-        self._read_buffer: Any = None
-        self._reading_paused = False
-        self._writing_paused = False
         self._drained = Gate()
-        self._sends_at_once = False  # whether nothing keeps a message from being sent
-        self._fragmenting = False  # a fragmented message is being sent
         self._fragmented = Gate()
-        self._answer_timer: Optional[asyncio.TimerHandle] = None
-        self._lost = False
         self._closed_gate = Gate()
-        self._debug_thread = 0  # in asyncio's debug mode, the thread that may use this
+
+    def _set_unless_usual(self, **settings: Any) -> None:
+        for name, value in settings.items():
+            if value != getattr(self, name):
+                setattr(self, name, value)
 
     # Facts about the connection
 
@@ -246,46 +265,44 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             ConnectionClosed: when the connection is closed and all messages are read.
             RuntimeError: if another coroutine is waiting in ``recv()``.
         """
-        connection = self._endpoint
-        if connection is None:
+        if self._stream is None:
             await self.ensure_open()
-        if self._recv_waiter is not None:
-            raise RuntimeError("recv() can't be called while another coroutine is waiting in it")
-        while not connection.waiting:
-            if self._lost:
-                if self.legacy_recv:
-                    return None  # type: ignore[return-value]
-                raise self.connection_closed_exc()
-            if connection.owes_close:
-                # The program has answered all that came before the close frame.
-                self._settle()
-            if self._debug_thread:
-                self._check_thread()
-            self._recv_waiter = self.loop.create_future()
-            try:
-                await self._recv_waiter
-            finally:
-                self._recv_waiter = None
-        full = connection.waiting == self.max_queue
-        message: Data = connection.take()
-        if full:
-            self._react()
+        try:
+            message: Data = await _core.Receiver(self._stream, self)
+        except ConnectionClosed:
+            if self.legacy_recv:
+                return None  # type: ignore[return-value]
+            raise
         return message
 
-    async def __aiter__(self) -> AsyncIterator[Data]:
-        connection = self._endpoint
-        recv = self.recv
-        # Messages that are there already needn't go through recv(), if it is the one above.
-        plain = getattr(recv, "__func__", None) is WebSocketCommonProtocol.recv and connection
+    def message_missed(self) -> None:
+        """Take notice that all messages are received, before more are awaited."""
+        if self._debug_thread:
+            self._check_thread()
+        if self._lost:
+            raise self.connection_closed_exc()
+        if self._endpoint.owes_close:
+            # The program has answered all that came before the close frame.
+            self._settle()
+
+    def message_taken(self) -> None:
+        """Take notice that there is room for another message."""
+        self._react()
+
+    def __aiter__(self) -> AsyncIterator[Data]:
+        if getattr(self.recv, "__func__", None) is WebSocketCommonProtocol.recv and self._stream:
+            iterator: AsyncIterator[Data] = _core.Receiver(self._stream, self).__aiter__()
+            return iterator
+        return self._iterate()
+
+    async def _iterate(self) -> AsyncIterator[Data]:
+        """Iterate by calling recv(), which a subclass has overridden."""
         try:
             while True:
-                if plain and self._recv_waiter is None and 0 < connection.waiting != self.max_queue:
-                    yield connection.take()
-                else:
-                    message = await recv()
-                    if message is None:
-                        break
-                    yield message
+                message = await self.recv()
+                if message is None:
+                    break
+                yield message
         except ConnectionClosedOK:
             pass
 
@@ -309,24 +326,20 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             TypeError: for other types, a mapping included, and for fragments of different types;
                 the latter fail the connection with code 1011.
         """
-        kind = type(message)
-        if not (
-            (kind is str or kind is bytes)
-            and self._sends_at_once
-            and self._endpoint.state == _core.OPEN
-        ):
+        stream = self._stream
+        outcome = _core.NOT_SENT if stream is None else stream.send(message)
+        if outcome == _core.NOT_SENT:
             await self.ensure_open()
             if not isinstance(message, (str, bytes, bytearray, memoryview)):
                 await self._send_fragments(fragments_of(message))
                 return
+            if self._debug_thread:
+                self._check_thread()
             if self._fragmenting or self._writing_paused:
                 await self._turn_to_send()
-        due = self._endpoint.post(message, monotonic())
-        if due == _core.NOW:
-            if self._write():
-                await self._written()
-        elif due == _core.LATER:
-            self.loop.call_soon(self._write)
+            outcome = self._stream.post(message)
+        if outcome == _core.SENT_WAIT:
+            await self._written()
 
     def send_nowait(self, opcode: int, payload: Any) -> None:
         """Send a message for ``broadcast()``: at once or not at all."""
@@ -458,25 +471,19 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
                 self._fragmented.open()
 
     def _note_hindrances(self) -> None:
-        self._sends_at_once = (
-            self._endpoint is not None
-            and not self._fragmenting
-            and not self._writing_paused
-            and not self._debug_thread
-            and type(self).ensure_open is WebSocketCommonProtocol.ensure_open
+        self._stream.hindered = (
+            self._fragmenting
+            or self._writing_paused
+            or self._debug_thread != 0
+            or type(self).ensure_open is not WebSocketCommonProtocol.ensure_open
         )
 
     def _write(self) -> bool:
         """Give the transport what the core wants to send; return whether to wait before more."""
         if self._debug_thread:
             self._check_thread()
-        frames = self._endpoint.collect()
-        if self._gone():
-            return True
-        # Some versions of asyncio's writelines() never make senders wait (CVE-2024-12254).
-        for data in frames:
-            self.transport.write(data)
-        return self._writing_paused
+        full: bool = self._stream.flush()
+        return full
 
     def _gone(self) -> bool:
         """Whether nothing can be sent any more."""
@@ -515,10 +522,8 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             self._pause_or_resume_reading(self._opening.stalled)
             return
         self._heard = True
-        if self._endpoint.receive(data):
+        if self._stream.feed(data):
             self._react()
-        elif self._recv_waiter is not None and self._endpoint.waiting:
-            self._wake_reader()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return what the transport may read into, as some transports want it."""
@@ -558,7 +563,9 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             if exc is not None and self._endpoint.failure is None:
                 _core.forget_frames(exc)
                 self._endpoint.failure = exc
-        self._wake_reader()
+        if self._stream is not None:
+            self._stream.detach()
+            self._stream.wake()
         self._writing_paused = False
         self._drained.open()
         self._pings.abort(self.connection_closed_exc)
@@ -567,16 +574,17 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """Make senders wait: the transport's buffer is full."""
         self._writing_paused = True
-        self._sends_at_once = False
-        if self._endpoint is not None:
+        if self._stream is not None:
+            self._stream.full = self._stream.hindered = True
             self._endpoint.hold_pongs = True
 
     def resume_writing(self) -> None:
         """Let senders go on."""
         self._writing_paused = False
         if self._endpoint is not None:
-            self._endpoint.release_pongs()
+            self._stream.full = False
             self._note_hindrances()
+            self._endpoint.release_pongs()
             self._react()
         self._drained.open()
 
@@ -595,8 +603,9 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             ExtensionChain(self.extensions) if self.extensions else None,
             self.gather_writes,
         )
+        self._stream = _core.MessageStream(self._endpoint, self.transport, self.loop, monotonic)
+        self._stream.full = self._endpoint.hold_pongs = self._writing_paused
         self._note_hindrances()
-        self._endpoint.hold_pongs = self._writing_paused
         if type(self).close_connection is not WebSocketCommonProtocol.close_connection:
             self.close_connection_task = self.loop.create_task(self.close_connection())
         if self.ping_interval is not None and not self._lost:
@@ -607,6 +616,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             self._endpoint.receive(opening.early)
         if self._lost:
             self._endpoint.lost()
+            self._stream.detach()
         self._react()
 
     # After the core has worked
@@ -623,7 +633,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
                 self._pings.acknowledge(payload)
             connection.pongs.clear()
         if connection.waiting:
-            self._wake_reader()
+            self._stream.wake()
         self._pause_or_resume_reading(
             connection.stalled
             and connection.buffered > self.read_limit // (2 if self._reading_paused else 1)
@@ -633,11 +643,6 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
                 self._answer_timer = self.loop.call_later(ANSWER_TIME, self._settle)
         elif connection.state != _core.OPEN:
             self._advance()
-
-    def _wake_reader(self) -> None:
-        waiter = self._recv_waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
 
     def _pause_or_resume_reading(self, pause: bool) -> None:
         if pause == self._reading_paused:

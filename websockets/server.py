@@ -83,9 +83,22 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
 
     is_client = False
     side = "server"
-    default_logger = logging.getLogger(__name__)
+    _logger = logging.getLogger(__name__)
 
     origin: Optional[Origin] = None
+
+    # As in the base class, for what has its usual value.
+    origins: Optional[Sequence[Optional[Origin]]] = None
+    available_extensions: Optional[Sequence[ServerExtensionFactory]] = None
+    available_subprotocols: Optional[Sequence[Subprotocol]] = None
+    extra_headers: Optional[HeadersOrCallable] = None
+    allowed_hosts: Optional[Sequence[str]] = None
+    open_timeout: Optional[float] = 10
+    server_header: Optional[str] = USER_AGENT
+    _process_request: Optional[Callable[[str, Headers], Any]] = None
+    _select_subprotocol: Optional[
+        Callable[[Sequence[Subprotocol], Sequence[Subprotocol]], Subprotocol]
+    ] = None
 
     def __init__(
         self,
@@ -106,15 +119,17 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             raise TypeError("subprotocols must be a list of str, not a str")
         self.ws_handler = ws_handler
         self.ws_server = ws_server
-        self.origins = origins
-        self.available_extensions = extensions
-        self.available_subprotocols = subprotocols
-        self.extra_headers = extra_headers
-        self.allowed_hosts: Optional[Sequence[str]] = kwargs.pop("allowed_hosts", None)
-        self.open_timeout: Optional[float] = kwargs.pop("open_timeout", 10)
-        self.server_header: Optional[str] = kwargs.pop("server_header", USER_AGENT)
-        self._process_request = process_request
-        self._select_subprotocol = select_subprotocol
+        self._set_unless_usual(
+            origins=origins,
+            available_extensions=extensions,
+            available_subprotocols=subprotocols,
+            extra_headers=extra_headers,
+            allowed_hosts=kwargs.pop("allowed_hosts", None),
+            open_timeout=kwargs.pop("open_timeout", 10),
+            server_header=kwargs.pop("server_header", USER_AGENT),
+            _process_request=process_request,
+            _select_subprotocol=select_subprotocol,
+        )
         super().__init__(**kwargs)
 
     def connection_made(self, transport: Any) -> None:

@@ -20,6 +20,7 @@ MODULES = (
     "closing",
     "compression",
     "connection",
+    "constants",
     "deflate",
     "fields",
     "frames",
@@ -30,6 +31,8 @@ MODULES = (
     "messages",
     "pack",
     "payloads",
+    "receiver",
+    "stream",
     "utf8",
 )
 
@@ -74,26 +77,28 @@ masking_key = _active.keys.masking_key
 pack_frame = _active.pack.pack_frame
 parse_close = _active.closing.parse_close
 serialize_close = _active.closing.serialize_close
-OP_CONT = _active.frames.OP_CONT
-OP_TEXT = _active.frames.OP_TEXT
-OP_BINARY = _active.frames.OP_BINARY
-OP_CLOSE = _active.frames.OP_CLOSE
-OP_PING = _active.frames.OP_PING
-OP_PONG = _active.frames.OP_PONG
+OP_CONT = _active.constants.OP_CONT
+OP_TEXT = _active.constants.OP_TEXT
+OP_BINARY = _active.constants.OP_BINARY
+OP_CLOSE = _active.constants.OP_CLOSE
+OP_PING = _active.constants.OP_PING
+OP_PONG = _active.constants.OP_PONG
 check_control = _active.frames.check_control
 check_length = _active.frames.check_length
 check_opcode = _active.frames.check_opcode
 check_rsv = _active.frames.check_rsv
 check_start = _active.frames.check_start
 HeadReader = _active.heads.HeadReader
-LATER = _active.gathering.LATER
-NOW = _active.gathering.NOW
-OPEN = _active.connection.OPEN
-CLOSING = _active.connection.CLOSING
-CLOSED = _active.connection.CLOSED
+OPEN = _active.constants.OPEN
+CLOSING = _active.constants.CLOSING
+CLOSED = _active.constants.CLOSED
 Connection = _active.connection.Connection
+Receiver = _active.receiver.Receiver
+MessageStream = _active.stream.MessageStream
+NOT_SENT = _active.constants.NOT_SENT
+SENT_WAIT = _active.constants.SENT_WAIT
 forget_frames = _active.connection.forget_frames
-RSV1 = _active.compression.RSV1
+RSV1 = _active.constants.RSV1
 Compression = _active.compression.Compression
 Deflater = _active.deflate.Deflater
 Inflater = _active.deflate.Inflater

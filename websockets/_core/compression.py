@@ -15,11 +15,10 @@ from typing import Any, Optional, Union
 
 from websockets.exceptions import ProtocolError
 
-from .frames import OP_BINARY, OP_CONT, check_rsv
+from .constants import OP_BINARY, OP_CONT, RSV1
+from .frames import check_rsv
 
-__all__ = ["RSV1", "Compression"]
-
-RSV1 = 0x40  # where it stands in a frame's first byte
+__all__ = ["Compression"]
 
 
 class Compression:

@@ -26,21 +26,29 @@ from websockets.exceptions import (
 )
 
 from .closing import parse_close, serialize_close
-from .frames import OP_BINARY, OP_CLOSE, OP_PING, OP_PONG, OP_TEXT, FrameReader, check_control
-from .gathering import NOW, Gathering
+from .constants import (
+    CLOSED,
+    CLOSING,
+    NOW,
+    OP_BINARY,
+    OP_CLOSE,
+    OP_PING,
+    OP_PONG,
+    OP_TEXT,
+    OPEN,
+    UNLIMITED,
+)
+from .frames import FrameReader, check_control
+from .gathering import Gathering
 from .keys import masking_key
-from .messages import UNLIMITED, InvalidText, MessageAssembler
+from .messages import InvalidText, MessageAssembler
 from .pack import pack_frame, pack_header, to_bytes
 
-__all__ = ["CLOSED", "CLOSING", "OPEN", "Connection", "forget_frames"]
-
-OPEN = 1
-CLOSING = 2
-CLOSED = 3
+__all__ = ["Connection", "forget_frames"]
 
 # Payloads from this size on go to the outbox as they are, behind their header, instead of being
 # copied behind it; not those that may change while they wait.
-LARGE = 65536
+LARGE = 262144
 
 
 def forget_frames(exc: BaseException) -> None:
@@ -136,7 +144,7 @@ class Connection:
     @property
     def stalled(self) -> bool:
         """Whether parsing has stopped because the inbox is full: more bytes only pile up."""
-        return self.state == OPEN and not self._deaf and self._full()
+        return self.state == OPEN and not self._deaf and self.is_full()
 
     @property
     def buffered(self) -> int:
@@ -172,7 +180,7 @@ class Connection:
             or self._outbox_size != 0
             or len(self.pongs) != 0
             or self._owed_close is not None
-            or self._full()
+            or self.is_full()
         )
 
     def take(self) -> Union[str, bytes]:
@@ -202,7 +210,8 @@ class Connection:
             self.close_code = 1006
             self.close_reason = ""
 
-    def _full(self) -> bool:
+    def is_full(self) -> bool:
+        """Whether the inbox has no room for another message."""
         return self.waiting >= self._max_queue
 
     def _parse(self, ignore_room: bool) -> None:
@@ -244,7 +253,7 @@ class Connection:
             self.fail(1011, "", exc)
 
     def _deliver(self, message: Union[str, bytes]) -> None:
-        if self.state != OPEN and (self._full() or self._overflow):
+        if self.state != OPEN and (self.is_full() or self._overflow):
             # The program closes and doesn't read: the peer's close frame is what counts now.
             self._overflow = True
         else:

@@ -13,18 +13,14 @@ where a header or a control frame straddles two of them: all work is linear in t
 from __future__ import annotations
 
 from collections import deque
+from typing import Optional
 
 from websockets.exceptions import ProtocolError
 
+from .constants import OP_BINARY, OP_CLOSE, OP_PONG
 from .payloads import unpack
 
 __all__ = [
-    "OP_CONT",
-    "OP_TEXT",
-    "OP_BINARY",
-    "OP_CLOSE",
-    "OP_PING",
-    "OP_PONG",
     "FrameReader",
     "check_control",
     "check_length",
@@ -32,13 +28,6 @@ __all__ = [
     "check_rsv",
     "check_start",
 ]
-
-OP_CONT = 0x00
-OP_TEXT = 0x01
-OP_BINARY = 0x02
-OP_CLOSE = 0x08
-OP_PING = 0x09
-OP_PONG = 0x0A
 
 RSV_BITS = {0x40: "RSV1", 0x20: "RSV2", 0x10: "RSV3"}
 
@@ -133,7 +122,7 @@ class FrameReader:
         self.missing = 0
         self._masked = masked
         self._any_rsv = any_rsv
-        self._chunks: deque[bytes] = deque()
+        self._chunks: Optional[deque[bytes]] = None  # what came behind chunk
         self._queued = 0  # bytes in _chunks
 
     @property
@@ -151,6 +140,8 @@ class FrameReader:
             self.chunk = data
             self.stop = 0
         elif data:
+            if self._chunks is None:
+                self._chunks = deque()
             self._chunks.append(data)
             self._queued += len(data)
 
@@ -159,7 +150,7 @@ class FrameReader:
         self.chunk = b""
         self.start = 0
         self.stop = 0
-        self._chunks.clear()
+        self._chunks = None
         self._queued = 0
 
     def release(self) -> None:
@@ -197,9 +188,10 @@ class FrameReader:
         """Join chunks until ``count`` unread bytes lie in one; False if they aren't there."""
         while len(self.chunk) - self.stop < count:
             # A few bytes that wait for more don't keep the chunk that they came with.
-            self.chunk = self.chunk[self.stop :]
+            self.chunk = unpack(self.chunk, self.stop, len(self.chunk), b"", 0)
             self.stop = 0
-            if not self._queued:
+            if not self._chunks:
+                self._chunks = None
                 return False
             chunk = self._chunks.popleft()
             self._queued -= len(chunk)

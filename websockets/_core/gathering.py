@@ -8,11 +8,9 @@ program that computes for long between two messages must never hold up what it h
 
 from __future__ import annotations
 
-__all__ = ["LATER", "NOW", "WAIT", "Gathering"]
+from .constants import LATER, NOW, WAIT
 
-WAIT = 0  # nothing to do: a write is due soon in any case
-NOW = 1  # write what waits
-LATER = 2  # write what waits when the event loop turns, unless it leaves before
+__all__ = ["Gathering"]
 
 QUICK = 0.0005  # seconds between two messages, and seconds that the first one may wait
 ENOUGH = 65536  # bytes

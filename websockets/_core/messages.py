@@ -13,13 +13,10 @@ from typing import Optional, Union
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
 
-from .frames import OP_CONT, OP_TEXT
+from .constants import OP_CONT, OP_TEXT, UNLIMITED
 from .payloads import Gatherer, unpack, unpack_text
 
 __all__ = ["InvalidText", "MessageAssembler"]
-
-# No limit, as a number: lengths of frames are below 2**63 (RFC 6455 5.2).
-UNLIMITED = 2**63 - 1
 
 
 class InvalidText(ProtocolError):

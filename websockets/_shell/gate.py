@@ -7,7 +7,7 @@ doesn't touch the others.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 __all__ = ["Gate"]
 
@@ -18,11 +18,13 @@ class Gate:
     __slots__ = ("_waiters",)
 
     def __init__(self) -> None:
-        self._waiters: list[Any] = []
+        self._waiters: Optional[list[Any]] = None
 
     async def wait(self, loop: Any) -> None:
         """Wait for the next :meth:`open`."""
         waiter = loop.create_future()
+        if self._waiters is None:
+            self._waiters = []
         self._waiters.append(waiter)
         try:
             await waiter
@@ -31,6 +33,6 @@ class Gate:
 
     def open(self) -> None:
         """Let all who wait go on."""
-        for waiter in self._waiters:
+        for waiter in self._waiters or ():
             if not waiter.done():
                 waiter.set_result(None)

@@ -1,5 +1,7 @@
 # C types of websockets/_core/compression.py.
 
+cdef int OP_BINARY, OP_CONT, RSV1
+
 
 cdef class Compression:
     cdef object _deflater

@@ -8,6 +8,10 @@ from websockets._core.compiled.keys cimport masking_key
 from websockets._core.compiled.messages cimport MessageAssembler
 from websockets._core.compiled.pack cimport pack_frame, pack_header, to_bytes
 
+cdef int OPEN, CLOSING, CLOSED, NOW, OP_BINARY, OP_CLOSE, OP_PING, OP_PONG, OP_TEXT
+cdef long long UNLIMITED
+cdef Py_ssize_t LARGE
+
 
 cdef class Connection:
     cdef public int state
@@ -38,7 +42,7 @@ cdef class Connection:
 
     cpdef bint receive(self, data) except -1
     cpdef take(self)
-    cdef bint _full(self) except -1
+    cpdef bint is_full(self) except -1
     @cython.locals(reader=FrameReader)
     cdef _parse(self, bint ignore_room)
     cdef _deliver(self, message)

@@ -4,6 +4,8 @@ cimport cython
 
 from websockets._core.compiled.payloads cimport unpack
 
+cdef int OP_BINARY, OP_CLOSE, OP_PONG
+
 
 cpdef check_opcode(int opcode)
 cpdef check_control(bint fin, long long length)

@@ -2,6 +2,10 @@
 
 cimport cython
 
+cdef int WAIT, NOW, LATER
+cdef double QUICK
+cdef Py_ssize_t ENOUGH
+
 
 cdef class Gathering:
     cdef double _last

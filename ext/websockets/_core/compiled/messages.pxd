@@ -4,6 +4,9 @@ cimport cython
 
 from websockets._core.compiled.payloads cimport Gatherer, unpack, unpack_text
 
+cdef int OP_CONT, OP_TEXT
+cdef unsigned long long UNLIMITED
+
 
 cdef class MessageAssembler:
     cdef unsigned long long _max_size

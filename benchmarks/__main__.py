@@ -1,0 +1,174 @@
+"""
+The command line: ``python -m benchmarks --help``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from websockets import _core
+
+from . import charts, contestants, micro, native, scenarios, series, tables
+from .contestants import Contestant
+from .scenarios import Scenario
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+CHARTS = ROOT / "docs" / "charts"
+SCRATCH = ROOT / "build" / "benchmarks"
+LOOPS = ["uvloop", "asyncio"]
+
+
+def named(table: dict[str, Any]) -> Any:
+    """Make a parser of names, separated by commas."""
+
+    def parse(value: str) -> list[Any]:
+        names = value.split(",")
+        for name in names:
+            if name not in table:
+                raise argparse.ArgumentTypeError(f"{name!r} isn't one of {', '.join(table)}")
+        return [table[name] for name in names]
+
+    return parse
+
+
+def add_options(command: argparse.ArgumentParser, **times: float) -> None:
+    """Add the options of a command that measures."""
+    command.set_defaults(
+        scenario=[scenarios.BY_NAME[name] for name in scenarios.QUICK],
+        loop=LOOPS[:1],
+        output=SCRATCH,
+        **times,
+    )
+    for name, table, text in (
+        ("--scenario", scenarios.BY_NAME, "what to measure"),
+        ("--against", contestants.BY_NAME, "who takes part"),
+        ("--loop", dict(zip(LOOPS, LOOPS)), "event loops; curves take the first"),
+    ):
+        command.add_argument(name, type=named(table), metavar="NAME,...", help=text)
+    command.add_argument("--rounds", type=int, help="trials of everybody (%(default)s)")
+    for name in ("--warmup", "--seconds"):
+        command.add_argument(name, type=float, help="time of each trial (%(default)s)")
+    command.add_argument("--output", type=Path, metavar="FOLDER", help="for latest.json, latest.md")
+    command.add_argument("--charts", type=Path, metavar="FOLDER", help="for charts")
+    keep = "keep the results of other scenarios in the output"
+    command.add_argument("--add", action="store_true", help=keep)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    main = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=sys.modules["benchmarks"].__doc__
+    )
+    commands = main.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="list scenarios and contestants")
+    full = commands.add_parser("all", help="measure everything, for an hour; keep tables, charts")
+    add_options(full, rounds=3, warmup=0.3, seconds=1.5)
+    full.set_defaults(scenario=scenarios.ALL, loop=LOOPS, output=RESULTS, charts=CHARTS)
+    quick = commands.add_parser("quick", help="measure the essence, in less than two minutes")
+    add_options(quick, rounds=2, warmup=0.2, seconds=0.6)
+    run = commands.add_parser("run", help="measure what is asked for")
+    add_options(run, rounds=3, warmup=0.3, seconds=1.0)
+    table = commands.add_parser("micro", help="show pytest-benchmark's JSON in one table")
+    table.add_argument("file", type=Path)
+    return main
+
+
+def choose(options: argparse.Namespace) -> Any:
+    """Return a function that tells who takes part in a scenario."""
+
+    def contestants_of(scenario: Scenario) -> Sequence[Contestant]:
+        if options.against:
+            return [c for c in options.against if c.is_here]
+        names = list(contestants.BY_NAME)
+        if options.command != "all":
+            names = contestants.QUICK
+        if scenario.scale:
+            names = contestants.CURVES
+        return [contestants.BY_NAME[name] for name in names if contestants.BY_NAME[name].is_here]
+
+    return contestants_of
+
+
+def progress(line: str, left: float) -> None:
+    """Tell in the last line of a terminal what is being measured; elsewhere tables are enough."""
+    minutes = f", {left / 60:.0f} min left" if left > 90 else ""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line}{minutes}", end="", file=sys.stderr, flush=True)
+
+
+def tell_what_is_missing() -> None:
+    """Tell what can't be compared."""
+    try:
+        _core.load("compiled")
+    except ImportError:
+        print("The compiled backend isn't built, so 'ours' is pure: make .venv/built")
+    if not contestants.PEERS.exists():
+        print("Other libraries aren't here, so there is nothing to compare with: make bench-peers")
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Measure, show tables while it goes on, and write the results."""
+    tell_what_is_missing()
+    options.output.mkdir(parents=True, exist_ok=True)
+    latest = options.output / "latest.json"
+    kept: list[dict[str, Any]] = []
+    if options.add and latest.exists():
+        names = {scenario.name for scenario in options.scenario}
+        kept = json.loads(latest.read_text())["results"]
+        kept = [e for e in kept if e["scenario"] not in names]
+    about = series.about(options.rounds, options.warmup, options.seconds)
+    results: dict[str, Any] = {"about": about, "results": kept}
+
+    def done(entry: dict[str, Any]) -> None:
+        results["results"].append(entry)
+        latest.write_text(json.dumps(results, indent=1) + "\n")
+        (options.output / "latest.md").write_text(tables.document(results), encoding="utf-8")
+        if options.charts:
+            charts.draw(results["results"], options.charts)
+        alike = [e for e in results["results"] if e["scenario"] == entry["scenario"]]
+        alike = [e for e in alike if e["loop"] == entry["loop"]]
+        points = scenarios.BY_NAME[entry["scenario"]].points
+        if not points or len(alike) == len(points):
+            progress("", 0)
+            for title, grid, notes in tables.sections(alike):
+                print("\n" + title, tables.as_text(grid), *notes, sep="\n", flush=True)
+
+    series.raise_limits()
+    wanted = series.plan(options.scenario, options.loop, choose(options))
+    series.measure(wanted, options.rounds, options.warmup, options.seconds, progress, done)
+    print(f"\nThe results are in {latest} and latest.md beside it.")
+
+
+def show_list() -> None:
+    """List scenarios and contestants."""
+    for scenario in scenarios.ALL:
+        print(f"{scenario.name:25} {scenario.title}, {scenario.unit}")
+    print()
+    for contestant in contestants.ALL:
+        print(f"{contestant.name:25} {'' if contestant.is_here else 'make bench-peers'}".rstrip())
+
+
+def main() -> None:
+    """Do what the command line says."""
+    options = parser().parse_args()
+    try:
+        if options.command == "list":
+            show_list()
+        elif options.command == "micro":
+            print(tables.as_text(micro.table(json.loads(options.file.read_text()))))
+        else:
+            measure(options)
+    except native.BuildError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

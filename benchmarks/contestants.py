@@ -1,0 +1,95 @@
+"""
+Who is compared: for each contestant its interpreter, its scripts, and what it can't do.
+
+Peers live in an environment of their own, made by ``make bench-peers``: one of them has the import
+name of this library.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import native
+from .scenarios import Scenario
+
+HERE = Path(__file__).parent
+PEERS = HERE.parent / "build" / "peers" / "bin" / "python"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """
+    One contestant.
+
+    server, client: script and its further arguments; empty if there is none.
+    group: "ours", a "peer", "raw" (bytes over the same loop, without WebSocket: what a library
+    can't go below), or "native" (the echo server in C: what the load generator can get at most).
+    compression: what it can agree on when it is asked for it.
+    """
+
+    name: str
+    server: tuple[str, ...] = ()
+    client: tuple[str, ...] = ()
+    group: str = "peer"
+    compression: tuple[str, ...] = ("off", "no takeover", "takeover")
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def python(self) -> str:
+        return str(PEERS) if self.group == "peer" else sys.executable
+
+    @property
+    def is_here(self) -> bool:
+        return self.group != "peer" or PEERS.exists()
+
+    def can(self, scenario: Scenario) -> bool:
+        """Whether a scenario makes sense for this contestant."""
+        if self.group == "native":
+            return scenario.kind in ("echo", "handshakes") and scenario.is_plain
+        if self.group == "raw" and (scenario.kind == "handshakes" or scenario.compression != "off"):
+            return False
+        if scenario.compression not in self.compression:
+            return False
+        return bool(self.client if scenario.kind == "client" else self.server)
+
+    def command(self, scenario: Scenario) -> list[str]:
+        """Return the command that runs its script."""
+        if self.group == "native":
+            return [str(native.build("serve"))]
+        folder, script = (
+            ("clients", self.client) if scenario.kind == "client" else ("servers", self.server)
+        )
+        return [self.python, "-E", str(HERE / folder / script[0])]
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment of its process."""
+        inherited = {k: v for k, v in os.environ.items() if k != "WEBSOCKETS_NO_EXTENSIONS"}
+        return {**inherited, **self.environment}
+
+
+PURE = {"WEBSOCKETS_NO_EXTENSIONS": "1"}
+
+ALL = [
+    Contestant("native", group="native"),
+    Contestant("raw", ("raw.py",), ("raw.py",), group="raw"),
+    Contestant("ours", ("ours.py",), ("ours.py",), group="ours"),
+    Contestant("ours-pure", ("ours.py",), ("ours.py",), group="ours", environment=PURE),
+    Contestant("picows", ("picows_core.py",), ("picows_core.py",), compression=("off",)),
+    Contestant(
+        "picows.websockets",
+        ("picows_websockets.py",),
+        ("picows_websockets.py",),
+        compression=("off", "takeover"),
+    ),
+    Contestant("websockets", ("upstream.py",), ("upstream.py",)),
+    Contestant("aiohttp", ("aiohttp_server.py",), ("aiohttp_client.py",)),
+    Contestant("uvicorn+websockets", ("uvicorn_server.py", "websockets-sansio")),
+    Contestant("uvicorn+wsproto", ("uvicorn_server.py", "wsproto")),
+    Contestant("tornado", ("tornado_server.py",), compression=("off", "takeover")),
+]
+BY_NAME = {contestant.name: contestant for contestant in ALL}
+CURVES = ["raw", "ours", "ours-pure", "picows", "picows.websockets", "websockets", "aiohttp"]
+QUICK = ["native", "raw", "ours", "picows", "picows.websockets", "websockets", "aiohttp"]

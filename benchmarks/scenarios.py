@@ -1,0 +1,134 @@
+"""
+What is measured: one line for each scenario.
+
+Owns the parameters of every scenario and nothing else. Each kind has a function in trials.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .plans import BINARY, TEXT
+
+KIB, MIB = 2**10, 2**20
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """
+    One scenario.
+
+    kind: "echo", "broadcast", "handshakes", "idle" or "client" (all others measure servers).
+    compression: "off", or with or without "takeover" of the context from message to message.
+    echoed: whether idle connections have had a message each.
+    scale: the argument that varies in a curve, or empty.
+    """
+
+    name: str
+    title: str
+    kind: str
+    connections: int = 1
+    in_flight: int = 1
+    size: int = 0
+    opcode: int = TEXT
+    compression: str = "off"
+    tls: bool = False
+    echoed: bool = False
+    unit: str = "messages/s"
+    scale: str = ""
+    points: tuple[int, ...] = ()
+
+    @property
+    def less_is_better(self) -> bool:
+        return self.kind == "idle"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is neither TLS nor compression."""
+        return not self.tls and self.compression == "off"
+
+    def at(self, point: int) -> Scenario:
+        """Return one point of a curve as a scenario of its own."""
+        return replace(self, **{self.scale: point}) if self.scale else self
+
+
+ALL = [
+    Scenario("echo-32", "100 connections, 32 B text", "echo", 100, 1, 32),
+    Scenario("pipeline-32", "10 connections, 32 in flight, 32 B text", "echo", 10, 32, 32),
+    Scenario("echo-64k", "10 connections, 64 KiB binary", "echo", 10, 1, 64 * KIB, BINARY),
+    Scenario("echo-1m", "4 connections, 1 MiB binary", "echo", 4, 1, MIB, BINARY),
+    Scenario("tls-32", "TLS, 100 connections, 32 B text", "echo", 100, 1, 32, tls=True),
+    Scenario(
+        "tls-64k", "TLS, 10 connections, 64 KiB binary", "echo", 10, 1, 64 * KIB, BINARY, tls=True
+    ),
+    *(
+        Scenario(
+            f"deflate-{label}{'-takeover' if takeover == 'takeover' else ''}",
+            f"20 connections, {size} B compressed, {takeover}",
+            "echo",
+            20,
+            1,
+            size,
+            compression=takeover,
+        )
+        for takeover in ("no takeover", "takeover")
+        for label, size in (("256", 256), ("4k", 4 * KIB))
+    ),
+    Scenario(
+        "broadcast",
+        "100 B text to 500 connections",
+        "broadcast",
+        500,
+        2,
+        100,
+        unit="deliveries/s",
+    ),
+    Scenario(
+        "handshakes", "opening handshakes, 50 at a time", "handshakes", 50, unit="handshakes/s"
+    ),
+    *(
+        Scenario(
+            f"idle{'' if compression == 'off' else '-deflate'}{'-echoed' if echoed else ''}",
+            f"idle connections, compression {'off' if compression == 'off' else 'on'}"
+            + (", one message echoed" if echoed else ""),
+            "idle",
+            1000,
+            1,
+            256,
+            compression=compression,
+            echoed=echoed,
+            unit="KiB/connection",
+        )
+        for compression in ("off", "takeover")
+        for echoed in (False, True)
+    ),
+    Scenario("client-256", "client: 20 connections, 256 B text", "client", 20, 1, 256),
+    Scenario(
+        "client-1k",
+        "client: 4 connections, 32 in flight, 1 KiB binary",
+        "client",
+        4,
+        32,
+        KIB,
+        BINARY,
+    ),
+    Scenario(
+        "by-connections",
+        "32 B text, by the number of connections",
+        "echo",
+        size=32,
+        scale="connections",
+        points=(1, 10, 100, 1000, 5000),
+    ),
+    Scenario(
+        "by-size",
+        "10 connections, binary, by the size of messages",
+        "echo",
+        10,
+        opcode=BINARY,
+        scale="size",
+        points=(32, 512, 4 * KIB, 32 * KIB, 256 * KIB, MIB, 4 * MIB),
+    ),
+]
+BY_NAME = {scenario.name: scenario for scenario in ALL}
+QUICK = ["echo-32", "pipeline-32", "echo-64k", "handshakes", "idle", "client-256"]

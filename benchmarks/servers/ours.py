@@ -1,0 +1,34 @@
+"""This library."""
+
+import serving
+
+import websockets
+
+
+async def echo(websocket):
+    async for message in websocket:
+        await websocket.send(message)
+
+
+connections = set()
+
+
+async def broadcast(websocket):
+    connections.add(websocket)
+    async for message in websocket:
+        websockets.broadcast(connections, message)
+
+
+async def start(options, sock):
+    handler = {"echo": echo, "broadcast": broadcast}[options.kind]
+    compression = "deflate" if options.compression else None
+    return await websockets.serve(
+        handler,
+        sock=sock,
+        ssl=serving.tls(options),
+        compression=compression,
+        max_size=serving.MAX_SIZE,
+    )
+
+
+serving.run(start, "cywebsockets")

@@ -1,0 +1,254 @@
+"""
+One trial: a fresh server, a load on it for a moment, and figures.
+
+Owns processes: whatever is started here has ended when a function returns. The contestant has the
+first processor for itself, the load generator (or the server that clients are measured with) the
+last one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import native, plans
+from .contestants import Contestant
+from .scenarios import Scenario
+
+PATIENCE = 60  # seconds beyond the time of a measurement
+TURNS = 2500  # connections for each second that is measured, at most
+BEFOREHAND = 50  # connections that a server has seen before its memory is taken for the first time
+PROCESSORS = sorted(os.sched_getaffinity(0))
+
+
+class TrialError(Exception):
+    """A process failed, or answered wrong."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all trials of a series share."""
+
+    loop: str
+    warmup: float
+    seconds: float
+    certificate: Path | None
+
+
+class Process(subprocess.Popen):  # type: ignore[type-arg]
+    """A process on one processor. What it says to nobody goes to a file, which is never full."""
+
+    def __init__(self, command: list[Any], processor: int, **options: Any) -> None:
+        self.complaints = tempfile.TemporaryFile("w+")
+        os.sched_setaffinity(0, {processor})  # which it inherits
+        try:
+            super().__init__(
+                [str(part) for part in command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.complaints,
+                text=True,
+                **options,
+            )
+        finally:
+            os.sched_setaffinity(0, PROCESSORS)
+
+
+def answer(process: Process, timeout: float) -> dict[str, Any]:
+    """Wait for a line of JSON from a process."""
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=lambda: lines.put(process.stdout.readline()), daemon=True).start()
+    with contextlib.suppress(queue.Empty):
+        line = lines.get(timeout=timeout)
+        if line:
+            return json.loads(line)
+    process.kill()
+    process.wait()
+    process.complaints.seek(0)
+    raise TrialError(process.complaints.read().strip()[-2000:] or "no answer, and no word why")
+
+
+@contextlib.contextmanager
+def running(process: Process) -> Iterator[Process]:
+    """End a process: gently by the end of its standard input, or else by a signal."""
+    try:
+        yield process
+    finally:
+        try:
+            process.communicate(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+        process.complaints.close()
+
+
+@contextlib.contextmanager
+def server(
+    contestant: Contestant, scenario: Scenario, setting: Setting
+) -> Iterator[tuple[Process, dict[str, Any]]]:
+    """Run a contestant's server."""
+    options = {
+        "kind": "broadcast" if scenario.kind == "broadcast" else "echo",
+        "loop": setting.loop,
+        "compression": scenario.compression != "off",
+        "certificate": str(setting.certificate) if scenario.tls else None,
+    }
+    command = contestant.command(scenario) + [json.dumps(options), *contestant.server[1:]]
+    with running(Process(command, PROCESSORS[0], env=contestant.variables())) as process:
+        yield process, answer(process, PATIENCE)
+
+
+def load(mode: str, timeout: float, **options: Any) -> Process:
+    """Start the load generator."""
+    arguments = [f"{name}={value}" for name, value in options.items() if value is not None]
+    return Process([native.build("load"), mode, *arguments], PROCESSORS[-1])
+
+
+def write_plan(path: Path, contestant: Contestant, scenario: Scenario, port: int) -> None:
+    """Write what the load generator is to send."""
+    size = max(scenario.size, 1)
+    if contestant.group == "raw":
+        message = plans.payload(scenario.opcode, size)
+        plans.write(path, b"", [(message, message)])
+    else:
+        opening = plans.request(port, scenario.compression)
+        pairs = plans.exchanges(scenario.opcode, size, scenario.compression)
+        plans.write(path, opening, pairs)
+
+
+def check(path: Path, scenario: Scenario) -> str:
+    """Check the sample that the load generator took."""
+    has_echo = scenario.kind == "echo"
+    message = None
+    if has_echo:
+        message = plans.messages(scenario.opcode, scenario.size, scenario.compression)[0]
+    try:
+        return plans.check_sample(path.read_bytes(), scenario.compression, message)
+    except ValueError as error:
+        raise TrialError(str(error)) from None
+
+
+def processor_time(pid: int) -> float:
+    """Return the seconds that a process has computed."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident(pid: int) -> int:
+    """Return the KiB of memory that a process has, as far as no other process shares them."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+
+
+def figures(result: dict[str, Any]) -> dict[str, Any]:
+    """Add what follows from a result: processor time for each message, in microseconds."""
+    rate = result["rate"]
+    return {**result, "value": rate, "cpu_us": result["cpu"] / rate * 1e6 if rate else None}
+
+
+def exchange(
+    contestant: Contestant, scenario: Scenario, setting: Setting, folder: Path
+) -> dict[str, Any]:
+    """Measure echoes, broadcasts or handshakes of a server."""
+    with server(contestant, scenario, setting) as (process, about):
+        plan, sample = folder / "plan", folder / "sample"
+        # Among thousands of connections, each has to have its turn several times.
+        seconds = max(setting.seconds, scenario.connections / TURNS)
+        write_plan(plan, contestant, scenario, about["port"])
+        generator = load(
+            scenario.kind,
+            setting.seconds,
+            port=about["port"],
+            plan=plan,
+            connections=scenario.connections,
+            in_flight=scenario.in_flight,
+            at_a_time=scenario.connections,
+            tls=int(scenario.tls),
+            warmup=setting.warmup,
+            seconds=seconds,
+            server=process.pid,
+            sample=sample,
+        )
+        with running(generator):
+            result = answer(generator, setting.warmup + seconds + PATIENCE)
+        if contestant.group != "raw":
+            result["agreed"] = check(sample, scenario)
+    return {**figures(result), "versions": about.get("versions")}
+
+
+def idle(
+    contestant: Contestant, scenario: Scenario, setting: Setting, folder: Path
+) -> dict[str, Any]:
+    """Measure what a server keeps in memory for each connection."""
+    with server(contestant, scenario, setting) as (process, about), contextlib.ExitStack() as held:
+        plan = folder / "plan"
+        write_plan(plan, contestant, scenario, about["port"])
+
+        def hold(connections: int) -> int:
+            generator = load(
+                "idle",
+                0,
+                port=about["port"],
+                plan=plan,
+                connections=connections,
+                echoes=int(scenario.echoed),
+            )
+            held.enter_context(running(generator))
+            answer(generator, PATIENCE)
+            return resident(process.pid)
+
+        before = hold(BEFOREHAND)
+        kib = (hold(scenario.connections) - before) / scenario.connections
+    return {"value": kib, "versions": about.get("versions")}
+
+
+def client(
+    contestant: Contestant, scenario: Scenario, setting: Setting, folder: Path
+) -> dict[str, Any]:
+    """Measure a client, with the echo server that is written in C on the other side."""
+    mode = ["raw"] if contestant.group == "raw" else []
+    with running(Process([native.build("serve"), *mode], PROCESSORS[-1])) as other:
+        port = answer(other, PATIENCE)["port"]
+        options = {
+            "port": port,
+            "loop": setting.loop,
+            "connections": scenario.connections,
+            "in_flight": scenario.in_flight,
+            "size": scenario.size,
+            "opcode": scenario.opcode,
+            "warmup": setting.warmup,
+            "seconds": setting.seconds,
+        }
+        command = [*contestant.command(scenario), json.dumps(options)]
+        with running(Process(command, PROCESSORS[0], env=contestant.variables())) as process:
+            before = processor_time(other.pid)
+            result = answer(process, setting.warmup + setting.seconds + PATIENCE)
+            used = processor_time(other.pid) - before
+    return {
+        **figures(result),
+        "load_cpu": used / (setting.warmup + setting.seconds),
+    }
+
+
+KINDS = {
+    "echo": exchange,
+    "broadcast": exchange,
+    "handshakes": exchange,
+    "idle": idle,
+    "client": client,
+}
+
+
+def run(contestant: Contestant, scenario: Scenario, setting: Setting) -> dict[str, Any]:
+    """Run one trial."""
+    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
+        return KINDS[scenario.kind](contestant, scenario, setting, Path(folder))

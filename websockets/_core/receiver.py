@@ -1,0 +1,82 @@
+"""
+Waiting for the next message: the pure twin of ext/receiver.pyx.
+
+Owns the steps from "nothing is there" to a message. Must never know how messages arrive. Key
+decision: one object serves for all messages of an ``async for``, instead of one or two coroutines
+for each.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Union
+
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
+
+from .stream import MessageStream
+
+__all__ = ["Receiver"]
+
+
+class Receiver:
+    """
+    Receive messages: one by ``await``, or all by ``async for``.
+
+    Arguments:
+        stream: where messages arrive.
+        host: an object with the methods ``message_missed()``, called before waiting for a message,
+            which raises ConnectionClosed if none will come, and ``message_taken()``, called after
+            a message was taken out of a full inbox; and the attributes ``loop`` and
+            ``legacy_recv``, whether the end of an ``async for`` is never an error.
+
+    Raises:
+        ConnectionClosed: when awaited; ``async for`` ends if that means a normal end.
+        RuntimeError: if another coroutine is waiting for a message.
+    """
+
+    def __init__(self, stream: MessageStream, host: Any) -> None:
+        self._stream = stream
+        self._host = host
+
+    def __await__(self) -> Any:
+        stream = self._stream
+        while True:
+            message = receive(stream, self._host)
+            if message is not None:
+                return message
+            try:
+                yield from stream.waiter
+            finally:
+                stream.waiter = None
+
+    def __aiter__(self) -> Receiver:
+        return self
+
+    async def __anext__(self) -> Union[str, bytes]:
+        try:
+            message: Union[str, bytes] = await self
+        except ConnectionClosed as exc:
+            end_of_iteration(exc, self._host)
+        return message
+
+
+def receive(stream: MessageStream, host: Any) -> Union[str, bytes, None]:
+    """Take a message, or put a future in ``stream.waiter`` and return None."""
+    if stream.waiter is not None and not stream.waiter.done():
+        raise RuntimeError("recv() can't be called while another coroutine is waiting in it")
+    connection = stream.connection
+    if not connection.waiting:
+        host.message_missed()
+        stream.waiter = host.loop.create_future()
+        return None
+    full = connection.is_full()
+    message = connection.take()
+    if full:
+        host.message_taken()
+    return message
+
+
+def end_of_iteration(exc: ConnectionClosed, host: Any) -> None:
+    """Raise what an ``async for`` raises at the end."""
+    if isinstance(exc, ConnectionClosedOK) or host.legacy_recv:
+        raise StopAsyncIteration from None
+    raise exc
