@@ -120,6 +120,8 @@ ADDITIONAL = {
     "protocol.WebSocketCommonProtocol": {"max_fragments", "gather_writes", "logger"},
     "exceptions.InvalidStatusCode": {"headers"},
     "exceptions.InvalidURI": {"error"},
+    "extensions.permessage_deflate.ClientPerMessageDeflateFactory": {"min_size"},
+    "extensions.permessage_deflate.ServerPerMessageDeflateFactory": {"min_size"},
 }
 
 # Names that aren't called, with their kind.
