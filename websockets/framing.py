@@ -207,7 +207,7 @@ class ExtensionChain:
 
     An extension that is the only one may have a method ``direct()`` which returns three functions
     with the signatures of the methods here; they are then called instead of them, without frames as
-    objects.
+    objects. Such an extension has a ``sharing_key``, too.
 
     Arguments:
         extensions: the extensions in the order in which they were negotiated.
@@ -216,6 +216,8 @@ class ExtensionChain:
     def __init__(self, extensions: Sequence[Any]) -> None:
         direct = getattr(extensions[0], "direct", None) if len(extensions) == 1 else None
         functions = direct and direct()
+        # What tells whether connections can share an encoded message, None if they can't.
+        self.sharing_key = extensions[0].sharing_key if functions else None
         if functions:
             self.leaves, self.decode, self.encode = functions  # type: ignore[method-assign]
             return

@@ -9,7 +9,7 @@ wrong or happens once a connection is the shell's.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Union
+from typing import Any, Callable, Optional, Union
 
 from .connection import Connection
 from .constants import LATER, NOT_SENT, NOW, OPEN, SENT, SENT_WAIT
@@ -82,9 +82,13 @@ class MessageStream:
             return NOT_SENT
         return self.post(message)
 
-    def post(self, message: Union[str, bytes, bytearray, memoryview]) -> int:
+    def post(
+        self,
+        message: Union[str, bytes, bytearray, memoryview],
+        compress: Optional[bool] = None,
+    ) -> int:
         """Send a message, or let it wait for others; return SENT or SENT_WAIT."""
-        due = self.connection.post(message, self._clock())
+        due = self.connection.post(message, self._clock(), compress)
         if due == NOW:
             if self.flush():
                 return SENT_WAIT

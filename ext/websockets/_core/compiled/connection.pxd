@@ -50,11 +50,14 @@ cdef class Connection:
     @cython.locals(reader=FrameReader)
     cdef _decode(self)
     cdef _control(self, int opcode, bytes payload)
-    cpdef send(self, int opcode, payload, bint fin=*)
+    cpdef send(self, int opcode, payload, bint fin=*, compress=*)
     @cython.locals(last_answer=bint)
-    cpdef int post(self, message, double now) except -1
+    cpdef int post(self, message, double now, compress=*) except -1
+    @cython.locals(byte0=int)
+    cpdef share(self, int opcode, payload, dict frames)
     @cython.locals(frames=list)
     cpdef list collect(self)
     @cython.locals(byte0=int)
-    cdef _pack(self, bint fin, int opcode, payload)
+    cdef _pack(self, bint fin, int opcode, payload, compress=*)
+    cdef tuple _encode(self, bint fin, int opcode, payload, compress)
     cdef _put(self, bytes data)

@@ -22,7 +22,7 @@ cdef class MessageStream:
     cpdef wake(self)
     cpdef int send(self, message) except -1
     @cython.locals(due=int)
-    cpdef int post(self, message) except -1
+    cpdef int post(self, message, compress=*) except -1
     @cython.locals(frames=list)
     cpdef bint flush(self) except -1
     cdef bint _gone(self) except -1
