@@ -51,7 +51,7 @@ def load(backend: str) -> types.SimpleNamespace:
     for name in MODULES:
         try:
             modules[name] = importlib.import_module(f"{package}.{name}")
-        except ImportError:
+        except ImportError:  # pragma: no cover (tested in a copy of the package)
             if name not in OPTIONAL:
                 raise
             modules[name] = importlib.import_module(f"websockets._core.{name}")
