@@ -144,7 +144,7 @@ async def tcp_to(port, **kwargs):
 
 
 @contextlib.asynccontextmanager
-async def server_and_peer(handler=None, **kwargs):
+async def server_and_peer(handler=None, headers=b"", **kwargs):
     """Our server's end of an open connection, and the peer that is its client."""
     opened = asyncio.Queue()  # unlike a future, it doesn't keep what was taken from it
     finished = asyncio.Event()
@@ -159,7 +159,7 @@ async def server_and_peer(handler=None, **kwargs):
     kwargs.setdefault("compression", None)
     async with websockets.serve(handle, "127.0.0.1", 0, **kwargs) as server:
         async with tcp_to(port_of(server)) as peer:
-            peer.write(REQUEST + b"\r\n")
+            peer.write(REQUEST + headers + b"\r\n")
             await peer.read_head()
             try:
                 yield await opened.get(), peer

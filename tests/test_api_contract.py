@@ -118,6 +118,7 @@ CALLABLES = [
 ADDITIONAL = {
     "server.WebSocketServer": {"logger"},
     "protocol.WebSocketCommonProtocol": {"max_fragments", "gather_writes", "logger"},
+    "protocol.WebSocketCommonProtocol.send": {"compress"},
     "exceptions.InvalidStatusCode": {"headers"},
     "exceptions.InvalidURI": {"error"},
     "extensions.permessage_deflate.ClientPerMessageDeflateFactory": {"min_size"},
