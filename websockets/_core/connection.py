@@ -115,6 +115,7 @@ class Connection:
         self._outbox_size = 0
         self._gathering: Optional[Gathering] = Gathering() if gather else None
         self._answering = False  # a message was taken since the program sent one
+        self._fresh = False  # messages came into the empty inbox since the program sent one
         self._extensions = extensions
         self._decoding = False  # whether extensions decode the current frame
         self._reader = FrameReader(not is_client, extensions is not None)
@@ -179,6 +180,8 @@ class Connection:
             whether there is something to see to beside messages in the inbox.
         """
         if not self._deaf:
+            if not self.waiting:
+                self._fresh = True
             self._reader.feed(data if type(data) is bytes else bytes(data))
             self._parse(False)
         return (
@@ -435,11 +438,13 @@ class Connection:
             WAIT, NOW or LATER, see :mod:`~.gathering`.
         """
         self.send(OP_TEXT if isinstance(message, str) else OP_BINARY, message, True, compress)
+        first_answer = self._fresh
         last_answer = self._answering and not self.waiting
+        self._fresh = False
         self._answering = False
         if self._gathering is None:
             return NOW
-        return self._gathering.decide(now, self._outbox_size, last_answer)
+        return self._gathering.decide(now, self._outbox_size, first_answer, last_answer)
 
     def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
         """

@@ -30,6 +30,7 @@ cdef class Connection:
     cdef Py_ssize_t _outbox_size
     cdef Gathering _gathering
     cdef bint _answering
+    cdef bint _fresh
     cdef object _extensions
     cdef bint _decoding
     cdef FrameReader _reader
@@ -51,7 +52,7 @@ cdef class Connection:
     cdef _decode(self)
     cdef _control(self, int opcode, bytes payload)
     cpdef send(self, int opcode, payload, bint fin=*, compress=*)
-    @cython.locals(last_answer=bint)
+    @cython.locals(first_answer=bint, last_answer=bint)
     cpdef int post(self, message, double now, compress=*) except -1
     @cython.locals(byte0=int)
     cpdef share(self, int opcode, payload, dict frames)
