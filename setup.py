@@ -10,6 +10,8 @@ Key decisions:
 - All twins are built or none, because the library never mixes the two kinds. Whatever goes wrong on
   the way leaves a working pure build and a line that says so; WEBSOCKETS_REQUIRE_EXTENSIONS=1 makes
   it an error. WEBSOCKETS_NO_EXTENSIONS=1 doesn't even try.
+- The exception is what stands on the C library zlib, which may not be there: where it can't be
+  built, it alone is left out.
 - A source distribution carries the C that Cython made, which is compiled where Cython is missing.
 - The extensions don't declare that they can do without the global interpreter lock, so that an
   interpreter without one takes it while they are loaded. Connections, readers and assemblers are
@@ -34,6 +36,9 @@ GENERATED = Path("build/cython")
 CARRIED = Path("ext/generated")  # in source distributions only
 COMPILED = Path("websockets/_core/compiled")
 
+# The library that a module stands on, without which it is left out.
+LIBRARIES = {"deflate": "zlib" if sys.platform == "win32" else "z"}
+
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 
@@ -54,7 +59,10 @@ def extensions():
                 f"websockets._core.compiled.{module.stem}",
                 [source],
                 include_dirs=["ext"],
+                libraries=[LIBRARIES[module.stem]] if module.stem in LIBRARIES else [],
                 depends=["setup.py", source, *map(str, headers)],
+                optional=module.stem in LIBRARIES
+                and not switched_on("WEBSOCKETS_REQUIRE_EXTENSIONS"),
             )
         )
     return found
@@ -64,6 +72,7 @@ class build_all_or_none(build_ext):
     def initialize_options(self):
         super().initialize_options()
         self.parallel = os.cpu_count()
+        self.left_out = []
 
     def run(self):
         if not self.extensions:
@@ -75,13 +84,18 @@ class build_all_or_none(build_ext):
         except Exception as error:
             if switched_on("WEBSOCKETS_REQUIRE_EXTENSIONS"):
                 raise
-            # What an earlier build left has to go too: it may be older than the pure modules.
-            for tree in trees:
-                for path in [*tree.glob("*.so"), *tree.glob("*.pyd")]:
-                    path.unlink()
+            discard(trees, "*")
             print(
                 f"\nwebsockets: no extensions: {type(error).__name__}: {shorten(str(error), 300)}\n"
                 "websockets: this is a pure Python build, which works, but more slowly\n",
+                file=sys.stderr,
+            )
+            return
+        for name in self.left_out:
+            discard(trees, name)
+            print(
+                f"\nwebsockets: no {name}: the C library {LIBRARIES[name]} and its header weren't "
+                "found\nwebsockets: its pure Python twin works, but more slowly\n",
                 file=sys.stderr,
             )
 
@@ -97,6 +111,20 @@ class build_all_or_none(build_ext):
                 extension.extra_compile_args = ["-O3", "-g0"]
         super().build_extensions()
 
+    def build_extension(self, extension):
+        try:
+            super().build_extension(extension)
+        except Exception:
+            self.left_out.append(module_name(extension))
+            raise
+
+
+def discard(trees, name):
+    """Remove what an earlier build left: it may be older than the pure modules."""
+    for tree in trees:
+        for path in [*tree.glob(f"{name}.*so"), *tree.glob(f"{name}.*pyd")]:
+            path.unlink()
+
 
 class sdist_with_c(sdist):
     def make_release_tree(self, base_dir, files):
@@ -106,8 +134,12 @@ class sdist_with_c(sdist):
             copyfile(c_file(extension), Path(base_dir, carried(extension)))
 
 
+def module_name(extension):
+    return extension.name.rpartition(".")[2]
+
+
 def carried(extension):
-    return CARRIED / f"{extension.name.rpartition('.')[2]}.c"
+    return CARRIED / f"{module_name(extension)}.c"
 
 
 def c_file(extension, force=False):

@@ -19,9 +19,6 @@ cdef extern from "receiver.h":
         PyTypeObject *type, int (*send)(object self, object value, PyObject **result) except -1
     )
 
-cdef enum:
-    OPEN = 1
-
 # What a step of an awaitable can come to, as CPython's PySendResult numbers it.
 cdef enum:
     RETURN = 0
@@ -80,9 +77,9 @@ cdef class Receiver:
             stream.waiter = None
         if not stream.connection.waiting:
             # Otherwise the host has nothing to say to that.
-            if stream.hindered or stream.connection.state != OPEN or stream.connection.owes_close:
+            if stream.hindered or not stream.connection.is_quiet():
                 self._host.message_missed()
-            stream.waiter = self._host.loop.create_future()
+            stream.waiter = stream.new_waiter()
             return None
         full = stream.connection.is_full()
         message = stream.connection.take()

@@ -2,11 +2,15 @@
 A peer that speaks WebSocket by hand, so that tests can say things that no library would.
 
 It owns its own framing, written apart from the library's: what it reads and writes is the oracle.
+With it come the handlers, addresses and turns of the loop that tests of connections share.
 """
 
 import asyncio
 import contextlib
+import socket
 import struct
+
+import pytest
 
 import websockets
 
@@ -105,8 +109,27 @@ class Peer:
             await self.writer.wait_closed()
 
 
+async def hold(ws, path):
+    await ws.wait_closed()
+
+
+async def echo(ws, path):
+    async for message in ws:
+        await ws.send(message)
+
+
 def port_of(server):
     return server.sockets[0].getsockname()[1]
+
+
+def uri_of(server, path=""):
+    return f"ws://127.0.0.1:{port_of(server)}{path}"
+
+
+async def turns(count=10):
+    """Let the loop go round a few times: to see that nothing happens in them."""
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 @contextlib.asynccontextmanager
@@ -121,12 +144,12 @@ async def tcp_to(port, **kwargs):
 
 
 @contextlib.asynccontextmanager
-async def server_and_peer(handler=None, **kwargs):
+async def server_and_peer(handler=None, headers=b"", **kwargs):
     """Our server's end of an open connection, and the peer that is its client."""
     opened = asyncio.Queue()  # unlike a future, it doesn't keep what was taken from it
     finished = asyncio.Event()
 
-    async def hold(ws, path):
+    async def handle(ws, path):
         opened.put_nowait(ws)
         if handler is None:
             await finished.wait()
@@ -134,9 +157,9 @@ async def server_and_peer(handler=None, **kwargs):
             await handler(ws)
 
     kwargs.setdefault("compression", None)
-    async with websockets.serve(hold, "127.0.0.1", 0, **kwargs) as server:
+    async with websockets.serve(handle, "127.0.0.1", 0, **kwargs) as server:
         async with tcp_to(port_of(server)) as peer:
-            peer.write(REQUEST + b"\r\n")
+            peer.write(REQUEST + headers + b"\r\n")
             await peer.read_head()
             try:
                 yield await opened.get(), peer
@@ -171,7 +194,7 @@ async def client_and_peer(**kwargs):
     kwargs.setdefault("compression", None)
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     try:
-        async with websockets.connect(f"ws://127.0.0.1:{port_of(server)}/", **kwargs) as ws:
+        async with websockets.connect(uri_of(server), **kwargs) as ws:
             try:
                 yield ws, await connected
             finally:
@@ -182,3 +205,10 @@ async def client_and_peer(**kwargs):
 
 
 SIDES = {"server": server_and_peer, "client": client_and_peer}
+BASES = {
+    server_and_peer: websockets.WebSocketServerProtocol,
+    client_and_peer: websockets.WebSocketClientProtocol,
+}
+
+needs_unix = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no Unix sockets")
+both_sides = pytest.mark.parametrize("connection", SIDES.values(), ids=SIDES)

@@ -10,6 +10,10 @@ from peer import PONG, REQUEST, SIDES, TEXT, port_of, server_and_peer, tcp_to
 
 import websockets
 from websockets import client
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory,
+    ServerPerMessageDeflateFactory,
+)
 
 both_sides = pytest.mark.parametrize("connection", SIDES.values(), ids=SIDES)
 
@@ -128,6 +132,34 @@ async def test_broadcast_skips_who_is_sending_a_fragmented_message(caplog):
         assert "fragmented" in caplog.text
         sending.cancel()
         assert await peer.read_close() == (1011, "")
+
+
+async def test_broadcast_compresses_once_for_all_who_compress_alike():
+    arrived = asyncio.Queue()
+
+    async def handler(websocket):
+        arrived.put_nowait(websocket)
+        await websocket.wait_closed()
+
+    def offering(**parameters):
+        return {"extensions": [ClientPerMessageDeflateFactory(**parameters)], "compression": None}
+
+    alone = offering(server_no_context_takeover=True)
+    narrow = offering(server_no_context_takeover=True, server_max_window_bits=10)
+    async with websockets.serve(handler, "127.0.0.1", 0) as server:
+        uri = f"ws://127.0.0.1:{port_of(server)}"
+        clients, ends = [], []
+        for options in [alone, alone, alone, narrow, {}, {}, {"compression": None}]:
+            clients.append(await websockets.connect(uri, **options))
+            ends.append(await arrived.get())
+        for message in ["-" * 1000, b"-" * 300_000, "€uro" * 100, ""]:
+            websockets.broadcast(ends, message)
+            assert [await client.recv() for client in clients] == [message] * 7
+        # Contexts that are taken over differ, so that each of them has to see the message.
+        counts = [end.extensions[0].sent.messages for end in ends[:6]]
+        assert counts == [4, 0, 0, 4, 4, 4]
+        for client in clients:
+            await client.close()
 
 
 def test_broadcast_refuses_other_types():
@@ -306,3 +338,69 @@ async def test_a_call_from_another_thread_is_an_error_in_debug_mode(connection):
         await ws.send("from the right thread")
         while (await peer.read())[1] != b"from the right thread":
             pass
+
+
+# Compression, message by message
+
+
+def compressed(byte0):
+    return byte0 & 0x40 != 0
+
+
+EXTENSIONS = b"Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n"
+
+
+def deflating(**options):
+    return [ServerPerMessageDeflateFactory(server_no_context_takeover=True, **options)]
+
+
+async def first_bytes(peer, count):
+    return [(await peer.read())[0] for _ in range(count)]
+
+
+@pytest.mark.parametrize("compress, expected", [(None, True), (True, True), (False, False)])
+@pytest.mark.parametrize("message", ["text" * 50, b"binary" * 50, bytearray(200)])
+async def test_send_is_told_whether_to_compress(message, compress, expected):
+    async with server_and_peer(extensions=deflating(), headers=EXTENSIONS) as (ws, peer):
+        await ws.send(message, compress=compress)
+        assert compressed((await peer.read())[0]) is expected
+
+
+@pytest.mark.parametrize("compress, expected", [(None, True), (True, True), (False, False)])
+async def test_send_is_told_whether_to_compress_fragments(compress, expected):
+    async with server_and_peer(extensions=deflating(), headers=EXTENSIONS) as (ws, peer):
+        await ws.send(["one", "two"], compress=compress)
+        first, second, last = await first_bytes(peer, 3)
+        # RFC 7692 6.1: RSV1 is for the first frame of a message.
+        assert (compressed(first), compressed(second), compressed(last)) == (expected, False, False)
+
+
+async def test_small_messages_go_uncompressed_if_that_is_wanted():
+    options = {"extensions": deflating(min_size=100), "headers": EXTENSIONS}
+    async with server_and_peer(**options) as (ws, peer):
+        for message, compress, expected in [
+            ("-" * 99, None, False),
+            ("-" * 100, None, True),
+            ("-" * 99, True, True),
+            ("-" * 100, False, False),
+        ]:
+            await ws.send(message, compress=compress)
+            assert compressed((await peer.read())[0]) is expected
+
+
+async def test_compress_means_nothing_without_compression():
+    async with server_and_peer() as (ws, peer):
+        await ws.send("text", compress=True)
+        assert await peer.read() == (0x80 | TEXT, b"text")
+
+
+async def test_a_connection_tells_what_compression_makes_of_its_messages():
+    async with server_and_peer(extensions=deflating(), headers=EXTENSIONS) as (ws, peer):
+        for _ in range(3):
+            await ws.send("-" * 1000)
+        await ws.send("-" * 1000, compress=False)
+        [deflate] = ws.extensions
+        assert (deflate.sent.messages, deflate.sent.size) == (3, 3000)
+        assert deflate.sent.compressed_size < 100
+        assert deflate.sent.ratio < 0.1
+        assert deflate.received.messages == 0

@@ -118,8 +118,11 @@ CALLABLES = [
 ADDITIONAL = {
     "server.WebSocketServer": {"logger"},
     "protocol.WebSocketCommonProtocol": {"max_fragments", "gather_writes", "logger"},
+    "protocol.WebSocketCommonProtocol.send": {"compress"},
     "exceptions.InvalidStatusCode": {"headers"},
     "exceptions.InvalidURI": {"error"},
+    "extensions.permessage_deflate.ClientPerMessageDeflateFactory": {"min_size"},
+    "extensions.permessage_deflate.ServerPerMessageDeflateFactory": {"min_size"},
 }
 
 # Names that aren't called, with their kind.

@@ -192,6 +192,25 @@ def test_one_missing_twin_makes_all_pure(tmp_path):
     assert (backend, module) == ("pure", "websockets._core.mask")
 
 
+@pytest.mark.usefixtures("compiled_core")
+def test_without_its_c_library_a_module_alone_is_pure(tmp_path):
+    shutil.copytree(ROOT / "websockets", tmp_path / "websockets")
+    for path in (tmp_path / "websockets/_core/compiled").glob("deflate.*"):
+        path.unlink()
+    code = f"""import sys; sys.path.insert(0, {str(tmp_path)!r})\n{WHAT_RUNS}
+print(_core.Deflater.__module__, _core.Inflater(15, True).decompress(b"\\xf2H\\xcd\\xc9\\xc9\\x07\\x00"))
+"""
+    backend, module, *_, owner, hello = run(code, WEBSOCKETS_NO_EXTENSIONS="")
+    assert (backend, module) == ("compiled", "websockets._core.compiled.mask")
+    assert (owner, hello) == ("websockets._core.deflate", "b'Hello'")
+
+
+def test_nothing_stands_on_a_module_that_may_be_missing():
+    for name in MODULES:
+        if name.startswith("websockets._core."):
+            assert not imports(name) & {f"websockets._core.{module}" for module in _core.OPTIONAL}
+
+
 def test_compiled_modules_use_compiled_siblings(core):
     package = "websockets._core.compiled" if core.backend == "compiled" else "websockets._core"
     for name in _core.MODULES:
@@ -360,6 +379,42 @@ def test_a_line_says_that_a_build_came_out_pure(source_tree, tmp_path, environme
         assert ("this is a pure Python build" in result.stdout) == (not required)
         assert (result.returncode == 0) == (not required)
     assert not list(tmp_path.rglob("*.so"))
+
+
+@pytest.mark.build
+@pytest.mark.skipif(sys.platform == "win32", reason="CC means nothing to Windows' compiler")
+@pytest.mark.skipif(shutil.which(COMPILER[0]) is None, reason="there is no compiler")
+@pytest.mark.usefixtures("compiled_core")
+def test_a_machine_without_zlib(source_tree, tmp_path):
+    # This header stands before the system's.
+    (tmp_path / "zlib.h").write_text("#error there is no zlib here\n")
+    built = tmp_path / "built"
+    command = [sys.executable, "setup.py", "--quiet", "build", f"--build-base={built}"]
+    environment = {**os.environ, "WEBSOCKETS_NO_EXTENSIONS": "", "CPATH": str(tmp_path)}
+    # What has been built is taken over, except that it is out of date, and then it must go.
+    made = built / f"lib.{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
+    for path in (ROOT / "build").glob("lib.*/**/*.so"):
+        copy = made / path.relative_to(ROOT / "build").relative_to(path.parts[len(ROOT.parts) + 1])
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
+        if path.name.startswith("deflate."):
+            os.utime(copy, (0, 0))
+    for required in ["", "1"]:
+        result = subprocess.run(
+            command,
+            cwd=source_tree,
+            env={**environment, "WEBSOCKETS_REQUIRE_EXTENSIONS": required},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+        )
+        assert (result.returncode == 0) == (not required)
+        assert ("no deflate: the C library z" in result.stdout) == (not required)
+        assert "this is a pure Python build" not in result.stdout
+        if not required:
+            names = sorted(path.name.partition(".")[0] for path in made.rglob("*.so"))
+            assert names == [name for name in CORE if name not in _core.OPTIONAL]
 
 
 @pytest.fixture(scope="module")

@@ -385,6 +385,63 @@ def test_a_connection_that_compresses_nothing_has_no_streams():
     assert memory.kept < 3000
 
 
+# What a program may ask of it
+
+
+def test_messages_below_min_size_are_not_compressed():
+    deflate = PerMessageDeflate(False, False, 15, 15, min_size=6)
+    for size in [0, 5, 6]:
+        plain = Frame(True, TEXT, bytes(size))
+        assert (deflate.encode(plain) == plain) == (size < 6)
+    # Nobody knows how long the message of a first fragment will be.
+    assert exchange(deflate, extension(), b"a", b"b")[1] == b"ab"
+    assert not deflate.encode(Frame(True, TEXT, b"plain")).rsv1
+
+
+@pytest.mark.parametrize("min_size", [0, 100])
+@pytest.mark.parametrize("compress", [False, True])
+def test_whether_to_compress_can_be_said_of_each_message(min_size, compress):
+    deflate = PerMessageDeflate(False, False, 15, 15, min_size=min_size)
+    for fin in [True, False]:
+        frame = Frame(fin, TEXT, b"Hello")
+        assert deflate.encode(frame, compress=compress).rsv1 == compress
+        assert (deflate.encode(frame, compress=compress) == frame) == (not compress)
+    # The rest of a message goes the way of its beginning.
+    rest = Frame(True, CONT, b"Hello")
+    assert (deflate.encode(rest) == rest) == (not compress)
+    ping = Frame(True, PING, b"Hello")
+    assert deflate.encode(ping, compress=compress) == ping
+
+
+def test_statistics():
+    sender, receiver = extension(), extension()
+    assert sender.sent == receiver.received == (0, 0, 0)
+    assert sender.sent.ratio == 1
+    frames = [*exchange(sender, receiver, bytes(600), bytes(400))[0]]
+    frames += exchange(sender, receiver, b"")[0]
+    sender.encode(Frame(True, PING, b"?"))
+    receiver.decode(Frame(True, TEXT, b"plain"))
+    size = sum(len(frame.data) for frame in frames)
+    assert sender.sent == receiver.received == (2, 1000, size)
+    assert sender.sent.ratio == size / 1000
+    assert sender.received == receiver.sent == (0, 0, 0)
+
+
+def test_who_can_share_a_compressed_message():
+    alike = [extension(local_no=True, level=1), extension(True, True, 9, level=1)]
+    others = [
+        extension(local_no=True),
+        extension(local_no=True, local_bits=14, level=1),
+        extension(local_no=True, level=2),
+        extension(local_no=True, level=1, memLevel=7),
+    ]
+    assert alike[0].sharing_key == alike[1].sharing_key is not None
+    assert len({deflate.sharing_key for deflate in alike + others}) == 5
+    assert extension(level=1).sharing_key is None
+    messages = {deflate.encode(Frame(True, TEXT, b"Hello " * 100)).data for deflate in alike}
+    assert len(messages) == 1
+
+
 # In an endpoint
 
 
@@ -510,3 +567,67 @@ def test_a_bomb_when_no_room_is_left(core):
         feed(connection, [wire])
     assert connection.close_code == 1009
     assert memory.peak < 500_000
+
+
+class Louder(PerMessageDeflate):
+    """A program's own version of the extension."""
+
+    def encode(self, frame):
+        return super().encode(frame._replace(data=bytes(frame.data).upper()))
+
+
+class Plain:
+    """Another extension, which does nothing."""
+
+    def encode(self, frame):
+        return frame
+
+    def decode(self, frame):
+        return frame
+
+
+@pytest.mark.parametrize("chain", ["direct", "frames", "with another", "with another one before"])
+def test_every_way_to_the_extension(core, chain):
+    make = {
+        "direct": lambda: [extension()],
+        "frames": lambda: [Louder(False, False, 15, 15)],
+        "with another": lambda: [extension(), Plain()],
+        "with another one before": lambda: [Plain(), extension()],
+    }[chain]
+    ends = [
+        core.connection.Connection(side, 100, extensions=ExtensionChain(make()))
+        for side in [True, False]
+    ]
+    for sender, receiver in [ends, reversed(ends)]:
+        sender.send(TEXT, "Hello")
+        sender.send(TEXT, b"Hel", fin=False)
+        sender.send(PING, b"?")
+        sender.send(CONT, bytearray(b"lo"))
+        sender.send(BINARY, memoryview(b""))
+        feed(receiver, sender.collect())
+        hello = "HELLO" if chain == "frames" else "Hello"
+        assert [receiver.take() for _ in range(3)] == [hello, hello, b""]
+        assert [drawn.rsv for drawn in sent(receiver)] == [0]
+    sender, receiver = ends
+    sender.collect()
+    receiver.collect()
+    sender.send(BINARY, bytes(101))
+    feed(receiver, sender.collect())
+    assert receiver.close_code == 1009
+
+
+@pytest.mark.parametrize("extensions", [[], [Plain()], [Plain(), extension()], [extension()]])
+def test_a_chain_passes_on_whether_to_compress(extensions):
+    chain = ExtensionChain(extensions)
+    compresses = bool(extensions) and extensions[-1].__class__ is not Plain
+    for compress in [None, True, False]:
+        rsv, opcode, payload = chain.encode(True, TEXT, b"Hello", compress)
+        assert opcode == TEXT
+        assert (rsv == 0x40) == (payload != b"Hello") == (compresses and compress is not False)
+
+
+@pytest.mark.parametrize("rsv", [0x10, 0x20, 0x50])
+def test_bits_that_nobody_has_accounted_for(rsv):
+    for extensions in [[extension()], [extension(), Plain()]]:
+        with pytest.raises(ProtocolError):
+            ExtensionChain(extensions).decode(True, rsv, TEXT, bytes.fromhex(HELLO), None)

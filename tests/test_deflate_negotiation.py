@@ -97,6 +97,22 @@ def test_compress_settings(kind):
         kind(compress_settings={"memLevel": 99})
 
 
+@pytest.mark.parametrize("kind", [ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory])
+def test_a_dictionary_is_refused(kind):
+    # The peer can't have it: RFC 7692 has no way to agree on one.
+    with pytest.raises(ValueError):
+        kind(compress_settings={"zdict": b"Hello"})
+
+
+def test_min_size_is_handed_on():
+    server = ServerPerMessageDeflateFactory(min_size=10)
+    client = ClientPerMessageDeflateFactory(min_size=20)
+    assert (server.min_size, client.min_size) == (10, 20)
+    assert server.process_request_params([], [])[1].min_size == 10
+    assert client.process_response_params([], []).min_size == 20
+    assert ServerPerMessageDeflateFactory().process_request_params([], [])[1].min_size == 0
+
+
 # Answers to offers
 
 
@@ -142,6 +158,19 @@ def test_offers_that_are_accepted(arguments, params, answer, expected):
     assert found == answer
     assert extension.name == "permessage-deflate"
     assert settled(extension) == expected
+
+
+def test_an_answer_is_its_own():
+    # Answers are remembered; what somebody does with one must not show in the next.
+    factory = ServerPerMessageDeflateFactory()
+    for _ in range(2):
+        answer, extension = factory.process_request_params([(SERVER_BITS, "10")], [])
+        assert answer == [(SERVER_BITS, "10")]
+        answer.clear()
+    assert extension is not factory.process_request_params([(SERVER_BITS, "10")], [])[1]
+    # Nor does what was decided with other settings count.
+    factory.server_max_window_bits = 9
+    assert factory.process_request_params([(SERVER_BITS, "10")], [])[0] == [(SERVER_BITS, "9")]
 
 
 @pytest.mark.parametrize(

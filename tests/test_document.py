@@ -8,6 +8,7 @@ import ssl
 
 import pytest
 from peer import (
+    BASES,
     BINARY,
     CLOSE,
     PING,
@@ -15,33 +16,21 @@ from peer import (
     REQUEST,
     SIDES,
     TEXT,
+    both_sides,
     client_and_peer,
     close_payload,
+    echo,
     frame,
+    hold,
+    needs_unix,
     port_of,
     server_and_peer,
     tcp_to,
+    uri_of,
 )
 
 import websockets
 from websockets.http import Headers, read_request, read_response
-
-both_sides = pytest.mark.parametrize("connection", SIDES.values(), ids=SIDES)
-
-needs_unix = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no Unix sockets")
-
-
-async def hold(ws, path):
-    await ws.wait_closed()
-
-
-async def echo(ws, path):
-    async for message in ws:
-        await ws.send(message)
-
-
-def uri_of(server, path=""):
-    return f"ws://127.0.0.1:{port_of(server)}{path}"
 
 
 @contextlib.asynccontextmanager
@@ -375,11 +364,7 @@ async def test_handshake_raises_invalid_handshake(side):
 
         return Noting
 
-    base = {
-        "server": websockets.WebSocketServerProtocol,
-        "client": websockets.WebSocketClientProtocol,
-    }[side]
-    options = {side: {"create_protocol": noting(base)}}
+    options = {side: {"create_protocol": noting(BASES[SIDES[side]])}}
     async with websockets.serve(
         hold, "127.0.0.1", 0, origins=["http://here"], **options.get("server", {})
     ) as server:

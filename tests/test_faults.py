@@ -16,49 +16,30 @@ import weakref
 import pytest
 from endpoints import measured
 from peer import (
+    BASES,
     BINARY,
     CLOSE,
     PING,
     PONG,
     REQUEST,
-    SIDES,
     TEXT,
     Peer,
+    both_sides,
     client_and_peer,
     close_payload,
+    echo,
     frame,
+    hold,
+    needs_unix,
     port_of,
     server_and_peer,
     tcp_to,
+    turns,
+    uri_of,
 )
 
 import websockets
 from websockets.http import Headers, read_response
-
-both_sides = pytest.mark.parametrize("connection", SIDES.values(), ids=SIDES)
-
-BASES = {
-    "server": websockets.WebSocketServerProtocol,
-    "client": websockets.WebSocketClientProtocol,
-}
-
-
-async def hold(ws, path):
-    await ws.wait_closed()
-
-
-async def echo(ws, path):
-    async for message in ws:
-        await ws.send(message)
-
-
-def uri_of(server, path=""):
-    return f"ws://127.0.0.1:{port_of(server)}{path}"
-
-
-async def turns(count=10):
-    for _ in range(count):
-        await asyncio.sleep(0)
 
 
 @contextlib.asynccontextmanager
@@ -191,7 +172,7 @@ async def test_a_redirect_elsewhere_is_refused_when_the_address_was_given(name):
             await websockets.connect(uri_of(server), **{name: given})
 
 
-@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no Unix sockets")
+@needs_unix
 async def test_a_redirect_elsewhere_is_refused_on_a_unix_socket(tmp_path):
     def process_request(path, headers):
         return http.HTTPStatus.FOUND, {"Location": "ws://example.com/"}, b""

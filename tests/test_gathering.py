@@ -22,55 +22,61 @@ GAP = 0.0005  # seconds; what the library takes for a pause
 
 
 def decisions(core, *sends):
+    """Return what is decided on messages: times, sizes, and the words "first" and "last"."""
     gathering = core.gathering.Gathering()
     names = {core.constants.NOW: "now", core.constants.LATER: "later", core.constants.WAIT: "wait"}
-    return [names[gathering.decide(*send)] for send in sends]
+    return [
+        names[gathering.decide(time, size, "first" in words, "last" in words)]
+        for time, size, *words in sends
+    ]
 
 
 def test_a_lone_message_leaves_at_once(core):
-    assert decisions(core, (1.0, 10, False), (2.0, 10, False)) == ["now", "now"]
-    assert decisions(core, (1.0, 10, False), (1.0 + 2 * GAP, 10, False)) == ["now", "now"]
+    assert decisions(core, (1.0, 10), (2.0, 10)) == ["now", "now"]
+    assert decisions(core, (1.0, 10), (1.0 + 2 * GAP, 10)) == ["now", "now"]
+    assert decisions(core, (1.0, 10, "first"), (2.0, 10, "first")) == ["now", "now"]
 
 
 def test_messages_sent_quickly_wait_for_each_other(core):
-    sends = [(1.0 + number / 1e6, 10 * number, False) for number in range(1, 5)]
+    sends = [(1.0 + number / 1e6, 10 * number) for number in range(1, 5)]
     assert decisions(core, *sends) == ["now", "later", "wait", "wait"]
 
 
 def test_a_pause_ends_the_wait(core):
-    sends = [(1.0, 10, False), (1.0, 10, False), (1.0 + 2 * GAP, 20, False)]
-    assert decisions(core, *sends) == ["now", "later", "now"]
+    assert decisions(core, (1.0, 10), (1.0, 10), (1.0 + 2 * GAP, 20)) == ["now", "later", "now"]
 
 
 def test_no_message_waits_for_long(core):
-    sends = [(1.0 + number * GAP * 0.6, 10, False) for number in range(4)]
+    sends = [(1.0 + number * GAP * 0.6, 10) for number in range(4)]
     assert decisions(core, *sends) == ["now", "later", "wait", "now"]
 
 
 def test_64_kib_do_not_wait(core):
-    assert decisions(core, (1.0, 1, False), (1.0, 1, False), (1.0, 65536, False)) == [
-        "now",
-        "later",
-        "now",
-    ]
-    assert decisions(core, (1.0, 1, False), (1.0, 65536, False)) == ["now", "now"]
+    assert decisions(core, (1.0, 1), (1.0, 1), (1.0, 65536)) == ["now", "later", "now"]
+    assert decisions(core, (1.0, 1), (1.0, 65536)) == ["now", "now"]
 
 
 def test_the_answer_to_the_last_message_takes_all_along(core):
-    assert decisions(core, (1.0, 1, False), (1.0, 1, False), (1.0, 2, True)) == [
-        "now",
-        "later",
-        "now",
-    ]
-    assert decisions(core, (1.0, 1, False), (1.0, 1, True)) == ["now", "now"]
+    assert decisions(core, (1.0, 1), (1.0, 1), (1.0, 2, "last")) == ["now", "later", "now"]
+    assert decisions(core, (1.0, 1), (1.0, 1, "last")) == ["now", "now"]
+
+
+def test_a_program_that_was_quick_is_trusted_for_a_moment(core):
+    burst = [(1.0, 1, "first"), (1.0, 1), (1.0, 2, "last")]
+    soon, late = 1.0 + 4 * GAP, 1.0 + 40 * GAP
+    assert decisions(core, *burst, (soon, 1, "first"))[3:] == ["later"]
+    assert decisions(core, *burst, (late, 1, "first"))[3:] == ["now"]
+    # It wasn't quick in between.
+    slow = [(soon, 1, "first"), (soon + 2 * GAP, 2), (soon + 3 * GAP, 1, "first")]
+    assert decisions(core, *burst, *slow)[3:] == ["later", "now", "now"]
 
 
 def test_what_has_left_does_not_wait(core):
     gathering = core.gathering.Gathering()
-    assert gathering.decide(1.0, 1, False) == core.constants.NOW
-    assert gathering.decide(1.0, 1, False) == core.constants.LATER
+    assert gathering.decide(1.0, 1, False, False) == core.constants.NOW
+    assert gathering.decide(1.0, 1, False, False) == core.constants.LATER
     gathering.left()
-    assert gathering.decide(1.0, 1, False) == core.constants.LATER
+    assert gathering.decide(1.0, 1, False, False) == core.constants.LATER
 
 
 # Programs
@@ -154,15 +160,15 @@ async def echo(websocket, path):
         await websocket.send(message)
 
 
-async def test_answers_to_a_burst_leave_in_one_write():
+async def test_answers_to_a_burst_leave_together():
     async with serving(echo) as (protocol, transport):
-        # The first may leave alone: only the second tells that the program is quick.
         for _ in range(3):
             transport.writes.clear()
             protocol.data_received(burst(20))
             await until(lambda: sum(map(len, payloads(transport.writes))) == 20)
-        assert sum(payloads(transport.writes), []) == [b"%d" % number for number in range(20)]
-        assert len(transport.writes) <= 2
+            assert sum(payloads(transport.writes), []) == [b"%d" % number for number in range(20)]
+            # Only the second one tells that the program is quick.
+            assert len(transport.writes) <= 2
 
 
 @pytest.mark.parametrize("first", ["compute", "answer"])

@@ -12,7 +12,7 @@ import struct
 import sys
 
 import pytest
-from peer import port_of
+from peer import echo, uri_of
 
 import websockets
 from websockets.__main__ import describe, escape
@@ -31,15 +31,10 @@ DEADLINE = 20  # seconds for what should take a fraction of one
 posix = pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudoterminals")
 
 
-async def echo(ws):
-    async for message in ws:
-        await ws.send(message)
-
-
 @contextlib.asynccontextmanager
 async def server(handler=echo, **kwargs):
     async with websockets.serve(handler, "127.0.0.1", 0, **kwargs) as running:
-        yield f"ws://127.0.0.1:{port_of(running)}/"
+        yield uri_of(running)
 
 
 def environment(**variables):
@@ -98,8 +93,8 @@ async def run(*arguments, data=b"", **variables):
 async def test_each_line_is_a_message_and_the_end_of_the_input_closes():
     closed = asyncio.get_running_loop().create_future()
 
-    async def note_the_end(ws):
-        await echo(ws)
+    async def note_the_end(ws, path):
+        await echo(ws, path)
         closed.set_result(ws.close_code)
 
     async with server(note_the_end) as uri:
@@ -212,7 +207,7 @@ async def test_what_answers_is_not_a_websocket_server():
 
     listening = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with listening:
-        await expect_failure(f"ws://127.0.0.1:{port_of(listening)}/", "HTTP")
+        await expect_failure(uri_of(listening), "HTTP")
 
 
 @pytest.mark.parametrize("uri", ["http://localhost/", "localhost:80", "ws://"])
@@ -379,6 +374,14 @@ os.execv(sys.executable, [sys.executable, "-m", "websockets", *sys.argv[1:]])
 """
 
 
+async def insist(process, act):
+    """Do something until a process ends: a signal that comes just before a wait isn't heard."""
+    while process.returncode is None:
+        act()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(process.wait(), 0.3)
+
+
 class Terminal:
     """The client in a terminal, and the person who sits at it."""
 
@@ -415,9 +418,7 @@ class Terminal:
             yield terminal
         finally:
             loop.remove_reader(master)
-            if process.returncode is None:
-                process.terminate()
-            await process.wait()
+            await insist(process, process.terminate)
             os.close(master)
 
     def _read(self):
@@ -448,7 +449,7 @@ class Terminal:
         try:
             await asyncio.wait_for(wait(), DEADLINE)
         except asyncio.TimeoutError:
-            pytest.fail(f"this is on the screen: {self.screen.rows}")
+            pytest.fail(f"on the screen: {self.screen.rows}\nthe output: {self.output!r}")
 
     async def see(self, *rows):
         """Wait until these are the last rows of the screen."""
@@ -460,7 +461,8 @@ class Terminal:
 
 CONNECTED = "Connected. Ctrl-D closes the connection."
 CLOSED = "Connection closed: code = 1000 (OK), no reason."
-CTRL_A, CTRL_C, CTRL_D, CTRL_K, UP = "\x01", "\x03", "\x04", "\x0b", "\x1b[A"
+CTRL_A, CTRL_C, CTRL_D, CTRL_E, CTRL_K = "\x01", "\x03", "\x04", "\x05", "\x0b"
+UP = "\x1b[A"
 
 
 @posix
@@ -535,6 +537,25 @@ async def test_the_cursor_stays_where_it_was():
         await terminal.see("> Xabcdef")
         terminal.type(CTRL_K + "\r")
         assert await ws.recv() == "X"
+
+
+@posix
+@needs_readline
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+async def test_messages_arrive_between_keys(unbuffered):
+    async with talker(PYTHONUNBUFFERED=unbuffered) as (terminal, ws):
+        await terminal.see(CONNECTED, "> ")
+        terminal.type("abcdef")
+        for number in range(100):
+            # Each of these keys moves the cursor by a control sequence, and none of them may be cut in two.
+            terminal.type((CTRL_A + CTRL_E) * 3)
+            await ws.send(f"message {number}")
+            await terminal.see(f"< message {number}", "> abcdef")
+        terminal.type("\r")
+        assert await ws.recv() == "abcdef"
+        await terminal.see("> abcdef", "> ")
+        terminal.type(CTRL_D)
+        assert await terminal.end() == 0
 
 
 @posix
@@ -639,13 +660,10 @@ async def test_a_server_that_does_not_answer_to_closing():
         writer.close()
 
     listening = await asyncio.start_server(accept, "127.0.0.1", 0)
-    async with listening, Terminal.run(f"ws://127.0.0.1:{port_of(listening)}/") as terminal:
+    async with listening, Terminal.run(uri_of(listening)) as terminal:
         await terminal.see(CONNECTED, "> ")
         # The first closes the connection, which takes seconds here; the second doesn't wait.
-        while terminal.process.returncode is None:
-            terminal.type(CTRL_C)
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(terminal.process.wait(), 0.3)
+        await insist(terminal.process, lambda: terminal.type(CTRL_C))
         assert terminal.process.returncode in (130, -signal.SIGINT)
         finished.set()
 
@@ -661,7 +679,7 @@ async def test_ctrl_c_while_it_connects():
         writer.close()
 
     listening = await asyncio.start_server(keep_silent, "127.0.0.1", 0)
-    async with listening, Terminal.run(f"ws://127.0.0.1:{port_of(listening)}/") as terminal:
+    async with listening, Terminal.run(uri_of(listening)) as terminal:
         await accepted.wait()
         terminal.type(CTRL_C)
         assert await terminal.end() == 130

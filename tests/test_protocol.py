@@ -2,21 +2,26 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 
 import pytest
-from peer import BINARY, PING, PONG, SIDES, TEXT, close_payload, frame, server_and_peer
+from peer import (
+    BASES,
+    BINARY,
+    PING,
+    PONG,
+    TEXT,
+    both_sides,
+    close_payload,
+    frame,
+    hold,
+    server_and_peer,
+    turns,
+    uri_of,
+)
 
 import websockets
-
-both_sides = pytest.mark.parametrize("connection", SIDES.values(), ids=SIDES)
-
-
-async def turns(count=10):
-    """Let the loop go round a few times: to see that nothing happens in them."""
-    for _ in range(count):
-        await asyncio.sleep(0)
-
 
 # recv
 
@@ -322,6 +327,54 @@ async def test_a_ping_of_more_than_125_bytes_is_refused_and_the_connection_stays
 # Keepalive
 
 
+class Timer:
+    def __init__(self, when, callback, args):
+        self.when = when
+        self.fire = functools.partial(callback, *args)
+
+    def cancel(self):
+        self.fire = lambda: None
+
+
+class Clock:
+    """The event loop, with timers that fire when a test lets time pass."""
+
+    def __init__(self):
+        self.loop = asyncio.get_running_loop()
+        self.now = 0
+        self.timers = []
+
+    def __getattr__(self, name):
+        return getattr(self.loop, name)
+
+    def call_later(self, delay, callback, *args):
+        self.timers.append(Timer(self.now + delay, callback, args))
+        return self.timers[-1]
+
+    def advance(self, seconds):
+        end = self.now + seconds
+        while due := [timer for timer in self.timers if timer.when <= end]:
+            timer = min(due, key=lambda timer: timer.when)
+            self.timers.remove(timer)
+            self.now = timer.when
+            timer.fire()
+        self.now = end
+
+
+@contextlib.asynccontextmanager
+async def with_clock(connection, **options):
+    """An open connection, its peer, and the clock of its keepalive."""
+    clock = Clock()
+
+    class Timed(BASES[connection]):
+        def connection_open(self):
+            self.loop = clock
+            super().connection_open()
+
+    async with connection(create_protocol=Timed, **options) as (ws, peer):
+        yield ws, peer, clock
+
+
 @both_sides
 async def test_keepalive_sends_pings_that_a_peer_answers(connection):
     async with connection(ping_interval=0.001, ping_timeout=5) as (ws, peer):
@@ -354,22 +407,27 @@ async def test_keepalive_without_a_timeout_only_pings(connection):
 
 @both_sides
 async def test_keepalive_takes_any_bytes_for_life(connection):
-    async with connection(ping_interval=0.001, ping_timeout=0.05, max_queue=None) as (ws, peer):
+    async with with_clock(connection, ping_interval=20, ping_timeout=20) as (ws, peer, clock):
         # No pong ever comes, but messages do, for many times the timeout.
         for _ in range(30):
             peer.send(TEXT, b"alive")
             await ws.recv()
-            await asyncio.sleep(0.01)
+            clock.advance(15)
         assert ws.open
+        clock.advance(15)
+        assert await peer.read_close() == (1011, "keepalive ping timeout")
 
 
 @both_sides
 async def test_keepalive_spares_a_peer_that_we_do_not_read_from(connection):
-    options = {"ping_interval": 0.001, "ping_timeout": 0.001, "max_queue": 1, "read_limit": 1}
-    async with connection(**options) as (ws, peer):
+    options = {"ping_interval": 20, "ping_timeout": 20, "max_queue": 1, "read_limit": 1}
+    async with with_clock(connection, **options) as (ws, peer, clock):
         for _ in range(3):
             peer.send(TEXT, b"waits")
-        await asyncio.sleep(0.05)
+        while ws.transport.is_reading():
+            await turns(1)
+        clock.advance(1000)
+        assert ws.open
         assert [await ws.recv() for _ in range(3)] == ["waits"] * 3
 
 
@@ -466,11 +524,7 @@ async def test_sending_in_a_loop_to_a_peer_that_vanished_ends(connection):
 
 @both_sides
 async def test_a_subclass_may_have_private_names_and_set_max_size_early(connection):
-    base = websockets.WebSocketServerProtocol
-    if connection is not server_and_peer:
-        base = websockets.WebSocketClientProtocol
-
-    class Mine(base):
+    class Mine(BASES[connection]):
         def __init__(self, *args, **kwargs):
             self.max_size = 1
             super().__init__(*args, **kwargs)
@@ -538,12 +592,8 @@ async def test_max_size_can_be_changed_while_the_connection_is_open(connection):
 @both_sides
 async def test_an_overridden_close_connection_runs_from_the_opening_on(connection):
     events = []
-    base = {
-        "server": websockets.WebSocketServerProtocol,
-        "client": websockets.WebSocketClientProtocol,
-    }["server" if connection is server_and_peer else "client"]
 
-    class Noting(base):
+    class Noting(BASES[connection]):
         async def close_connection(self):
             events.append("opened")
             await super().close_connection()
@@ -581,11 +631,8 @@ async def test_an_extension_that_breaks_is_logged_once_and_closes_with_1011(conn
     broken = Broken()
     with contextlib.ExitStack() as stack:
         stack.enter_context(caplog.at_level(logging.ERROR, "websockets.protocol"))
-        async with websockets.serve(
-            lambda ws: ws.wait_closed(), "127.0.0.1", 0, extensions=[broken]
-        ) as server:
-            port = server.sockets[0].getsockname()[1]
-            async with websockets.connect(f"ws://127.0.0.1:{port}", extensions=[broken]) as ws:
+        async with websockets.serve(hold, "127.0.0.1", 0, extensions=[broken]) as server:
+            async with websockets.connect(uri_of(server), extensions=[broken]) as ws:
                 assert ws.extensions[0] is broken
                 await ws.send("x")
                 with pytest.raises(websockets.ConnectionClosedError):

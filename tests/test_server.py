@@ -7,7 +7,7 @@ import logging
 import socket
 
 import pytest
-from peer import REQUEST, TEXT, close_payload, frame, port_of, tcp_to
+from peer import REQUEST, TEXT, close_payload, frame, port_of, tcp_to, turns
 
 import websockets
 from websockets.http import Headers
@@ -405,13 +405,14 @@ async def test_cancelling_a_handler_tells_the_client_and_ends_the_connection():
 
 async def test_close_sends_1001_and_waits_for_handlers():
     events = []
+    go_on = asyncio.Event()
 
     async def handler(ws, path):
         try:
             await ws.recv()
         except websockets.ConnectionClosedOK as exc:
             events.append(exc.code)
-        await asyncio.sleep(0.01)
+        await go_on.wait()
         events.append("returned")
 
     server = await websockets.serve(handler, "127.0.0.1", 0)
@@ -424,7 +425,13 @@ async def test_close_sends_1001_and_waits_for_handlers():
     with pytest.raises(websockets.ConnectionClosedOK) as error:
         await ws.recv()
     assert error.value.code == 1001
-    await asyncio.gather(server.wait_closed(), server.wait_closed())
+    waiting = [asyncio.ensure_future(server.wait_closed()) for _ in range(2)]
+    while not events:
+        await turns(1)
+    await turns()
+    assert events == [1001] and not any(task.done() for task in waiting)
+    go_on.set()
+    await asyncio.gather(*waiting)
     assert events == [1001, "returned"]
     await server.wait_closed()
     with pytest.raises(OSError):

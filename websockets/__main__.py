@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import concurrent.futures
+import contextlib
 import os
 import shutil
 import signal
@@ -99,6 +100,25 @@ def rows_of(text: str, columns: int) -> list[str]:
     return [*rows, text[start:]]
 
 
+def buffer_output() -> None:
+    """
+    Let what a key changes on the screen leave in one piece again.
+
+    It is written through C's standard output, from which PYTHONUNBUFFERED and -u take the buffer.
+    Bytes that leave one by one let a message in, also in the middle of a control sequence.
+    """
+    size = 65536
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import ctypes
+
+        library = ctypes.CDLL(None)
+        stdout = ctypes.c_void_p.in_dll(library, "stdout")  # ValueError where its name is another
+        library.malloc.restype = ctypes.c_void_p
+        # Never freed, because the stream outlives the interpreter. The 1 is _IOLBF everywhere.
+        buffer = ctypes.c_void_p(library.malloc(ctypes.c_size_t(size)))
+        library.setvbuf(stdout, buffer, 1, ctypes.c_size_t(size))
+
+
 class Screen:
     """
     Read lines, and show what happens above the line that is being typed.
@@ -123,6 +143,8 @@ class Screen:
         if readline is not None and "libedit" not in (readline.__doc__ or ""):  # pragma: no branch
             # What is being typed takes one row, however long it is.
             readline.parse_and_bind("set horizontal-scroll-mode on")
+        if self._inserting and sys.stdout.write_through:  # type: ignore[union-attr]
+            buffer_output()
         signal.signal(signal.SIGINT, self._interrupt)
 
     def _interrupt(self, *_: object) -> None:

@@ -179,30 +179,49 @@ class Frame(_FrameFields):
 
 
 @functools.lru_cache(maxsize=64)
-def takes_max_size(decode: Callable[..., Frame]) -> bool:
-    """Tell whether a decode() method knows of a limit; only a frame is asked of all of them."""
-    parameters = inspect.signature(decode).parameters.values()
-    return any(p.name == "max_size" or p.kind is p.VAR_KEYWORD for p in parameters)
+def takes(method: Callable[..., Frame], name: str) -> bool:
+    """Tell whether a method has a keyword argument; only a frame is asked of all of them."""
+    parameters = inspect.signature(method).parameters.values()
+    return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def decoder_of(extension: Any) -> Callable[[Frame, Optional[int]], Frame]:
     """Return an extension's decode() method as a function of a frame and a limit on its size."""
     decode = extension.decode
-    if takes_max_size(getattr(decode, "__func__", decode)):
+    if takes(getattr(decode, "__func__", decode), "max_size"):
         return lambda frame, max_size: decode(frame, max_size=max_size)
     return lambda frame, max_size: decode(frame)
+
+
+def encoder_of(extension: Any) -> Callable[[Frame, Optional[bool]], Frame]:
+    """Return an extension's encode() method as a function of a frame and whether to compress."""
+    encode = extension.encode
+    if takes(getattr(encode, "__func__", encode), "compress"):
+        return lambda frame, compress: encode(frame, compress=compress)
+    return lambda frame, compress: encode(frame)
 
 
 class ExtensionChain:
     """
     Pass frames through the negotiated extensions, in the form that the core asks for.
 
+    An extension that is the only one may have a method ``direct()`` which returns three functions
+    with the signatures of the methods here; they are then called instead of them, without frames as
+    objects. Such an extension has a ``sharing_key``, too.
+
     Arguments:
         extensions: the extensions in the order in which they were negotiated.
     """
 
     def __init__(self, extensions: Sequence[Any]) -> None:
-        self._encoders = [extension.encode for extension in extensions]
+        direct = getattr(extensions[0], "direct", None) if len(extensions) == 1 else None
+        functions = direct and direct()
+        # What tells whether connections can share an encoded message, None if they can't.
+        self.sharing_key = extensions[0].sharing_key if functions else None
+        if functions:
+            self.leaves, self.decode, self.encode = functions  # type: ignore[method-assign]
+            return
+        self._encoders = [encoder_of(extension) for extension in extensions]
         self._leaves = [getattr(extension, "leaves", None) for extension in extensions]
         self._decoders = [decoder_of(extension) for extension in reversed(extensions)]
 
@@ -223,11 +242,13 @@ class ExtensionChain:
         _core.check_rsv(frame.rsv)
         return frame.fin, frame.opcode, frame.data
 
-    def encode(self, fin: bool, opcode: int, payload: BytesLike) -> tuple[int, int, BytesLike]:
-        """Encode a frame that will be sent."""
+    def encode(
+        self, fin: bool, opcode: int, payload: BytesLike, compress: Optional[bool] = None
+    ) -> tuple[int, int, BytesLike]:
+        """Encode a frame that will be sent; ``compress`` overrides what an extension would do."""
         frame = Frame(fin, opcode, payload)  # type: ignore[arg-type]
         for encode in self._encoders:
-            frame = encode(frame)
+            frame = encode(frame, compress)
         return frame.rsv, frame.opcode, frame.data
 
 

@@ -309,6 +309,8 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     async def send(
         self,
         message: Union[DataLike, Iterable[DataLike], AsyncIterable[DataLike]],
+        *,
+        compress: Optional[bool] = None,
     ) -> None:
         """
         Send a message.
@@ -317,6 +319,8 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             message: ``str`` for a text message; ``bytes``, ``bytearray`` or ``memoryview`` for a
                 binary one; an iterable or asynchronous iterable of either kind for a message in
                 fragments, one for each item (RFC 6455 5.4).
+            compress: whether to compress it, if permessage-deflate was agreed upon; None leaves
+                that to the extension's ``min_size``.
 
         It waits while the write buffer is full, and while a fragmented message is being sent.
         Cancelling it in the middle of a fragmented message fails the connection with code 1011.
@@ -327,26 +331,27 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
                 the latter fail the connection with code 1011.
         """
         stream = self._stream
-        outcome = _core.NOT_SENT if stream is None else stream.send(message)
+        plain = stream is not None and compress is None
+        outcome = stream.send(message) if plain else _core.NOT_SENT
         if outcome == _core.NOT_SENT:
             await self.ensure_open()
             if not isinstance(message, (str, bytes, bytearray, memoryview)):
-                await self._send_fragments(fragments_of(message))
+                await self._send_fragments(fragments_of(message), compress)
                 return
             if self._debug_thread:
                 self._check_thread()
             if self._fragmenting or self._writing_paused:
                 await self._turn_to_send()
-            outcome = self._stream.post(message)
+            outcome = self._stream.post(message, compress)
         if outcome == _core.SENT_WAIT:
             await self._written()
 
-    def send_nowait(self, opcode: int, payload: Any) -> None:
-        """Send a message for ``broadcast()``: at once or not at all."""
+    def send_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
+        """Send a message of ``broadcast()``, at once or not at all; ``frames`` are shared."""
         if self._fragmenting:
             self._logger.warning("a broadcast was skipped: a fragmented message is being sent")
-        elif self.state is State.OPEN:
-            self._endpoint.send(opcode, payload)
+        elif self._stream is not None and self._endpoint.state == _core.OPEN:
+            self._endpoint.share(opcode, payload, frames)
             self._write()
 
     async def ping(self, data: Optional[DataLike] = None) -> Any:
@@ -424,9 +429,11 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             await (self._fragmented if self._fragmenting else self._drained).wait(self.loop)
             await self.ensure_open()
 
-    async def _send_frame(self, opcode: int, payload: Any, fin: bool = True) -> None:
+    async def _send_frame(
+        self, opcode: int, payload: Any, fin: bool = True, compress: Optional[bool] = None
+    ) -> None:
         """Send a frame; a disconnection or cancellation while this waits comes after the frame."""
-        self._endpoint.send(opcode, payload, fin)
+        self._endpoint.send(opcode, payload, fin, compress)
         if self._write():
             await self._written()
 
@@ -440,7 +447,9 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             # It is closing: who sends in a loop must let connection_lost() have its turn.
             await asyncio.sleep(0)
 
-    async def _send_fragments(self, fragments: AsyncIterable[Any]) -> None:
+    async def _send_fragments(
+        self, fragments: AsyncIterable[Any], compress: Optional[bool]
+    ) -> None:
         kind = None
         try:
             async for fragment in fragments:
@@ -455,7 +464,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
                 else:
                     raise TypeError("fragments of a message must be all str or all bytes-like")
                 await self.ensure_open()
-                await self._send_frame(opcode, payload, False)
+                await self._send_frame(opcode, payload, False, compress)
             if kind is not None:
                 await self.ensure_open()
                 await self._send_frame(OP_CONT, b"")

@@ -15,6 +15,7 @@ import functools
 import http
 import inspect
 import logging
+import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, Optional, Union, cast
@@ -50,6 +51,8 @@ ADDED_ARGUMENTS = (
     "open_timeout",
     "server_header",
 )
+
+REASONS = {int(status): status.phrase for status in http.HTTPStatus}
 
 HTTPResponse = tuple[Union[http.HTTPStatus, int], HeadersLike, bytes]
 HeadersOrCallable = Union[HeadersLike, Callable[[str, Headers], HeadersLike]]
@@ -254,7 +257,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             SecurityError: if it exceeds a limit.
         """
         timer = None
-        if self.open_timeout is not None:
+        if self.open_timeout is not None and not self._opening.complete:
             timer = self.loop.call_later(self.open_timeout, self._opening.fail, too_slow())
         try:
             head = await self._opening.head()
@@ -305,7 +308,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             InvalidOrigin: if the origin isn't acceptable.
         """
         try:
-            origin = cast(Optional[Origin], headers.get("Origin"))
+            origin = cast("Optional[Origin]", headers.get("Origin"))
         except MultipleValuesError as exc:
             raise InvalidHeader("Origin", "more than one Origin header found") from exc
         if origins is not None and origin not in origins:
@@ -390,15 +393,12 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         self, status: Union[http.HTTPStatus, int], headers: Headers, body: Optional[bytes] = None
     ) -> None:
         """Write a response; ``Date`` and ``Server`` are added unless they are there."""
-        headers.setdefault("Date", email.utils.formatdate(usegmt=True))
+        headers.setdefault("Date", http_date(int(time.time())))
         if self.server_header is not None:
             headers.setdefault("Server", self.server_header)
         check_headers(headers)
         status = int(status)
-        try:
-            reason = http.HTTPStatus(status).phrase
-        except ValueError:
-            reason = ""
+        reason = REASONS.get(status, "")
         self.response_headers = headers
         head = f"HTTP/1.1 {status} {reason}\r\n{headers}".encode(errors="surrogateescape")
         self.transport.write(head if body is None else head + body)
@@ -697,6 +697,12 @@ def unix_serve(
         kwargs: arguments of :class:`serve`, or of :meth:`asyncio.loop.create_unix_server`.
     """
     return _UnixServe(ws_handler, path=path, **kwargs)
+
+
+@functools.lru_cache(maxsize=1)
+def http_date(seconds: int) -> str:
+    """Return a time as a Date header tells it (RFC 9110 6.6.1); many responses tell the same."""
+    return email.utils.formatdate(seconds, usegmt=True)
 
 
 def takes_path(ws_handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -10,7 +10,7 @@ from endpoints import seen
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.extensions.permessage_deflate import PerMessageDeflate
-from websockets.framing import ExtensionChain, Frame
+from websockets.framing import Frame
 
 from . import expect_limit, parts, same
 
@@ -31,7 +31,9 @@ def agreed(options):
 
 def receiver(core, options):
     max_size = [None, 0, 10, 1000][options >> 4 & 3]
-    extensions = ExtensionChain([PerMessageDeflate(*agreed(options))])
+    no_context_takeover, _, bits, _ = agreed(options)
+    inflater = core.deflate.Inflater(bits, not no_context_takeover)
+    extensions = core.compression.Compression(None, inflater)
     return core.connection.Connection(True, max_size=max_size, extensions=extensions)
 
 

@@ -2,7 +2,8 @@
 The sans-I/O core: bytes in, messages out, and every rule of RFC 6455 on the way.
 
 Owns the one switch between the two backends: all modules compiled or all modules pure, never a
-mix. Must never know asyncio, a socket, a clock or a thread, and neither must any module of it.
+mix, except that what stands on a C library is pure where that is missing. Must never know asyncio,
+a socket, a clock or a thread, and neither must any module of it.
 
 Key decision: each module here has a compiled twin of the same name in websockets._core.compiled.
 The compiled backend is taken when all twins are there and WEBSOCKETS_NO_EXTENSIONS is unset, empty
@@ -17,8 +18,10 @@ import types
 
 MODULES = (
     "closing",
+    "compression",
     "connection",
     "constants",
+    "deflate",
     "fields",
     "frames",
     "gathering",
@@ -33,6 +36,9 @@ MODULES = (
     "utf8",
 )
 
+# These stand on C libraries that may be missing, and no other module stands on them.
+OPTIONAL = ("deflate",)
+
 
 def load(backend: str) -> types.SimpleNamespace:
     """
@@ -41,7 +47,14 @@ def load(backend: str) -> types.SimpleNamespace:
     Both can be loaded in one process. ImportError is raised when the compiled one wasn't built.
     """
     package = {"compiled": "websockets._core.compiled", "pure": "websockets._core"}[backend]
-    modules = {name: importlib.import_module(f"{package}.{name}") for name in MODULES}
+    modules = {}
+    for name in MODULES:
+        try:
+            modules[name] = importlib.import_module(f"{package}.{name}")
+        except ImportError:  # pragma: no cover (tested in a copy of the package)
+            if name not in OPTIONAL:
+                raise
+            modules[name] = importlib.import_module(f"websockets._core.{name}")
     return types.SimpleNamespace(backend=backend, **modules)
 
 
@@ -85,3 +98,7 @@ MessageStream = _active.stream.MessageStream
 NOT_SENT = _active.constants.NOT_SENT
 SENT_WAIT = _active.constants.SENT_WAIT
 forget_frames = _active.connection.forget_frames
+RSV1 = _active.constants.RSV1
+Compression = _active.compression.Compression
+Deflater = _active.deflate.Deflater
+Inflater = _active.deflate.Inflater

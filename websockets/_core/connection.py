@@ -72,7 +72,9 @@ class Connection:
             ``leaves(opcode, rsv) -> bool``, whether a received frame needn't be decoded, and
             ``decode(fin, rsv, opcode, payload, max_size) -> (fin, opcode, payload)`` and
             ``encode(fin, opcode, payload) -> (rsv, opcode, payload)``,
-            where rsv are the bits 0x70 of a frame's first byte.
+            where rsv are the bits 0x70 of a frame's first byte; encode gets ``compress``, too, if
+            :meth:`send` does. ``sharing_key``, if it is there and not None, is equal for objects
+            that encode messages alike.
         gather: whether messages that are sent quickly, one after the other, may leave together.
 
     Attributes:
@@ -113,6 +115,7 @@ class Connection:
         self._outbox_size = 0
         self._gathering: Optional[Gathering] = Gathering() if gather else None
         self._answering = False  # a message was taken since the program sent one
+        self._fresh = False  # messages came into the empty inbox since the program sent one
         self._extensions = extensions
         self._decoding = False  # whether extensions decode the current frame
         self._reader = FrameReader(not is_client, extensions is not None)
@@ -156,6 +159,10 @@ class Connection:
         """Whether a close frame is held back until the inbox has been read."""
         return self._owed_close is not None
 
+    def is_quiet(self) -> bool:
+        """Whether the connection is open, and no close frame is held back."""
+        return self.state == OPEN and self._owed_close is None
+
     @property
     def finished(self) -> bool:
         """Whether the closing handshake is over: done by both sides, or given up by ours."""
@@ -173,14 +180,12 @@ class Connection:
             whether there is something to see to beside messages in the inbox.
         """
         if not self._deaf:
+            if not self.waiting:
+                self._fresh = True
             self._reader.feed(data if type(data) is bytes else bytes(data))
             self._parse(False)
         return (
-            self.state != OPEN
-            or self._outbox_size != 0
-            or len(self.pongs) != 0
-            or self._owed_close is not None
-            or self.is_full()
+            self._outbox_size != 0 or len(self.pongs) != 0 or self.is_full() or not self.is_quiet()
         )
 
     def take(self) -> Union[str, bytes]:
@@ -392,7 +397,9 @@ class Connection:
 
     # Sending
 
-    def send(self, opcode: int, payload: Any, fin: bool = True) -> None:
+    def send(
+        self, opcode: int, payload: Any, fin: bool = True, compress: Optional[bool] = None
+    ) -> None:
         """
         Put a frame of any kind but close in the outbox.
 
@@ -400,6 +407,8 @@ class Connection:
             opcode: OP_TEXT, OP_BINARY, OP_CONT, OP_PING or OP_PONG.
             payload: bytes-like, or for data frames a ``str``, which is encoded in UTF-8.
             fin: whether the message ends with this frame.
+            compress: whether extensions should compress a message that begins with this frame;
+                None leaves it to them.
 
         Raises:
             InvalidState: if the state isn't OPEN.
@@ -409,25 +418,60 @@ class Connection:
             raise InvalidState("frames can't be sent after a close frame")
         if opcode >= OP_CLOSE:
             check_control(fin, len(payload))
-        self._pack(fin, opcode, payload)
+        self._pack(fin, opcode, payload, compress)
 
-    def post(self, message: Union[str, bytes, bytearray, memoryview], now: float) -> int:
+    def post(
+        self,
+        message: Union[str, bytes, bytearray, memoryview],
+        now: float,
+        compress: Optional[bool] = None,
+    ) -> int:
         """
         Put a message in the outbox, as :meth:`send` does, and tell when it should leave.
 
         Arguments:
             message: ``str`` for a text message, anything else is binary.
             now: seconds of a clock that doesn't go back.
+            compress: as for :meth:`send`.
 
         Returns:
             WAIT, NOW or LATER, see :mod:`~.gathering`.
         """
-        self.send(OP_TEXT if isinstance(message, str) else OP_BINARY, message)
+        self.send(OP_TEXT if isinstance(message, str) else OP_BINARY, message, True, compress)
+        first_answer = self._fresh
         last_answer = self._answering and not self.waiting
+        self._fresh = False
         self._answering = False
         if self._gathering is None:
             return NOW
-        return self._gathering.decide(now, self._outbox_size, last_answer)
+        return self._gathering.decide(now, self._outbox_size, first_answer, last_answer)
+
+    def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
+        """
+        Put a message in the outbox that is sent to other connections, too.
+
+        Arguments:
+            opcode: OP_TEXT or OP_BINARY.
+            payload: as for :meth:`send`.
+            frames: what connections have made of the message so far; begin with an empty dict.
+
+        Raises:
+            InvalidState: if the state isn't OPEN.
+        """
+        key = None
+        if not self.is_client:
+            # RFC 6455 5.3: a client masks each frame with a key of its own.
+            key = () if self._extensions is None else getattr(self._extensions, "sharing_key", None)
+        if key is None or self.state != OPEN:
+            self.send(opcode, payload)
+            return
+        frame = frames.get(key)
+        if frame is None:
+            byte0 = opcode
+            if self._extensions is not None:
+                byte0, payload = self._encode(True, opcode, payload, None)
+            frame = frames[key] = pack_frame(0x80 | byte0, payload, b"")
+        self._put(frame)
 
     def collect(self) -> list[bytes]:
         """Take what waits in the outbox, small frames joined."""
@@ -447,11 +491,10 @@ class Connection:
             self._pack(True, OP_PONG, self._held_pong)
             self._held_pong = None
 
-    def _pack(self, fin: bool, opcode: int, payload: Any) -> None:
+    def _pack(self, fin: bool, opcode: int, payload: Any, compress: Optional[bool] = None) -> None:
         byte0 = opcode
         if self._extensions is not None:
-            rsv, opcode, payload = self._extensions.encode(fin, opcode, to_bytes(payload))
-            byte0 = rsv | opcode
+            byte0, payload = self._encode(fin, opcode, payload, compress)
         if fin:
             byte0 |= 0x80
         if self.is_client:
@@ -461,6 +504,17 @@ class Connection:
             self._put(payload)
         else:
             self._put(pack_frame(byte0, payload, b""))
+
+    def _encode(
+        self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
+    ) -> tuple[int, Any]:
+        """Let extensions encode a frame; return its first byte, without FIN, and its payload."""
+        payload = to_bytes(payload)
+        if compress is None:
+            rsv, opcode, payload = self._extensions.encode(fin, opcode, payload)
+        else:
+            rsv, opcode, payload = self._extensions.encode(fin, opcode, payload, compress)
+        return rsv | opcode, payload
 
     def _put(self, data: bytes) -> None:
         self.outbox.append(data)

@@ -20,6 +20,7 @@ __all__ = [
     "OP_PING",
     "OP_PONG",
     "OP_TEXT",
+    "RSV1",
     "SENT",
     "SENT_WAIT",
     "UNLIMITED",
@@ -33,6 +34,9 @@ OP_BINARY = 0x02
 OP_CLOSE = 0x08
 OP_PING = 0x09
 OP_PONG = 0x0A
+
+# Where the reserved bit of compression stands in a frame's first byte (RFC 7692 6)
+RSV1 = 0x40
 
 # States of a connection after the opening handshake, in their order (RFC 6455 4 and 7.1)
 OPEN = 1

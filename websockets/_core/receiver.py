@@ -25,8 +25,8 @@ class Receiver:
         stream: where messages arrive.
         host: an object with the methods ``message_missed()``, called before waiting for a message,
             which raises ConnectionClosed if none will come, and ``message_taken()``, called after
-            a message was taken out of a full inbox; and the attributes ``loop`` and
-            ``legacy_recv``, whether the end of an ``async for`` is never an error.
+            a message was taken out of a full inbox; and the attribute ``legacy_recv``, whether
+            the end of an ``async for`` is never an error.
 
     Raises:
         ConnectionClosed: when awaited; ``async for`` ends if that means a normal end.
@@ -66,7 +66,7 @@ def receive(stream: MessageStream, host: Any) -> Union[str, bytes, None]:
     connection = stream.connection
     if not connection.waiting:
         host.message_missed()
-        stream.waiter = host.loop.create_future()
+        stream.waiter = stream.new_waiter()
         return None
     full = connection.is_full()
     message = connection.take()

@@ -9,7 +9,7 @@ wrong or happens once a connection is the shell's.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Union
+from typing import Any, Callable, Optional, Union
 
 from .connection import Connection
 from .constants import LATER, NOT_SENT, NOW, OPEN, SENT, SENT_WAIT
@@ -28,7 +28,8 @@ class MessageStream:
         clock: a function that returns seconds.
 
     Attributes:
-        waiter: the future of who waits for a message, or None.
+        waiter: the future of who waits for a message, or None; new_waiter: a function that makes
+            one.
         hindered: whether a message can't be sent just so.
         full: whether the transport asked not to be given more.
     """
@@ -43,6 +44,7 @@ class MessageStream:
         self._write: Any = transport.write
         self._is_closing: Any = transport.is_closing
         self._call_soon: Any = loop.call_soon
+        self.new_waiter: Any = loop.create_future
         self._clock = clock
 
     def detach(self) -> None:
@@ -80,9 +82,13 @@ class MessageStream:
             return NOT_SENT
         return self.post(message)
 
-    def post(self, message: Union[str, bytes, bytearray, memoryview]) -> int:
+    def post(
+        self,
+        message: Union[str, bytes, bytearray, memoryview],
+        compress: Optional[bool] = None,
+    ) -> int:
         """Send a message, or let it wait for others; return SENT or SENT_WAIT."""
-        due = self.connection.post(message, self._clock())
+        due = self.connection.post(message, self._clock(), compress)
         if due == NOW:
             if self.flush():
                 return SENT_WAIT

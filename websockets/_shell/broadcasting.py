@@ -1,8 +1,9 @@
 """
 One message to many connections.
 
-Owns the choice of who gets it. Must never know how a connection sends. Key decision: nobody waits
-for a slow peer, and nobody is kept from the message because another connection is broken.
+Owns the choice of who gets it. Must never know how a connection sends. Key decisions: nobody waits
+for a slow peer, and nobody is kept from the message because another connection is broken; all
+connections that would send the same bytes share them, so that they are compressed and framed once.
 """
 
 from __future__ import annotations
@@ -32,5 +33,6 @@ def broadcast(connections: Iterable[Any], message: DataLike) -> None:
         TypeError: if the message is of another type.
     """
     opcode, payload = prepare_data(message)
+    frames: dict[Any, bytes] = {}
     for connection in connections:
-        connection.send_nowait(opcode, payload)
+        connection.send_shared(opcode, payload, frames)

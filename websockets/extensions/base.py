@@ -41,7 +41,12 @@ class Extension:
         raise NotImplementedError
 
     def encode(self, frame: Frame) -> Frame:
-        """Encode a frame that is about to be sent."""
+        """
+        Encode a frame that is about to be sent.
+
+        A method that compresses may also have the keyword argument ``compress``: True or False is
+        what a program wants for the message that starts with the frame, None leaves it open.
+        """
         raise NotImplementedError
 
     def leaves(self, opcode: int, rsv: int) -> bool:

@@ -30,6 +30,7 @@ cdef class Connection:
     cdef Py_ssize_t _outbox_size
     cdef Gathering _gathering
     cdef bint _answering
+    cdef bint _fresh
     cdef object _extensions
     cdef bint _decoding
     cdef FrameReader _reader
@@ -43,17 +44,21 @@ cdef class Connection:
     cpdef bint receive(self, data) except -1
     cpdef take(self)
     cpdef bint is_full(self) except -1
+    cpdef bint is_quiet(self) except -1
     @cython.locals(reader=FrameReader)
     cdef _parse(self, bint ignore_room)
     cdef _deliver(self, message)
     @cython.locals(reader=FrameReader)
     cdef _decode(self)
     cdef _control(self, int opcode, bytes payload)
-    cpdef send(self, int opcode, payload, bint fin=*)
-    @cython.locals(last_answer=bint)
-    cpdef int post(self, message, double now) except -1
+    cpdef send(self, int opcode, payload, bint fin=*, compress=*)
+    @cython.locals(first_answer=bint, last_answer=bint)
+    cpdef int post(self, message, double now, compress=*) except -1
+    @cython.locals(byte0=int)
+    cpdef share(self, int opcode, payload, dict frames)
     @cython.locals(frames=list)
     cpdef list collect(self)
     @cython.locals(byte0=int)
-    cdef _pack(self, bint fin, int opcode, payload)
+    cdef _pack(self, bint fin, int opcode, payload, compress=*)
+    cdef tuple _encode(self, bint fin, int opcode, payload, compress)
     cdef _put(self, bytes data)

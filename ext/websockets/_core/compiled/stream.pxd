@@ -12,6 +12,7 @@ cdef class MessageStream:
     cdef public object waiter
     cdef public bint hindered
     cdef public bint full
+    cdef readonly object new_waiter
     cdef object _write
     cdef object _is_closing
     cdef object _call_soon
@@ -21,7 +22,7 @@ cdef class MessageStream:
     cpdef wake(self)
     cpdef int send(self, message) except -1
     @cython.locals(due=int)
-    cpdef int post(self, message) except -1
+    cpdef int post(self, message, compress=*) except -1
     @cython.locals(frames=list)
     cpdef bint flush(self) except -1
     cdef bint _gone(self) except -1

@@ -1,0 +1,98 @@
+"""
+Fifty messages through compression and back: the kernel, and the way of a connection to it; beside
+zlib's own functions with nothing around them.
+"""
+
+import ctypes
+import json
+import os
+import random
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from websockets import _core
+from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.framing import ExtensionChain
+
+SIZES = {"256 B": 256, "4 KiB": 4096}
+COUNT = 50
+
+
+def make_messages(size):
+    generator = random.Random(size)
+    messages = []
+    for _ in range(COUNT):
+        items, message = [], ""
+        while len(message) < size:
+            number = generator.randrange(10_000)
+            items.append({"id": number, "name": f"user{number // 7}", "price": number / 100})
+            message = json.dumps(items)
+        messages.append(message[:size].encode())
+    return messages
+
+
+@pytest.fixture(params=SIZES)
+def messages(request):
+    return make_messages(SIZES[request.param])
+
+
+@pytest.fixture(params=[False, True], ids=["alone", "takeover"])
+def takeover(request, messages, benchmark):
+    context = "with" if request.param else "without"
+    benchmark.group = f"{COUNT} messages of {len(messages[0])} bytes, {context} takeover"
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def zlib_limit(tmp_path_factory):
+    library = tmp_path_factory.mktemp("limit") / "zlib_limit.so"
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    if shutil.which(compiler[0]) is None:
+        pytest.skip("there is no compiler")
+    source = Path(__file__).with_name("zlib_limit.c")
+    command = [*compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(source), "-lz"]
+    if subprocess.run(command).returncode:
+        pytest.skip("zlib or its header isn't there")
+    return ctypes.CDLL(str(library)).there_and_back
+
+
+def test_zlib(benchmark, messages, takeover, zlib_limit):
+    addresses = (ctypes.c_char_p * COUNT)(*messages)
+    assert benchmark(zlib_limit, addresses, COUNT, len(messages[0]), takeover) == 0
+
+
+@pytest.mark.parametrize("backend", ["compiled", "pure"])
+def test_kernel(benchmark, messages, takeover, backend):
+    try:
+        kernel = _core.load(backend).deflate
+    except ImportError:
+        pytest.skip("the compiled backend isn't built")
+
+    def there_and_back():
+        deflater, inflater = kernel.Deflater(15, takeover), kernel.Inflater(15, takeover)
+        for message in messages:
+            inflater.decompress(deflater.compress(message), 2**20)
+
+    benchmark(there_and_back)
+
+
+@pytest.mark.parametrize("compression", [True, False], ids=["compressed", "plain"])
+def test_connection(benchmark, messages, takeover, compression):
+    def endpoint(is_client):
+        chain = None
+        if compression:
+            chain = ExtensionChain([PerMessageDeflate(not takeover, not takeover, 15, 15)])
+        return _core.Connection(is_client, 2**20, extensions=chain)
+
+    def there_and_back():
+        client, server = endpoint(True), endpoint(False)
+        for message in messages:
+            client.post(message, 0.0)
+            server.receive(client.collect()[0])
+            server.take()
+
+    benchmark(there_and_back)

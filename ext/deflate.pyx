@@ -1,0 +1,346 @@
+"""
+DEFLATE streams for messages (RFC 1951, RFC 7692 7.2): the compiled twin of
+websockets/_core/deflate.py.
+
+Owns the passage from Python's buffers to zlib and back. Must never know frames, opcodes or what was
+negotiated.
+
+Key decision: zlib's states are reset, not made anew. Without context takeover a message borrows one
+from a pool that all connections share, and gives it back when it ends, so that a connection holds
+none between messages.
+"""
+
+from zlib import error
+
+from websockets.exceptions import PayloadTooBig
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.ref cimport PyObject, Py_XDECREF
+
+ctypedef unsigned char byte
+
+cdef extern from "Python.h":
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
+    int resize_bytes "_PyBytes_Resize"(PyObject **data, Py_ssize_t size) except -1
+    const Py_ssize_t PY_SSIZE_T_MAX
+
+cdef extern from "zlib.h":
+    ctypedef struct z_stream:
+        const byte *next_in
+        unsigned int avail_in
+        byte *next_out
+        unsigned int avail_out
+        const char *msg
+        void *(*zalloc)(void *, unsigned int, unsigned int) noexcept nogil
+        void (*zfree)(void *, void *) noexcept nogil
+
+    const int Z_OK, Z_STREAM_END, Z_BUF_ERROR, Z_STREAM_ERROR, Z_MEM_ERROR
+    const int Z_NO_FLUSH, Z_SYNC_FLUSH, Z_DEFLATED
+
+    int deflateInit2(z_stream *, int, int, int, int, int) noexcept
+    int deflate(z_stream *, int) noexcept nogil
+    int deflateReset(z_stream *) noexcept
+    int deflateEnd(z_stream *) noexcept
+    int inflateInit2(z_stream *, int) noexcept
+    int inflate(z_stream *, int) noexcept nogil
+    int inflateReset(z_stream *) noexcept
+    int inflateEnd(z_stream *) noexcept
+
+# The pure twin says what these are.
+cdef bytes TAIL = b"\x00\x00\xff\xff"
+cdef bytes EMPTY = b"\x00"
+cdef int MAX_STREAMS = 16
+cdef int LOOKAHEAD = 262
+
+# Below this size, giving up the lock and taking it back costs more than others gain by it.
+cdef Py_ssize_t UNLOCKED_FROM = 65536
+
+# zlib counts in unsigned int.
+cdef Py_ssize_t MOST = 1 << 30
+
+# States of a kind that the pool keeps. A thread needs one at a time, unless messages are fragmented.
+cdef int POOLED = 4
+cdef dict DEFLATE_POOLS = {}
+cdef dict INFLATE_POOLS = {}
+
+
+cdef void *allocate(void *opaque, unsigned int items, unsigned int size) noexcept nogil:
+    return PyMem_RawMalloc(<size_t> items * size)
+
+
+cdef void release(void *opaque, void *memory) noexcept nogil:
+    PyMem_RawFree(memory)
+
+
+cdef int check(int code, z_stream *z) except -1:
+    if code >= 0 or code == Z_BUF_ERROR:  # which says that there was nothing to do
+        return 0
+    if code == Z_MEM_ERROR:
+        raise MemoryError
+    reason = z.msg.decode() if z.msg is not NULL else "inconsistent state"
+    raise error(f"Error {code} while decompressing data: {reason}")
+
+
+cdef class DeflateStream:
+    """One of zlib's states for compression: of a Deflater, or in a pool."""
+
+    cdef z_stream z
+
+    def __cinit__(self, int bits, int level, int mem_level, int strategy):
+        cdef int code
+        self.z.zalloc = allocate
+        self.z.zfree = release
+        code = deflateInit2(&self.z, level, Z_DEFLATED, -bits, mem_level, strategy)
+        if code == Z_STREAM_ERROR:
+            raise ValueError("Invalid initialization option")
+        check(code, &self.z)
+
+    def __dealloc__(self):
+        deflateEnd(&self.z)
+
+
+cdef class InflateStream:
+    """One of zlib's states for decompression: of an Inflater, or in a pool."""
+
+    cdef z_stream z
+
+    def __cinit__(self, int bits):
+        self.z.zalloc = allocate
+        self.z.zfree = release
+        check(inflateInit2(&self.z, -bits), &self.z)
+
+    def __dealloc__(self):
+        inflateEnd(&self.z)
+
+
+cdef int get_buffer(data, Py_buffer *view, bint *busy) except -1:
+    """Get the data, and the stream for one thread alone."""
+    PyObject_GetBuffer(data, view, PyBUF_SIMPLE)
+    if busy[0]:
+        PyBuffer_Release(view)
+        raise RuntimeError("a stream is in use by another thread")
+    busy[0] = True
+    return 0
+
+
+cdef struct Output:
+    PyObject *whole  # a bytes object, which can be resized as long as nobody else has it
+    Py_ssize_t size  # of what is in it
+    Py_ssize_t most  # that it may grow to
+
+
+cdef int run(
+    int (*step)(z_stream *, int) noexcept nogil,
+    z_stream *z,
+    const byte *data,
+    Py_ssize_t size,
+    Output *output,
+) except -1:
+    """Feed data until it is used up, the stream ends or the output is as large as it may get."""
+    cdef Py_ssize_t capacity = PyBytes_GET_SIZE(<object> output.whole), room
+    cdef int code = Z_OK, flush
+    z.next_in = <byte *> data
+    z.avail_in = 0
+    while output.size < output.most:
+        if output.size == capacity:
+            capacity += min(capacity, output.most - capacity)
+            resize_bytes(&output.whole, capacity)
+        if z.avail_in == 0:
+            z.avail_in = <unsigned int> min(size, MOST)
+            size -= z.avail_in
+        room = min(capacity - output.size, MOST)
+        z.next_out = <byte *> PyBytes_AS_STRING(<object> output.whole) + output.size
+        z.avail_out = <unsigned int> room
+        flush = Z_NO_FLUSH if size else Z_SYNC_FLUSH
+        if room < UNLOCKED_FROM and z.avail_in < UNLOCKED_FROM:
+            code = step(z, flush)
+        else:
+            with nogil:
+                code = step(z, flush)
+        output.size += room - z.avail_out
+        check(code, z)
+        if code == Z_STREAM_END or (size == 0 and z.avail_in == 0 and z.avail_out):
+            break
+    return code
+
+
+cdef class Deflater:
+    """Compress messages; the pure twin describes the arguments."""
+
+    cdef readonly long long messages
+    cdef readonly long long size
+    cdef readonly long long compressed_size
+    cdef int _bits
+    cdef int _level
+    cdef int _mem_level
+    cdef int _strategy
+    cdef bint _takeover
+    cdef bint _busy
+    cdef DeflateStream _stream
+    cdef list _pools  # for each class of sizes
+    cdef list _pool  # that the stream is from
+
+    def __init__(
+        self, int bits, bint takeover, int level=-1, int mem_level=8, int strategy=0
+    ):
+        self._bits = bits
+        self._takeover = takeover
+        self._level = level
+        self._mem_level = mem_level
+        self._strategy = strategy
+        if not takeover:
+            self._pools = DEFLATE_POOLS.setdefault(
+                (bits, level, mem_level, strategy), [[] for _ in range(16)]
+            )
+
+    def compress(self, data, bint final=True):
+        """Compress a message, or the next piece of one; ``final`` tells that it is the last."""
+        cdef Py_buffer view
+        cdef Output output
+        cdef bytes result
+        get_buffer(data, &view, &self._busy)
+        output.whole = NULL
+        try:
+            if view.len == 0:
+                result = EMPTY if final else EMPTY + TAIL
+            else:
+                if self._stream is None:
+                    self._open(view.len if final else 1 << 15)
+                # As much as incompressible data gets, so that it never has to grow.
+                output.whole = new_bytes(NULL, view.len + (view.len >> 3) + (view.len >> 6) + 32)
+                output.size = 0
+                output.most = PY_SSIZE_T_MAX
+                run(deflate, &self._stream.z, <const byte *> view.buf, view.len, &output)
+                resize_bytes(&output.whole, output.size - (4 if final else 0))
+                result = <bytes> <object> output.whole
+            if final:
+                self.messages += 1
+                if self._pool is not None:
+                    self._close()
+            self.size += view.len
+            self.compressed_size += PyBytes_GET_SIZE(result)
+            return result
+        except BaseException:
+            self._stream = None
+            self._pool = None
+            raise
+        finally:
+            self._busy = False
+            Py_XDECREF(output.whole)
+            PyBuffer_Release(&view)
+
+    cdef int _open(self, Py_ssize_t size) except -1:
+        cdef int bits = 9
+        if self._takeover:
+            self._stream = DeflateStream(
+                self._bits, self._level, self._mem_level, self._strategy
+            )
+            return 0
+        # A window beyond the message, and tables to match, would only cost time.
+        while bits < 15 and (size + LOOKAHEAD) >> bits:
+            bits += 1
+        self._pool = self._pools[bits]
+        if self._pool:
+            self._stream = self._pool.pop()
+            deflateReset(&self._stream.z)
+        else:
+            self._stream = DeflateStream(
+                min(bits, self._bits),
+                self._level,
+                min(bits - 6, self._mem_level),
+                self._strategy,
+            )
+        return 0
+
+    cdef int _close(self) except -1:
+        if len(self._pool) < POOLED:
+            self._pool.append(self._stream)
+        self._stream = None
+        self._pool = None
+        return 0
+
+
+cdef class Inflater:
+    """Decompress messages; the pure twin describes the arguments."""
+
+    cdef readonly long long messages
+    cdef readonly long long size
+    cdef readonly long long compressed_size
+    cdef int _bits
+    cdef bint _takeover
+    cdef bint _inside
+    cdef bint _busy
+    cdef InflateStream _stream
+    cdef list _pool
+
+    def __init__(self, int bits, bint takeover):
+        self._bits = max(bits, 9)
+        self._takeover = takeover
+        self._pool = INFLATE_POOLS.setdefault(self._bits, [])
+
+    def decompress(self, data, max_size=None, bint final=True):
+        """Decompress a message, or the next piece of one; the pure twin says more."""
+        cdef Py_buffer view
+        cdef Output output
+        cdef Py_ssize_t done = 0, most = PY_SSIZE_T_MAX - 1
+        cdef int streams = 0
+        if max_size is not None and max_size < most:
+            most = max(max_size, 0)
+        get_buffer(data, &view, &self._busy)
+        output.whole = NULL
+        try:
+            # One byte more than is allowed tells that there is more.
+            output.most = most + 1
+            output.size = 0
+            output.whole = new_bytes(
+                NULL, min(min(8 * view.len, view.len + 65536) + 512, output.most)
+            )
+            # RFC 7692 7.2.3.5: a peer may end its DEFLATE stream; then another one follows.
+            while done < view.len:
+                if streams == MAX_STREAMS:
+                    raise error(f"more than {MAX_STREAMS} DEFLATE streams in a frame")
+                done += self._feed(<const byte *> view.buf + done, view.len - done, &output)
+                streams += 1
+            # After a stream's end, the tail of the message belongs to none.
+            if final and self._inside:
+                self._feed(<const byte *> PyBytes_AS_STRING(TAIL), 4, &output)
+                self._inside = False
+            resize_bytes(&output.whole, output.size)
+            if final:
+                self.messages += 1
+                if not self._takeover and self._stream is not None:
+                    if len(self._pool) < POOLED:
+                        self._pool.append(self._stream)
+                    self._stream = None
+            self.size += output.size
+            self.compressed_size += view.len
+            return <object> output.whole
+        except BaseException:
+            self._stream = None
+            self._inside = False
+            raise
+        finally:
+            self._busy = False
+            Py_XDECREF(output.whole)
+            PyBuffer_Release(&view)
+
+    cdef Py_ssize_t _feed(self, const byte *data, Py_ssize_t size, Output *output) except -1:
+        """Return how much of the data went into the stream: all of it unless the stream ends."""
+        cdef z_stream *z
+        if self._stream is None:
+            if self._pool and not self._takeover:
+                self._stream = self._pool.pop()
+                inflateReset(&self._stream.z)
+            else:
+                self._stream = InflateStream(self._bits)
+        z = &self._stream.z
+        self._inside = run(inflate, z, data, size, output) != Z_STREAM_END
+        if output.size == output.most:
+            raise PayloadTooBig(
+                f"compressed frame exceeds the {output.most - 1} bytes that were left"
+            )
+        if not self._inside:
+            inflateReset(z)
+        return z.next_in - data
