@@ -44,14 +44,12 @@ async def work(sock, ready, patience):
         loop.add_signal_handler(number, finishing.set)
     # What came while the program was loading was held back.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    headers = {"X-Process": str(os.getpid())}
-    async with websockets.serve(
-        handler, sock=sock, backlog=BACKLOG, extra_headers=headers
-    ) as server:
+    options = {"backlog": BACKLOG, "extra_headers": {"X-Process": str(os.getpid())}}
+    async with websockets.serve(handler, sock=sock, **options) as server:
         os.write(ready, b"serving")
         os.close(ready)
         await finishing.wait()
-        # Nothing more is accepted; what was accepted in this turn of the loop still gets its own.
+        # Nothing more is accepted; what was accepted in this turn of the loop still gets its turn.
         loop.remove_reader(sock)
         await asyncio.sleep(0.1)
         # Opening handshakes that have begun aren't refused.

@@ -2,7 +2,7 @@
 What connections keep in memory: while nothing happens, when nobody reads, and when they are gone.
 
 An endpoint by itself is measured in test_costs.py; here it has its transport and its program.
-Bounds are those of both event loops and backends, on Python 3.9 to 3.14, with some air.
+The bounds hold on both event loops and backends, with some air.
 ``python tests/test_memory.py 100000`` lets that many connections come and go, and tells what is
 left of them.
 """
