@@ -55,7 +55,9 @@ class Receiver:
         try:
             message: Union[str, bytes] = await self
         except ConnectionClosed as exc:
-            end_of_iteration(exc, self._host)
+            if isinstance(exc, ConnectionClosedOK) or self._host.legacy_recv:
+                raise StopAsyncIteration from None
+            raise
         return message
 
 
@@ -73,10 +75,3 @@ def receive(stream: MessageStream, host: Any) -> Union[str, bytes, None]:
     if full:
         host.message_taken()
     return message
-
-
-def end_of_iteration(exc: ConnectionClosed, host: Any) -> None:
-    """Raise what an ``async for`` raises at the end."""
-    if isinstance(exc, ConnectionClosedOK) or host.legacy_recv:
-        raise StopAsyncIteration from None
-    raise exc
