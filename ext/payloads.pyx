@@ -113,18 +113,18 @@ cdef class Gatherer:
         bytes key,
         Py_ssize_t offset,
         Py_ssize_t missing,
-        bint final,
+        bint ends,
     ) except -2:
         cdef Py_ssize_t size = stop - start
         cdef byte *dst
         check(chunk, start, stop, key)
-        self._make_room(size, missing, final)
+        self._make_room(size, missing, ends)
         dst = <byte *> PyBytes_AS_STRING(<object> self._buffer) + self._size
         copy(dst, <const byte *> PyBytes_AS_STRING(chunk) + start, size, key, offset)
         self._size += size
         if self._validator is None:
             return -1
-        return self._validator.check(dst, size, final)
+        return self._validator.check(dst, size, ends and missing == 0)
 
     cpdef object finish(self):
         """Return the whole, and be of no more use."""
@@ -135,14 +135,17 @@ cdef class Gatherer:
             return whole
         return PyUnicode_DecodeUTF8(PyBytes_AS_STRING(whole), self._size, NULL)
 
-    cdef int _make_room(self, Py_ssize_t size, Py_ssize_t missing, bint final) except -1:
-        cdef Py_ssize_t needed = self._size + size
+    cdef int _make_room(self, Py_ssize_t size, Py_ssize_t missing, bint ends) except -1:
+        cdef Py_ssize_t needed = self._size + size, more
         if self._buffer is not NULL and needed <= PyBytes_GET_SIZE(<object> self._buffer):
             return 0
-        if not final:
-            # At most eight times what has arrived. An eighth makes many small pieces cheap.
-            needed += max(min(missing, 7 * needed), needed >> 3)
-        return self._resize(max(needed, LEAST))
+        # At most eight times what has arrived.
+        more = min(missing, 7 * needed)
+        if not ends:
+            # An eighth makes many small frames cheap. Room that isn't used in the end costs more
+            # than it looks: to shrink a large block can make the system take it back each time.
+            more = max(more, needed >> 3)
+        return self._resize(max(needed + more, LEAST))
 
     cdef int _resize(self, Py_ssize_t size) except -1:
         # A bytes object can be resized as long as nobody else has it: hence the bare reference.

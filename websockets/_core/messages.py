@@ -116,7 +116,7 @@ class MessageAssembler:
                 except UnicodeDecodeError as exc:
                     raise InvalidText(exc.start) from exc
             gatherer = self._gatherer = Gatherer(self._opcode == OP_TEXT)
-        position = gatherer.add(chunk, start, stop, key, offset, missing, final)
+        position = gatherer.add(chunk, start, stop, key, offset, missing, self._final)
         if position >= 0:
             raise InvalidText(position)
         if not final:

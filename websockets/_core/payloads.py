@@ -59,16 +59,16 @@ class Gatherer:
         key: bytes,
         offset: int,
         missing: int,
-        final: bool,
+        ends: bool,
     ) -> int:
         """
         Add the next piece.
 
         Arguments:
             chunk, start, stop, key, offset: as for :func:`unpack`.
-            missing: how many bytes are known to follow; they tell the compiled twin how far to
-                grow, within what the bytes already here have earned.
-            final: whether the whole ends with this piece.
+            missing: how many bytes of the same frame are still to come; they tell the compiled
+                twin how far to grow, within what the bytes already here have earned.
+            ends: whether the whole ends with this frame.
 
         Returns:
             -1, or the position, counted from the beginning of the whole, at which a text isn't
@@ -76,7 +76,7 @@ class Gatherer:
         """
         data = unpack(chunk, start, stop, key, offset)
         if self._validator is not None:
-            position = self._validator.feed(data, final)
+            position = self._validator.feed(data, ends and missing == 0)
             if position >= 0:
                 return position
         self._buffer += data

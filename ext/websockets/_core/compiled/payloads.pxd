@@ -22,8 +22,8 @@ cdef class Gatherer:
         bytes key,
         Py_ssize_t offset,
         Py_ssize_t missing,
-        bint final,
+        bint ends,
     ) except -2
     cpdef object finish(self)
-    cdef int _make_room(self, Py_ssize_t size, Py_ssize_t missing, bint final) except -1
+    cdef int _make_room(self, Py_ssize_t size, Py_ssize_t missing, bint ends) except -1
     cdef int _resize(self, Py_ssize_t size) except -1
