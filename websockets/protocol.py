@@ -14,13 +14,14 @@ import enum
 import logging
 import threading
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from time import monotonic
 from typing import Any, Optional, Union
 
 from . import _core
 from ._shell.broadcasting import broadcast
 from ._shell.ending import Ending
+from ._shell.fragments import fragments_of
 from ._shell.gate import Gate
 from ._shell.keepalive import Keepalive
 from ._shell.opening import Opening
@@ -769,36 +770,3 @@ def warn_of_loop() -> None:
         DeprecationWarning,
         stacklevel=3,
     )
-
-
-def fragments_of(message: Any) -> AsyncIterable[Any]:
-    """
-    Return the fragments that a message consists of.
-
-    Raises:
-        TypeError: if it is no iterable, or one that it can't be meant as.
-    """
-    if isinstance(message, Mapping):
-        raise TypeError("message can't be a mapping: its keys would be sent as fragments")
-    if isinstance(message, AsyncIterable):
-        return message
-    if isinstance(message, Iterable):
-        return _OneByOne(message)
-    raise TypeError(
-        f"message must be str, bytes-like, or an iterable of these, not {type(message).__name__}"
-    )
-
-
-class _OneByOne:
-    """Make an iterable asynchronous; unlike a generator, it can be left in the middle."""
-
-    def __init__(self, items: Iterable[Any]) -> None:
-        self._items = iter(items)
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self
-
-    async def __anext__(self) -> Any:
-        for item in self._items:
-            return item
-        raise StopAsyncIteration
