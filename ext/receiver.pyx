@@ -11,6 +11,7 @@ from cpython.object cimport PyTypeObject
 from cpython.ref cimport PyObject, Py_DECREF, Py_INCREF
 
 from websockets._core.compiled.stream cimport MessageStream
+from websockets._core.compiled.waiter cimport Waiter
 
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 
@@ -60,26 +61,21 @@ cdef class Receiver:
 
     def throw(self, kind, value=None, traceback=None):
         """Stop waiting, since who waits is cancelled."""
-        self._stream.waiter = None
+        self._stream.waiter.end(self)
         if isinstance(kind, BaseException):
             raise kind
         raise value if isinstance(value, BaseException) else kind
 
     cdef object receive(self):
-        """Take a message, or put a future in the stream and return None."""
+        """Take a message, or return None."""
         cdef MessageStream stream = self._stream
         cdef bint full
-        if stream.waiter is not None:
-            if not stream.waiter.done():
-                raise RuntimeError(
-                    "recv() can't be called while another coroutine is waiting in it"
-                )
-            stream.waiter = None
+        if stream.waiter.who is not None:
+            raise RuntimeError("recv() can't be called while another coroutine is waiting in it")
         if not stream.connection.waiting:
             # Otherwise the host has nothing to say to that.
             if stream.hindered or not stream.connection.is_quiet():
                 self._host.message_missed()
-            stream.waiter = stream.new_waiter()
             return None
         full = stream.connection.is_full()
         message = stream.connection.take()
@@ -91,6 +87,7 @@ cdef class Receiver:
 cdef int advance(object self, object value, PyObject **result) except -1:
     """Go on until there is a message, or until there is something to wait for."""
     cdef Receiver receiver = <Receiver> self
+    cdef Waiter waiter
     try:
         received = receiver.receive()
     except ConnectionClosed as exc:
@@ -104,8 +101,7 @@ cdef int advance(object self, object value, PyObject **result) except -1:
         result[0] = <PyObject *> received
         return RETURN
     waiter = receiver._stream.waiter
-    # By this mark a task knows that it is to wait for the future.
-    waiter._asyncio_future_blocking = True
+    waiter.begin(receiver)
     Py_INCREF(waiter)
     result[0] = <PyObject *> waiter
     return NEXT

@@ -16,10 +16,12 @@ import threading
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from time import monotonic
+from types import SimpleNamespace
 from typing import Any, Optional, Union
 
 from . import _core
 from ._shell.broadcasting import broadcast
+from ._shell.descriptors import plain_descriptor
 from ._shell.ending import Ending
 from ._shell.fragments import fragments_of
 from ._shell.gate import Gate
@@ -44,6 +46,11 @@ __all__ = ["State", "WebSocketCommonProtocol", "broadcast"]
 # Seconds that a close frame waits for a program that is reading, so that what it answers at once
 # to the messages before that frame still goes out.
 ANSWER_TIME = 0.1
+
+
+# What a task is given when it goes on: for futures, of whatever event loop, tasks have a short way.
+DONE: Any = asyncio.Future(loop=SimpleNamespace(get_debug=bool))
+DONE.set_result(None)
 
 
 class State(enum.IntEnum):
@@ -575,7 +582,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
                 self._endpoint.failure = exc
         if self._stream is not None:
             self._stream.detach()
-            self._stream.wake()
+            self._stream.waiter.wake(False)
         self._writing_paused = False
         self._drained.open()
         self._pings.abort(self.connection_closed_exc)
@@ -613,7 +620,13 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             ExtensionChain(self.extensions) if self.extensions else None,
             self.gather_writes,
         )
-        self._stream = _core.MessageStream(self._endpoint, self.transport, self.loop, monotonic)
+        self._stream = _core.MessageStream(
+            self._endpoint,
+            _core.Waiter(self.loop.call_soon, asyncio.get_running_loop, asyncio.current_task, DONE),
+            _core.Writer(self.transport, plain_descriptor(self.transport)),
+            self.loop,
+            monotonic,
+        )
         self._stream.full = self._endpoint.hold_pongs = self._writing_paused
         self._note_hindrances()
         if type(self).close_connection is not WebSocketCommonProtocol.close_connection:
@@ -643,7 +656,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
                 self._pings.acknowledge(payload)
             connection.pongs.clear()
         if connection.waiting:
-            self._stream.wake()
+            self._stream.waiter.wake(False)
         self._pause_or_resume_reading(
             connection.stalled
             and connection.buffered > self.read_limit // (2 if self._reading_paused else 1)

@@ -34,6 +34,8 @@ MODULES = (
     "receiver",
     "stream",
     "utf8",
+    "waiter",
+    "writer",
 )
 
 # These stand on C libraries that may be missing, and no other module stands on them.
@@ -95,6 +97,8 @@ CLOSED = _active.constants.CLOSED
 Connection = _active.connection.Connection
 Receiver = _active.receiver.Receiver
 MessageStream = _active.stream.MessageStream
+Waiter = _active.waiter.Waiter
+Writer = _active.writer.Writer
 NOT_SENT = _active.constants.NOT_SENT
 SENT_WAIT = _active.constants.SENT_WAIT
 forget_frames = _active.connection.forget_frames

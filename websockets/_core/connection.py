@@ -48,7 +48,7 @@ __all__ = ["Connection", "forget_frames"]
 
 # Payloads from this size on go to the outbox as they are, behind their header, instead of being
 # copied behind it; not those that may change while they wait.
-LARGE = 262144
+LARGE = 16384
 
 
 def forget_frames(exc: BaseException) -> None:
@@ -474,11 +474,9 @@ class Connection:
         self._put(frame)
 
     def collect(self) -> list[bytes]:
-        """Take what waits in the outbox, small frames joined."""
+        """Take what waits in the outbox."""
         frames = self.outbox
         self.outbox = []
-        if len(frames) > 1 and self._outbox_size < LARGE:
-            frames = [b"".join(frames)]
         self._outbox_size = 0
         if self._gathering is not None:
             self._gathering.left()

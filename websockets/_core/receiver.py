@@ -43,10 +43,11 @@ class Receiver:
             message = receive(stream, self._host)
             if message is not None:
                 return message
+            stream.waiter.begin(self)
             try:
-                yield from stream.waiter
+                yield stream.waiter
             finally:
-                stream.waiter = None
+                stream.waiter.end(self)
 
     def __aiter__(self) -> Receiver:
         return self
@@ -62,13 +63,12 @@ class Receiver:
 
 
 def receive(stream: MessageStream, host: Any) -> Union[str, bytes, None]:
-    """Take a message, or put a future in ``stream.waiter`` and return None."""
-    if stream.waiter is not None and not stream.waiter.done():
+    """Take a message, or return None."""
+    if stream.waiter.who is not None:
         raise RuntimeError("recv() can't be called while another coroutine is waiting in it")
     connection = stream.connection
     if not connection.waiting:
         host.message_missed()
-        stream.waiter = stream.new_waiter()
         return None
     full = connection.is_full()
     message = connection.take()

@@ -13,6 +13,8 @@ from typing import Any, Callable, Optional, Union
 
 from .connection import Connection
 from .constants import LATER, NOT_SENT, NOW, OPEN, SENT, SENT_WAIT
+from .waiter import Waiter
+from .writer import Writer
 
 __all__ = ["MessageStream"]
 
@@ -23,52 +25,48 @@ class MessageStream:
 
     Arguments:
         connection: the endpoint.
-        transport: what its frames are written to.
+        waiter: what one who waits for a message waits for.
+        writer: what its frames are written with.
         loop: the event loop.
         clock: a function that returns seconds.
 
     Attributes:
-        waiter: the future of who waits for a message, or None; new_waiter: a function that makes
-            one.
         hindered: whether a message can't be sent just so.
         full: whether the transport asked not to be given more.
     """
 
     def __init__(
-        self, connection: Connection, transport: Any, loop: Any, clock: Callable[[], float]
+        self,
+        connection: Connection,
+        waiter: Waiter,
+        writer: Writer,
+        loop: Any,
+        clock: Callable[[], float],
     ) -> None:
         self.connection = connection
-        self.waiter: Any = None
+        self.waiter = waiter
         self.hindered = False
         self.full = False
-        self._write: Any = transport.write
-        self._is_closing: Any = transport.is_closing
+        self._writer = writer
         self._call_soon: Any = loop.call_soon
-        self.new_waiter: Any = loop.create_future
         self._clock = clock
 
     def detach(self) -> None:
-        """Let go of the transport: it is gone."""
-        self._write = None
-        self._is_closing = None
+        """Let go of the transport and the event loop."""
+        self._writer.detach()
         self._call_soon = None
 
     def feed(self, data: Union[bytes, bytearray, memoryview]) -> bool:
         """
-        Take bytes from the peer, and wake who waits for a message if there is one.
+        Take bytes from the peer, and let who waits for a message go on with it.
 
         Returns:
-            whether there is something else to see to.
+            whether there is something else to see to; then nobody has gone on yet.
         """
         eventful = self.connection.receive(data)
-        if self.waiter is not None and self.connection.waiting:
-            self.wake()
+        if not eventful and self.waiter.who is not None and self.connection.waiting:
+            self.waiter.wake(True)
         return eventful
-
-    def wake(self) -> None:
-        """Let who waits for a message look again."""
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
 
     def send(self, message: Any) -> int:
         """
@@ -98,15 +96,4 @@ class MessageStream:
 
     def flush(self) -> bool:
         """Write the frames that wait; return whether to wait before there are more."""
-        frames = self.connection.collect()
-        if self._gone():
-            return True
-        # Some versions of asyncio's writelines() never make senders wait (CVE-2024-12254).
-        for data in frames:
-            self._write(data)
-        return self.full
-
-    def _gone(self) -> bool:
-        # Python 3.9's TLS transport can't be asked once it is lost.
-        closing: bool = self._write is None or self._is_closing()
-        return closing
+        return not self._writer.write(self.connection.collect()) or self.full

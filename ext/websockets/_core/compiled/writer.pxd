@@ -1,0 +1,10 @@
+# What Cython modules use of ext/writer.pyx.
+
+
+cdef class Writer:
+    cdef object _write
+    cdef object _is_closing
+    cdef object _waiting
+    cdef int _descriptor
+
+    cpdef bint write(self, list pieces) except -1

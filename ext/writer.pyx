@@ -1,0 +1,88 @@
+"""
+Frames to the transport: the compiled twin of websockets/_core/writer.py.
+
+Owns the question of whether bytes can still leave. Must never know frames.
+
+Key decision: while the transport holds nothing back, bytes go to its socket from here, which spares
+them its buffers, and several pieces go in one system call. What the socket doesn't take is the
+transport's, and so is every error.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
+cdef extern from "writer.h":
+    enum:
+        PIECES "WEBSOCKETS_PIECES"
+    struct websockets_piece:
+        void *iov_base
+        size_t iov_len
+    Py_ssize_t websockets_send(int descriptor, websockets_piece *pieces, int count) noexcept nogil
+
+# From this size on, other threads may run while the system copies.
+cdef Py_ssize_t LONG = 65536
+
+# What is shorter than this is joined before the transport gets it.
+cdef Py_ssize_t LARGE = 262144
+
+
+cdef class Writer:
+    """Write to a transport; the pure twin describes the arguments."""
+
+    def __init__(self, transport, int descriptor):
+        self._write = transport.write
+        self._is_closing = transport.is_closing
+        self._descriptor = descriptor
+        self._waiting = transport.get_write_buffer_size if descriptor >= 0 else None
+
+    def detach(self):
+        """Let go of the transport: it is gone."""
+        self._write = self._is_closing = self._waiting = None
+        self._descriptor = -1
+
+    cpdef bint write(self, list pieces) except -1:
+        """Write byte strings; return whether the transport is still there."""
+        # Python 3.9's TLS transport can't be asked once it is lost.
+        if self._is_closing is None or self._is_closing():
+            return False
+        if not pieces:
+            return True
+        if self._descriptor >= 0 and self._waiting() == 0:
+            pieces = send(self._descriptor, pieces)
+            if pieces is None:
+                return True
+        hand_over(pieces, self._write)
+        return True
+
+
+cdef list send(int descriptor, list pieces):
+    """Send what the socket takes; return what is left, or None."""
+    cdef websockets_piece vector[PIECES]
+    cdef int count = min(len(pieces), PIECES), i
+    cdef Py_ssize_t size = 0, taken
+    for i in range(count):
+        vector[i].iov_base = PyBytes_AS_STRING(pieces[i])
+        vector[i].iov_len = PyBytes_GET_SIZE(pieces[i])
+        size += PyBytes_GET_SIZE(pieces[i])
+    if size < LONG:
+        taken = websockets_send(descriptor, vector, count)
+    else:
+        with nogil:
+            taken = websockets_send(descriptor, vector, count)
+    if taken == size:
+        return pieces[count:] if count < len(pieces) else None
+    for i in range(count):
+        size = PyBytes_GET_SIZE(pieces[i])
+        if taken < size:
+            break
+        taken -= size
+    return [memoryview(pieces[i])[taken:], *pieces[i + 1 :]]
+
+
+cdef int hand_over(list pieces, write) except -1:
+    """Give a transport what it is to write: in one piece, unless to join it would take longer."""
+    # Some versions of asyncio's writelines() never make senders wait (CVE-2024-12254).
+    if len(pieces) > 1 and sum(map(len, pieces)) < LARGE:
+        pieces = [b"".join(pieces)]
+    for piece in pieces:
+        write(piece)
+    return 0

@@ -1,0 +1,104 @@
+"""
+Waiting for something, again and again, without a future for each time.
+
+Owns who waits, and when that one goes on: in the middle of the event that it waits for, or when the
+event loop turns next. Must never know what is waited for. Key decision: this is the part of a
+future that tasks need, so that a task waits for it as it waits for a future, but goes on without a
+detour through the event loop where nothing else is running.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+__all__ = ["Waiter"]
+
+
+class Waiter:
+    """
+    What a task can wait for.
+
+    Arguments:
+        call_soon: a function that has the event loop call a function.
+        running_loop: a function that returns the event loop that runs.
+        current_task: a function that returns the task that runs, or None; it raises
+            RuntimeError where no event loop runs.
+        done: a future that is done, of whatever event loop: what a task that goes on is given.
+
+    Attributes:
+        who: an object that stands for who waits, or None.
+        get_loop: tells a task, as a future does, for which event loop this is: for its own.
+    """
+
+    def __init__(
+        self,
+        call_soon: Callable[..., Any],
+        running_loop: Callable[[], Any],
+        current_task: Callable[[], Any],
+        done: Any,
+    ) -> None:
+        self.who: Any = None
+        self._call_soon = call_soon
+        self.get_loop = running_loop
+        self._current_task = current_task
+        self._done = done
+        self._callback: Any = None
+        self._context: Any = None
+        self._asyncio_future_blocking = False
+
+    def begin(self, who: Any) -> None:
+        """Wait; the coroutine has to yield this object next."""
+        self.who = who
+        # By this mark a task knows that it is to wait.
+        self._asyncio_future_blocking = True
+
+    def end(self, who: Any) -> None:
+        """Let go of one who waits no more, if it hasn't been woken."""
+        if self.who is who:
+            self.who = self._callback = self._context = None
+
+    def wake(self, at_once: bool) -> None:
+        """
+        Let who waits go on.
+
+        Arguments:
+            at_once: whether to do so before this returns, if no other task is running.
+        """
+        callback = self._callback
+        context = self._context
+        self.who = self._callback = self._context = None
+        if callback is None:
+            return
+        if at_once:
+            try:
+                if self._current_task() is None:
+                    context.run(callback, self._done)
+                    return
+            except RuntimeError:
+                # There is no event loop here, or it runs this in the task's own context.
+                pass
+            except BaseException as exc:
+                # KeyboardInterrupt and SystemExit: they end the event loop.
+                self._call_soon(raise_, exc)
+                return
+        self._call_soon(callback, self._done, context=context)
+
+    # What tasks want of a future
+
+    def add_done_callback(self, callback: Any, *, context: Any = None) -> None:
+        """Have the task that waits give the function that lets it go on."""
+        self._callback = callback
+        self._context = context
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Let a task that is being cancelled go on, which then knows that itself."""
+        self.wake(False)
+        return False
+
+    def result(self) -> None:
+        """Have nothing to say: what happened is to be seen elsewhere."""
+
+
+def raise_(exc: BaseException) -> None:
+    """Raise an exception in a place of its own."""
+    raise exc

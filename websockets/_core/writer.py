@@ -1,0 +1,50 @@
+"""
+Frames to the transport: the pure twin of ext/writer.pyx.
+
+Owns the question of whether bytes can still leave. Must never know frames. Key decision: where the
+transport would only hand bytes to its socket, the compiled twin does that itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Writer"]
+
+LARGE = 262144  # bytes
+
+
+class Writer:
+    """
+    Write to a transport.
+
+    Arguments:
+        transport: what is written to.
+        descriptor: the file descriptor of its socket, if nothing has to be done to the bytes on
+            the way there, or -1.
+    """
+
+    def __init__(self, transport: Any, descriptor: int) -> None:
+        self._write: Any = transport.write
+        self._is_closing: Any = transport.is_closing
+
+    def detach(self) -> None:
+        """Let go of the transport: it is gone."""
+        self._write = self._is_closing = None
+
+    def write(self, pieces: list[bytes]) -> bool:
+        """Write byte strings; return whether the transport is still there."""
+        # Python 3.9's TLS transport can't be asked once it is lost.
+        if self._is_closing is None or self._is_closing():
+            return False
+        hand_over(pieces, self._write)
+        return True
+
+
+def hand_over(pieces: list[Any], write: Any) -> None:
+    """Give a transport what it is to write: in one piece, unless to join it would take longer."""
+    # Some versions of asyncio's writelines() never make senders wait (CVE-2024-12254).
+    if len(pieces) > 1 and sum(map(len, pieces)) < LARGE:
+        pieces = [b"".join(pieces)]
+    for piece in pieces:
+        write(piece)
