@@ -58,6 +58,8 @@ async def work(sock, ready, patience):
         deadline = loop.time() + patience
         while server.websockets and loop.time() < deadline:
             await asyncio.sleep(0.1)
+    # An event loop that closes can't take another signal.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
 # The process that sees to them

@@ -49,7 +49,8 @@ ANSWER_TIME = 0.1
 
 
 # What a task is given when it goes on: for futures, of whatever event loop, tasks have a short way.
-DONE: Any = asyncio.Future(loop=SimpleNamespace(get_debug=bool))
+_no_loop: Any = SimpleNamespace(get_debug=bool)
+DONE: Any = asyncio.Future(loop=_no_loop)
 DONE.set_result(None)
 
 
