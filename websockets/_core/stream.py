@@ -94,6 +94,22 @@ class MessageStream:
             self._call_soon(self.flush)
         return SENT
 
+    def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> bool:
+        """
+        Send a message that goes to other connections, too, if nothing is in the way.
+
+        Arguments:
+            opcode, payload, frames: as for :meth:`~.connection.Connection.share`.
+
+        Returns:
+            whether it was sent.
+        """
+        if self.hindered or self.connection.state != OPEN:
+            return False
+        self.connection.share(opcode, payload, frames)
+        self.flush()
+        return True
+
     def flush(self) -> bool:
         """Write the frames that wait; return whether to wait before there are more."""
         return not self._writer.write(self.connection.collect()) or self.full

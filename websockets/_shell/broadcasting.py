@@ -4,6 +4,7 @@ One message to many connections.
 Owns the choice of who gets it. Must never know how a connection sends. Key decisions: nobody waits
 for a slow peer, and nobody is kept from the message because another connection is broken; all
 connections that would send the same bytes share them, so that they are compressed and framed once.
+A connection that nothing hinders is served by its stream, the others decide for themselves.
 """
 
 from __future__ import annotations
@@ -35,4 +36,6 @@ def broadcast(connections: Iterable[Any], message: DataLike) -> None:
     opcode, payload = prepare_data(message)
     frames: dict[Any, bytes] = {}
     for connection in connections:
-        connection.send_shared(opcode, payload, frames)
+        stream = connection._stream
+        if stream is None or not stream.share(opcode, payload, frames):
+            connection.send_shared(opcode, payload, frames)

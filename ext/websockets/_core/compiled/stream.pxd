@@ -22,4 +22,5 @@ cdef class MessageStream:
     cpdef int send(self, message) except -1
     @cython.locals(due=int)
     cpdef int post(self, message, compress=*) except -1
+    cpdef bint share(self, int opcode, payload, dict frames) except -1
     cpdef bint flush(self) except -1
