@@ -8,8 +8,9 @@ and is the input of the decoder if not. What comes in pieces is gathered in a by
 grows with what has arrived, never with what was only announced.
 """
 
+from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.ref cimport PyObject, Py_XDECREF
+from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memcpy
 
@@ -118,6 +119,7 @@ cdef class Gatherer:
         cdef Py_ssize_t size = stop - start
         cdef byte *dst
         check(chunk, start, stop, key)
+        self._space = 0
         self._make_room(size, missing, ends)
         dst = <byte *> PyBytes_AS_STRING(<object> self._buffer) + self._size
         copy(dst, <const byte *> PyBytes_AS_STRING(chunk) + start, size, key, offset)
@@ -125,6 +127,43 @@ cdef class Gatherer:
         if self._validator is None:
             return -1
         return self._validator.check(dst, size, ends and missing == 0)
+
+    cpdef object space(self, Py_ssize_t missing, bint ends):
+        """Return memory for the next bytes; the pure twin describes the arguments."""
+        self._make_room(1, missing - 1, ends)
+        self._space = min(missing, PyBytes_GET_SIZE(<object> self._buffer) - self._size)
+        return memoryview(self)
+
+    cpdef Py_ssize_t fill(
+        self, Py_ssize_t size, bytes key, Py_ssize_t offset, Py_ssize_t missing, bint ends
+    ) except -2:
+        """Take bytes that were put in that memory; the pure twin describes the arguments."""
+        cdef byte *dst
+        if not 0 <= size <= self._space:
+            raise ValueError("there was no room for so much")
+        check(b"", 0, 0, key)
+        self._space = 0
+        dst = <byte *> PyBytes_AS_STRING(<object> self._buffer) + self._size
+        if PyBytes_GET_SIZE(key):
+            websockets_mask(dst, dst, size, <const byte *> PyBytes_AS_STRING(key), offset)
+        self._size += size
+        if self._validator is None:
+            return -1
+        return self._validator.check(dst, size, ends and missing == 0)
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        if self._space == 0:
+            raise BufferError("there is no memory to fill")
+        whole = <object> self._buffer
+        PyBuffer_FillInfo(
+            view, self, PyBytes_AS_STRING(whole) + self._size, self._space, False, flags
+        )
+        # The memory stays where it is for as long as somebody has it.
+        Py_INCREF(whole)
+        view.internal = <PyObject *> whole
+
+    def __releasebuffer__(self, Py_buffer *view):
+        Py_XDECREF(<PyObject *> view.internal)
 
     cpdef object finish(self):
         """Return the whole, and be of no more use."""
@@ -149,8 +188,19 @@ cdef class Gatherer:
 
     cdef int _resize(self, Py_ssize_t size) except -1:
         # A bytes object can be resized as long as nobody else has it: hence the bare reference.
-        if self._buffer is NULL:
+        cdef PyObject *old = self._buffer
+        if old is NULL:
             self._buffer = new_bytes(NULL, size)
-        else:
+        elif size == PyBytes_GET_SIZE(<object> old):
+            return 0
+        elif old.ob_refcnt == 1:
             resize_bytes(&self._buffer, size)
+        else:
+            self._buffer = new_bytes(NULL, size)
+            memcpy(
+                PyBytes_AS_STRING(<object> self._buffer),
+                PyBytes_AS_STRING(<object> old),
+                self._size,
+            )
+            Py_XDECREF(old)
         return 0

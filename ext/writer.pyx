@@ -57,7 +57,7 @@ cdef class Writer:
 cdef list send(int descriptor, list pieces):
     """Send what the socket takes; return what is left, or None."""
     cdef websockets_piece vector[PIECES]
-    cdef int count = min(len(pieces), PIECES), i
+    cdef int count = min(len(pieces), PIECES), i = 0
     cdef Py_ssize_t size = 0, taken
     for i in range(count):
         vector[i].iov_base = PyBytes_AS_STRING(pieces[i])

@@ -29,7 +29,7 @@ from ._shell.keepalive import Keepalive
 from ._shell.opening import Opening
 from ._shell.overridable import overridable
 from ._shell.pings import Pings
-from ._shell.reading import read_buffer
+from ._shell.reading import InPlace, read_buffer
 from .datastructures import Headers
 from .exceptions import (
     ConnectionClosed,
@@ -132,6 +132,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     _keepalive_pings: Optional[Keepalive] = None
     _answer_timer: Optional[asyncio.TimerHandle] = None
     _read_buffer: Any = None
+    _filling = False  # what is read next goes into its place
     _reading_paused = False
     _writing_paused = False
     _fragmenting = False  # a fragmented message is being sent
@@ -545,6 +546,10 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return what the transport may read into, as some transports want it."""
+        space = self.in_place()
+        self._filling = space is not None
+        if space is not None:
+            return space
         if self._read_buffer is None:
             self._read_buffer = read_buffer(self.loop)
         buffer: memoryview = self._read_buffer
@@ -552,7 +557,28 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take bytes that the transport has read."""
-        self.data_received(bytes(self._read_buffer[:nbytes]))
+        if not self._filling:
+            self.data_received(bytes(self._read_buffer[:nbytes]))
+            return
+        self._filling = False
+        self._heard = True
+        if self._stream.fill(nbytes):
+            self._react()
+
+    def in_place(self) -> Optional[memoryview]:
+        """Return the memory where what comes next belongs, if it is a large part of a message."""
+        if self._endpoint is None:
+            return None
+        if type(self).data_received is not WebSocketCommonProtocol.data_received:
+            return None  # A subclass that overrides it is given all bytes.
+        space: Optional[memoryview] = self._endpoint.space()
+        return space
+
+    def _read_in_place(self) -> None:
+        """Have a transport that would give us bytes read them into their place, for a while."""
+        transport = self.transport
+        if plain_descriptor(transport) >= 0 and transport.get_protocol() is self:
+            transport.set_protocol(InPlace(self))
 
     def eof_received(self) -> Optional[bool]:
         """Take notice that the peer ends TCP; without a close frame that is abnormal."""
@@ -662,6 +688,8 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             connection.stalled
             and connection.buffered > self.read_limit // (2 if self._reading_paused else 1)
         )
+        if self._read_buffer is None and self.in_place() is not None:
+            self._read_in_place()
         if connection.owes_close:
             if self._answer_timer is None:
                 self._answer_timer = self.loop.call_later(ANSWER_TIME, self._settle)

@@ -50,6 +50,9 @@ __all__ = ["Connection", "forget_frames"]
 # copied behind it; not those that may change while they wait.
 LARGE = 16384
 
+# Payloads of which so many bytes are still to come may be read straight into their place.
+LONG = 65536
+
 
 def forget_frames(exc: BaseException) -> None:
     """Drop tracebacks: their frames refer to the connection, which refers to the exception."""
@@ -184,8 +187,44 @@ class Connection:
                 self._fresh = True
             self._reader.feed(data if type(data) is bytes else bytes(data))
             self._parse(False)
+        return self._eventful()
+
+    def space(self) -> Optional[memoryview]:
+        """
+        Return memory to read what comes next into, for :meth:`fill`.
+
+        None if that isn't a large part of a payload, or has to wait or to be decoded.
+        """
+        reader = self._reader
+        if reader.missing < LONG or self._decoding or self._deaf or reader.buffered:
+            return None
+        if self.is_full() and self.state == OPEN:
+            return None
+        return self._messages.space(reader.missing)
+
+    def fill(self, size: int) -> bool:
+        """Take bytes that were read into that memory; otherwise as :meth:`receive`."""
+        reader = self._reader
+        if not self._deaf:
+            if not self.waiting:
+                self._fresh = True
+            reader.skip(size)
+            try:
+                message = self._messages.fill(size, reader.key, reader.offset, reader.missing)
+            except InvalidText as exc:
+                self.fail(1007, str(exc), exc)
+            else:
+                if message is not None:
+                    self._deliver(message)
+        return self._eventful()
+
+    def _eventful(self) -> bool:
         return (
-            self._outbox_size != 0 or len(self.pongs) != 0 or self.is_full() or not self.is_quiet()
+            self._outbox_size != 0
+            or len(self.pongs) != 0
+            or self._reader.missing >= LONG
+            or self.is_full()
+            or not self.is_quiet()
         )
 
     def take(self) -> Union[str, bytes]:

@@ -145,6 +145,13 @@ class FrameReader:
             self._chunks.append(data)
             self._queued += len(data)
 
+    def skip(self, size: int) -> None:
+        """Read the next piece of a payload without its bytes: they went where they belong."""
+        self.first = False
+        self.offset = self.length - self.missing
+        self.missing -= size
+        self.last = self.missing == 0
+
     def clear(self) -> None:
         """Forget all bytes that aren't parsed yet, and the piece read last."""
         self.chunk = b""

@@ -116,10 +116,27 @@ class MessageAssembler:
                 except UnicodeDecodeError as exc:
                     raise InvalidText(exc.start) from exc
             gatherer = self._gatherer = Gatherer(self._opcode == OP_TEXT)
-        position = gatherer.add(chunk, start, stop, key, offset, missing, self._final)
+        return self._gathered(
+            gatherer.add(chunk, start, stop, key, offset, missing, self._final), final
+        )
+
+    def space(self, missing: int) -> Optional[memoryview]:
+        """Return memory to read more of the current frame into, or None."""
+        return None if self._gatherer is None else self._gatherer.space(missing, self._final)
+
+    def fill(self, size: int, key: bytes, offset: int, missing: int) -> Union[str, bytes, None]:
+        """Take the bytes that were read into that memory; otherwise as :meth:`add`."""
+        gatherer = self._gatherer
+        assert gatherer is not None
+        return self._gathered(
+            gatherer.fill(size, key, offset, missing, self._final), missing == 0 and self._final
+        )
+
+    def _gathered(self, position: int, final: bool) -> Union[str, bytes, None]:
         if position >= 0:
             raise InvalidText(position)
-        if not final:
+        gatherer = self._gatherer
+        if gatherer is None or not final:
             return None
         self.clear()
         return gatherer.finish()

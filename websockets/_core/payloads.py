@@ -82,6 +82,31 @@ class Gatherer:
         self._buffer += data
         return -1
 
+    def space(self, missing: int, ends: bool) -> Optional[memoryview]:
+        """
+        Return memory to put the next bytes in as they come from the wire, or None.
+
+        This twin has none: its bytes are where they can't be unmasked.
+
+        Arguments:
+            missing: how many bytes of the current frame are still to come, at least 1.
+            ends: as for :meth:`add`.
+        """
+        return None
+
+    def fill(self, size: int, key: bytes, offset: int, missing: int, ends: bool) -> int:
+        """
+        Take bytes that were put in that memory.
+
+        Arguments:
+            size: their number.
+            key, offset, missing, ends: as for :meth:`add`.
+
+        Returns:
+            what :meth:`add` returns.
+        """
+        raise ValueError("there was no room for so much")
+
     def finish(self) -> Union[str, bytes]:
         """Return the whole, and be of no more use."""
         if self._validator is not None:

@@ -63,7 +63,13 @@ class MessageStream:
         Returns:
             whether there is something else to see to; then nobody has gone on yet.
         """
-        eventful = self.connection.receive(data)
+        return self._arrived(self.connection.receive(data))
+
+    def fill(self, size: int) -> bool:
+        """Take bytes that were read into the connection's memory, otherwise as :meth:`feed`."""
+        return self._arrived(self.connection.fill(size))
+
+    def _arrived(self, eventful: bool) -> bool:
         if not eventful and self.waiter.who is not None and self.connection.waiting:
             self.waiter.wake(True)
         return eventful

@@ -3,7 +3,8 @@ Where bytes from the network are read into.
 
 Owns one buffer for each event loop, which all its connections share: what is read is taken out
 before anything else can be read. Must never know what the bytes mean. Key decision: without this,
-asyncio's own loop makes room for 256 KiB at every read, which takes longer than the read.
+asyncio's own loop makes room for 256 KiB at every read, which takes longer than the read. The rest
+of a large payload is read into its final place instead.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import weakref
 from typing import Any
 
-__all__ = ["read_buffer"]
+__all__ = ["InPlace", "read_buffer"]
 
 SIZE = 262144  # bytes; as much as asyncio reads at once
 
@@ -28,3 +29,31 @@ def read_buffer(loop: Any) -> memoryview:
     if buffer is None:
         buffer = _buffers[loop] = memoryview(bytearray(SIZE))
     return buffer
+
+
+class InPlace:
+    """
+    A connection to which a transport gives no bytes while it can read them into their place.
+
+    That is for transports that prefer ``data_received()``: they see none in here.
+
+    Arguments:
+        protocol: the connection.
+    """
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._protocol, name)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return what to read into."""
+        buffer: memoryview = self._protocol.get_buffer(sizehint)
+        return buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take bytes, and step aside if no more go into the same place."""
+        self._protocol.buffer_updated(nbytes)
+        if not self._protocol.in_place():
+            self._protocol.transport.set_protocol(self._protocol)

@@ -10,7 +10,7 @@ from websockets._core.compiled.pack cimport pack_frame, pack_header, to_bytes
 
 cdef int OPEN, CLOSING, CLOSED, NOW, OP_BINARY, OP_CLOSE, OP_PING, OP_PONG, OP_TEXT
 cdef long long UNLIMITED
-cdef Py_ssize_t LARGE
+cdef Py_ssize_t LARGE, LONG
 
 
 cdef class Connection:
@@ -42,6 +42,11 @@ cdef class Connection:
     cdef bint _overflow
 
     cpdef bint receive(self, data) except -1
+    @cython.locals(reader=FrameReader)
+    cpdef space(self)
+    @cython.locals(reader=FrameReader)
+    cpdef bint fill(self, Py_ssize_t size) except -1
+    cdef bint _eventful(self) except -1
     cpdef take(self)
     cpdef bint is_full(self) except -1
     cpdef bint is_quiet(self) except -1

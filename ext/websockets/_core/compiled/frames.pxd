@@ -33,6 +33,7 @@ cdef class FrameReader:
 
     cpdef bytes payload(self)
     cpdef feed(self, bytes data)
+    cpdef skip(self, Py_ssize_t size)
     cpdef clear(self)
     cpdef release(self)
     @cython.locals(size="long long")

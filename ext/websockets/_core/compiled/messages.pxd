@@ -30,4 +30,9 @@ cdef class MessageAssembler:
         long long offset,
         long long missing,
     )
+    cpdef space(self, long long missing)
+    @cython.locals(gatherer=Gatherer)
+    cpdef fill(self, Py_ssize_t size, bytes key, long long offset, long long missing)
+    @cython.locals(gatherer=Gatherer)
+    cdef _gathered(self, Py_ssize_t position, bint final)
     cpdef clear(self)

@@ -12,6 +12,7 @@ cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key)
 cdef class Gatherer:
     cdef PyObject *_buffer
     cdef Py_ssize_t _size
+    cdef Py_ssize_t _space
     cdef Utf8Validator _validator
 
     cpdef Py_ssize_t add(
@@ -23,6 +24,10 @@ cdef class Gatherer:
         Py_ssize_t offset,
         Py_ssize_t missing,
         bint ends,
+    ) except -2
+    cpdef object space(self, Py_ssize_t missing, bint ends)
+    cpdef Py_ssize_t fill(
+        self, Py_ssize_t size, bytes key, Py_ssize_t offset, Py_ssize_t missing, bint ends
     ) except -2
     cpdef object finish(self)
     cdef int _make_room(self, Py_ssize_t size, Py_ssize_t missing, bint ends) except -1

@@ -19,6 +19,8 @@ cdef class MessageStream:
     cdef object _clock
 
     cpdef bint feed(self, data) except -1
+    cpdef bint fill(self, Py_ssize_t size) except -1
+    cdef bint _arrived(self, bint eventful) except -1
     cpdef int send(self, message) except -1
     @cython.locals(due=int)
     cpdef int post(self, message, compress=*) except -1
