@@ -158,6 +158,8 @@ async def arrival(ws):
 async def test_invalid_text_ends_the_connection_before_its_end_has_come(connection):
     async with connection() as (ws, peer):
         beginning(peer, TEXT, b"x" * 400_000 + b"\xff" + b"x" * 400_000)
+        assert (await peer.read_close())[0] == 1007
+        await peer.close()
         with pytest.raises(websockets.ConnectionClosedError) as error:
             await ws.recv()
         assert error.value.code == 1007
