@@ -63,7 +63,7 @@ ALL = [
     ),
     *(
         Scenario(
-            f"deflate-{label}{'-pipeline' * (in_flight > 1)}{'-takeover' * (context == 'takeover')}",
+            f"deflate-{label}{way}{ending}",
             f"{connections} connections, {in_flight} in flight, {size} B compressed, {context}",
             "echo",
             connections,
@@ -71,9 +71,9 @@ ALL = [
             size,
             compression=context,
         )
-        for context in ("no takeover", "takeover")
+        for context, ending in (("no takeover", ""), ("takeover", "-takeover"))
         for label, size in (("256", 256), ("4k", 4 * KIB))
-        for connections, in_flight in ((100, 1), (10, 32))
+        for way, connections, in_flight in (("", 100, 1), ("-pipeline", 10, 32))
     ),
     Scenario(
         "broadcast",

@@ -179,7 +179,7 @@ cdef class Deflater:
     cdef bint _takeover
     cdef bint _busy
     cdef DeflateStream _stream
-    cdef list _pools  # for each class of sizes
+    cdef list _pools  # for each power of two that is enough for a message
     cdef list _pool  # that the stream is from
 
     def __init__(
@@ -238,10 +238,9 @@ cdef class Deflater:
                 self._bits, self._level, mem_level or max(self._bits - 7, 3), self._strategy
             )
             return 0
-        while enough < 15 and (size + LOOKAHEAD) >> enough:
+        # What is said isn't fitted to the message.
+        while enough < 15 and (mem_level or (size + LOOKAHEAD) >> enough):
             enough += 1
-        if mem_level:
-            enough = 15
         self._pool = self._pools[enough]
         if self._pool:
             self._stream = self._pool.pop()
@@ -250,7 +249,7 @@ cdef class Deflater:
             self._stream = DeflateStream(
                 min(enough, self._bits),
                 self._level,
-                mem_level or min(enough - 6, 8),
+                mem_level or min(enough - 5, 8),
                 self._strategy,
             )
         return 0

@@ -87,10 +87,13 @@ def test_the_builds_read_each_other(messages, bits, takeover, options, compiled_
     for message in messages:
         for index, piece in enumerate(message):
             final = index == len(message) - 1
+            compressed = set()
             for deflater, inflater in zip(deflaters, inflaters):
                 data = deflater.compress(piece, final)
+                compressed.add(data)
                 assert final or data.endswith(TAIL)
                 assert inflater.decompress(data, len(piece), final) == piece
+            assert len(compressed) == 1
     size = sum(len(piece) for message in messages for piece in message)
     for deflater, inflater in zip(deflaters, inflaters):
         assert (deflater.messages, deflater.size) == (len(messages), size)

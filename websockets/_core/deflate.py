@@ -86,10 +86,10 @@ class Deflater:
             # As many chains of matches as the window has positions.
             mem_level = max(bits - 7, 3)
         elif mem_level == 0:
-            # A window beyond the message would only cost time, and so would tables for more than
-            # the message in one block.
-            enough = min(max((size + LOOKAHEAD).bit_length(), 9), 15)
-            bits, mem_level = min(enough, bits), min(enough - 6, 8)
+            # A window beyond the message is never filled. Smaller tables than these cost matches,
+            # and larger ones the time to clear them.
+            enough = max((size + LOOKAHEAD).bit_length(), 9)
+            bits, mem_level = min(enough, bits), min(enough - 5, 8)
         return zlib.compressobj(self._level, zlib.DEFLATED, -bits, mem_level, self._strategy)
 
 

@@ -38,9 +38,9 @@ __all__ = [
 
 NAME = "permessage-deflate"
 
-# The fastest level takes half the time of zlib's default, 6, for a twentieth to a tenth more bytes. A
-# window that each connection keeps costs memory, and time where a processor's cache can't hold those
-# of all: that outweighs what a larger one finds. docs/performance.md has the figures.
+# The fastest level takes half the time of zlib's default, 6, for up to a tenth more bytes. A window
+# that each connection keeps costs memory, and time where a processor's cache can't hold those of
+# all: that outweighs what a larger one finds. docs/performance.md has the figures.
 LEVEL = 1
 KEPT_WINDOW_BITS = 12
 
@@ -211,7 +211,8 @@ class PerMessageDeflate(Extension):
         """
         if not self.local_no_context_takeover:
             return None
-        return self.local_max_window_bits, *sorted(self.compress_settings.items())
+        settings = sorted(self.compress_settings.items())
+        return self.local_max_window_bits, self.min_size, *settings
 
     def leaves(self, opcode: int, rsv: int) -> bool:
         """Tell whether a frame isn't compressed; RFC 7692 6.2."""
