@@ -10,6 +10,7 @@ import pytest
 from endpoints import measured
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zlibs import ONE_ZLIB, with_one_zlib
 
 from websockets import _core
 from websockets.exceptions import PayloadTooBig
@@ -93,7 +94,7 @@ def test_the_builds_read_each_other(messages, bits, takeover, options, compiled_
                 compressed.add(data)
                 assert final or data.endswith(TAIL)
                 assert inflater.decompress(data, len(piece), final) == piece
-            assert len(compressed) == 1
+            assert len(compressed) == 1 or not ONE_ZLIB
     size = sum(len(piece) for message in messages for piece in message)
     for deflater, inflater in zip(deflaters, inflaters):
         assert (deflater.messages, deflater.size) == (len(messages), size)
@@ -352,6 +353,7 @@ def test_without_takeover_connections_hold_no_state(core):
     assert pairs
 
 
+@with_one_zlib
 @pytest.mark.parametrize("bits, most", [(15, 315_000), (12, 170_000), (9, 155_000)])
 def test_with_takeover_a_connection_has_its_states_from_the_first_message_on(core, bits, most):
     with measured() as memory:
