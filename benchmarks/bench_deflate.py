@@ -1,6 +1,6 @@
 """
 Fifty messages through compression and back: the kernel, and the way of a connection to it; beside
-zlib's own functions with nothing around them.
+zlib's own functions with nothing around them. All with the default settings.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from websockets import _core
-from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.extensions.permessage_deflate import KEPT_WINDOW_BITS, LEVEL, PerMessageDeflate
 from websockets.framing import ExtensionChain
 
 SIZES = {"256 B": 256, "4 KiB": 4096}
@@ -62,7 +62,8 @@ def zlib_limit(tmp_path_factory):
 
 def test_zlib(benchmark, messages, takeover, zlib_limit):
     addresses = (ctypes.c_char_p * COUNT)(*messages)
-    assert benchmark(zlib_limit, addresses, COUNT, len(messages[0]), takeover) == 0
+    settings = [LEVEL, KEPT_WINDOW_BITS, 5] if takeover else [LEVEL, 15, 8]
+    assert benchmark(zlib_limit, addresses, COUNT, len(messages[0]), *settings, takeover) == 0
 
 
 @pytest.mark.parametrize("backend", ["compiled", "pure"])
@@ -72,8 +73,10 @@ def test_kernel(benchmark, messages, takeover, backend):
     except ImportError:
         pytest.skip("the compiled backend isn't built")
 
+    bits = KEPT_WINDOW_BITS if takeover else 15
+
     def there_and_back():
-        deflater, inflater = kernel.Deflater(15, takeover), kernel.Inflater(15, takeover)
+        deflater, inflater = kernel.Deflater(bits, takeover, LEVEL), kernel.Inflater(15, takeover)
         for message in messages:
             inflater.decompress(deflater.compress(message), 2**20)
 

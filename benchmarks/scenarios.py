@@ -63,16 +63,17 @@ ALL = [
     ),
     *(
         Scenario(
-            f"deflate-{label}{'-takeover' if takeover == 'takeover' else ''}",
-            f"20 connections, {size} B compressed, {takeover}",
+            f"deflate-{label}{way}{ending}",
+            f"{connections} connections, {in_flight} in flight, {size} B compressed, {context}",
             "echo",
-            20,
-            1,
+            connections,
+            in_flight,
             size,
-            compression=takeover,
+            compression=context,
         )
-        for takeover in ("no takeover", "takeover")
+        for context, ending in (("no takeover", ""), ("takeover", "-takeover"))
         for label, size in (("256", 256), ("4k", 4 * KIB))
+        for way, connections, in_flight in (("", 100, 1), ("-pipeline", 10, 32))
     ),
     Scenario(
         "broadcast",

@@ -10,15 +10,20 @@ static unsigned char deflated[2 * MOST], inflated[MOST];
 
 /* Return 0, or the number of the first message that came back as another one. */
 int
-there_and_back(unsigned char **messages, int count, unsigned int size, int takeover)
+there_and_back(unsigned char **messages, int count, unsigned int size, int level, int bits,
+               int mem_level, int takeover)
 {
     static z_stream deflating, inflating;
+    static int settings[3];
     int i;
 
     if (size >= MOST - 512)
         return -1;
-    if (deflating.state == NULL) {
-        deflateInit2(&deflating, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
+    if (settings[0] != level || settings[1] != bits || settings[2] != mem_level) {
+        settings[0] = level, settings[1] = bits, settings[2] = mem_level;
+        deflateEnd(&deflating);
+        inflateEnd(&inflating);
+        deflateInit2(&deflating, level, Z_DEFLATED, -bits, mem_level, Z_DEFAULT_STRATEGY);
         inflateInit2(&inflating, -15);
     }
     for (i = 0; i < count; i++) {

@@ -179,11 +179,11 @@ cdef class Deflater:
     cdef bint _takeover
     cdef bint _busy
     cdef DeflateStream _stream
-    cdef list _pools  # for each class of sizes
+    cdef list _pools  # for each power of two that is enough for a message
     cdef list _pool  # that the stream is from
 
     def __init__(
-        self, int bits, bint takeover, int level=-1, int mem_level=8, int strategy=0
+        self, int bits, bint takeover, int level=-1, int mem_level=0, int strategy=0
     ):
         self._bits = bits
         self._takeover = takeover
@@ -232,24 +232,24 @@ cdef class Deflater:
             PyBuffer_Release(&view)
 
     cdef int _open(self, Py_ssize_t size) except -1:
-        cdef int bits = 9
+        cdef int enough = 9, mem_level = self._mem_level
         if self._takeover:
             self._stream = DeflateStream(
-                self._bits, self._level, self._mem_level, self._strategy
+                self._bits, self._level, mem_level or max(self._bits - 7, 3), self._strategy
             )
             return 0
-        # A window beyond the message, and tables to match, would only cost time.
-        while bits < 15 and (size + LOOKAHEAD) >> bits:
-            bits += 1
-        self._pool = self._pools[bits]
+        # What is said isn't fitted to the message.
+        while enough < 15 and (mem_level or (size + LOOKAHEAD) >> enough):
+            enough += 1
+        self._pool = self._pools[enough]
         if self._pool:
             self._stream = self._pool.pop()
             deflateReset(&self._stream.z)
         else:
             self._stream = DeflateStream(
-                min(bits, self._bits),
+                min(enough, self._bits),
                 self._level,
-                min(bits - 6, self._mem_level),
+                mem_level or min(enough - 5, 8),
                 self._strategy,
             )
         return 0

@@ -5,7 +5,8 @@ Owns the two streams of a connection, and what ends a message in them. Must neve
 opcodes or what was negotiated.
 
 Key decision: a stream is made when data first needs it. It is kept from one message to the next
-only with context takeover; without, a message gets a window that fits its size.
+only with context takeover; without, a message gets a window and tables that fit its size, unless
+it was said how large they are.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class Deflater:
     Arguments:
         bits: base-2 logarithm of the largest window in bytes, 9 to 15.
         takeover: whether a message may refer to those before it.
-        level, mem_level, strategy: as :func:`zlib.compressobj` takes them; ``mem_level`` is a
-            maximum.
+        level, mem_level, strategy: as :func:`zlib.compressobj` takes them; a ``mem_level`` of 0
+            stands for tables that suit the window, or the message.
 
     Attributes:
         messages: how many messages were compressed.
@@ -50,7 +51,7 @@ class Deflater:
     """
 
     def __init__(
-        self, bits: int, takeover: bool, level: int = -1, mem_level: int = 8, strategy: int = 0
+        self, bits: int, takeover: bool, level: int = -1, mem_level: int = 0, strategy: int = 0
     ) -> None:
         self.messages = self.size = self.compressed_size = 0
         self._bits = bits
@@ -81,10 +82,14 @@ class Deflater:
 
     def _open(self, size: int) -> Any:
         bits, mem_level = self._bits, self._mem_level
-        if not self._takeover:
-            # A window beyond the message, and tables to match, would only cost time.
+        if mem_level == 0 and self._takeover:
+            # As many chains of matches as the window has positions.
+            mem_level = max(bits - 7, 3)
+        elif mem_level == 0:
+            # A window beyond the message is never filled. Smaller tables than these cost matches,
+            # and larger ones the time to clear them.
             enough = max((size + LOOKAHEAD).bit_length(), 9)
-            bits, mem_level = min(enough, bits), min(enough - 6, mem_level)
+            bits, mem_level = min(enough, bits), min(enough - 5, 8)
         return zlib.compressobj(self._level, zlib.DEFLATED, -bits, mem_level, self._strategy)
 
 
