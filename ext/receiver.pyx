@@ -30,6 +30,7 @@ cdef class Receiver:
 
     cdef MessageStream _stream
     cdef object _host
+    cdef object _waiter  # of the last wait
     cdef bint _iterating
 
     def __init__(self, MessageStream stream, host):
@@ -60,7 +61,9 @@ cdef class Receiver:
 
     def throw(self, kind, value=None, traceback=None):
         """Stop waiting, since who waits is cancelled."""
-        self._stream.waiter = None
+        # Somebody else may have begun to wait since.
+        if self._stream.waiter is self._waiter:
+            self._stream.waiter = None
         if isinstance(kind, BaseException):
             raise kind
         raise value if isinstance(value, BaseException) else kind
@@ -103,7 +106,7 @@ cdef int advance(object self, object value, PyObject **result) except -1:
         Py_INCREF(received)
         result[0] = <PyObject *> received
         return RETURN
-    waiter = receiver._stream.waiter
+    waiter = receiver._waiter = receiver._stream.waiter
     # By this mark a task knows that it is to wait for the future.
     waiter._asyncio_future_blocking = True
     Py_INCREF(waiter)

@@ -43,10 +43,13 @@ class Receiver:
             message = receive(stream, self._host)
             if message is not None:
                 return message
+            waiter = stream.waiter
             try:
-                yield from stream.waiter
+                yield from waiter
             finally:
-                stream.waiter = None
+                # Somebody else may have begun to wait since this one was woken or cancelled.
+                if stream.waiter is waiter:
+                    stream.waiter = None
 
     def __aiter__(self) -> Receiver:
         return self
