@@ -406,6 +406,8 @@ class Connect:
             raise
         finally:
             timer.cancel()
+            # Once cancelled it keeps its exception, whose traceback refers to this frame.
+            del task
 
     async def _follow_redirects(self) -> WebSocketClientProtocol:
         target, uri = self._target, self._uri

@@ -152,6 +152,8 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             # The program or the loop is stopping: there is no time for more than this.
             self.fail_connection(1001)
             self._ending.hang_up()
+            # It keeps this exception, whose traceback refers to the connection.
+            del self.handler_task
             raise
         finally:
             self.ws_server.unregister(self)
