@@ -407,7 +407,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
 
     def refuse(self, exc: Exception) -> None:
         """Answer a handshake that failed with the HTTP response that fits, and end TCP."""
-        if self._gone():
+        if self._ending.begun or self._gone():
             return
         try:
             status, headers, body = response_to(exc)
