@@ -86,6 +86,9 @@ concurrency: $(VENV)/dev $(VENV)/built  ## play SCHEDULES=5000 random schedules 
 	@SCHEDULES=$(SCHEDULES) WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest -q \
 		tests/test_concurrency.py
 
+soak: $(VENV)/dev $(VENV)/built  ## hold thousands of connections, good and bad, for SECONDS=60
+	@$(BIN)/python tests/soak.py $(SECONDS)
+
 clean:  ## remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info $(PEER)/node_modules
 	rm -rf .pytest_cache .hypothesis .benchmarks .mypy_cache .ruff_cache
