@@ -859,6 +859,7 @@ class Play:
                 check_order(side.received, self.sides[OTHER[name]].sent)
             if self.virtual and side.ws is not None:
                 self.check_witnessed(side, self.sides[OTHER[name]])
+        assert not self.virtual or not self.loop.timers(), "a timer is left"
         for end in self.loop.ends if self.virtual else ():
             assert end.lost and not end.faults, end.faults
 

@@ -9,6 +9,7 @@ help, because everybody waits for somebody else, the loop raises :class:`Stuck`.
 
 import asyncio
 import selectors
+import weakref
 from collections import deque
 
 BUSY = 20_000  # turns that no test needs to come to rest
@@ -29,10 +30,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.fragile = False
         self.ends = []  # of all connections, servers' and clients' in turn
         self._at_rest = None
+        self._timers = weakref.WeakSet()
         super().__init__(_Selector(self))
 
     def time(self):
         return self.now
+
+    def call_at(self, when, callback, *args, **kwargs):
+        timer = super().call_at(when, callback, *args, **kwargs)
+        self._timers.add(timer)
+        return timer
+
+    def timers(self):
+        """Return the timers that are still to fire."""
+        return [
+            timer for timer in self._timers if timer.when() > self.now and not timer.cancelled()
+        ]
 
     async def rest(self):
         """Wait until nothing will happen unless bytes are carried over or time passes."""
