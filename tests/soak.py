@@ -3,9 +3,9 @@ Thousands of connections for a while, and what is left of them.
 
 ``python tests/soak.py 60`` takes about 60 seconds, half of them on each event loop. A server and its
 clients hold as many connections as there are file descriptors and seconds for, each of which does
-what programs and networks do, good and bad. Each loop plays two rounds: after the first all is there
-that is needed once, and the second must leave nothing behind. A table tells what was held; the exit
-status is 1 if something didn't come back.
+what programs and networks do, good and bad. Each loop plays three rounds: after the first all is
+there that is needed once, and the others must leave nothing behind; in the last one, each allocation
+is traced. A table tells what was held; the exit status is 1 if something didn't come back.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from test_memory import alive
 import websockets
 
 MEGABYTE = 1 << 20
-PER_SECOND = 300  # connections that are held, for each second of a round
+PER_SECOND = 200  # connections that are held, for each second of a loop
 RESERVE = 200  # descriptors for other things than connections
-TRACED = 2 * MEGABYTE  # that may be left, of what was allocated in the second round
+TRACED = 2 * MEGABYTE  # that may be left, of what was allocated in the last round
 GROWTH = 24 * MEGABYTE  # of the process, beside a quarter: what is freed isn't all given back
 LATE = 60  # seconds by which a round may end later than it should
 OPTIONS = {"ping_interval": 1, "ping_timeout": 5, "close_timeout": 5}
@@ -51,7 +51,7 @@ class Round:
     async def play(self):
         self.loop = asyncio.get_running_loop()
         self.until = self.loop.time() + self.seconds
-        roles = [self.listen] * 12 + [self.talk] * 4 + [self.churn, self.read_slowly]
+        roles = [self.listen] * 32 + [self.talk] * 4 + [self.churn, self.read_slowly]
         roles += [self.flood, self.reset, self.vanish]
         async with websockets.serve(
             self.handle, "127.0.0.1", 0, backlog=1000, open_timeout=LATE, **OPTIONS
@@ -88,7 +88,7 @@ class Round:
             self.counts["peak"] = max(self.counts["peak"], resident())
             listening = [ws for ws in connections if ws.path == "/listen"]
             websockets.broadcast(listening, "to all who listen")
-            await asyncio.sleep(1)
+            await asyncio.sleep(self.seconds / 10)
 
     # Clients
 
@@ -232,18 +232,22 @@ class Records(logging.Handler):
 
 
 async def soak(held, seconds):
-    """Play two rounds; return what was held, what was there before and after, and complaints."""
+    """Play three rounds; return what was held, what was there before and after, and complaints."""
     records = Records()
     logging.getLogger().addHandler(records)
     complaints = []
     asyncio.get_running_loop().set_exception_handler(
         lambda loop, context: complaints.append(str(context))
     )
-    tracemalloc.start()
-    for number in range(2):
-        playing = Round(held, seconds)
+    # To trace takes long, so that the last round is a smaller one.
+    for number, part in enumerate([0.4, 0.4, 0.2]):
+        traced = number == 2
+        if traced:
+            tracemalloc.start()
+        playing = Round(held // 10 if traced else held, part * seconds)
         await asyncio.wait_for(playing.play(), seconds + LATE)
-        counts = playing.counts
+        if not traced:
+            counts = playing.counts
         del playing
         await turns()
         gc.collect()
@@ -267,7 +271,7 @@ async def soak(held, seconds):
 
 def main(seconds):
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    share = seconds / 2 / len(conftest.LOOPS)
+    share = seconds / len(conftest.LOOPS)
     held = int(min((limit - RESERVE) / 2, PER_SECOND * share))
     print(f"{websockets.backend} backend; {limit} file descriptors, two for each connection")
     failed = False
@@ -278,7 +282,7 @@ def main(seconds):
         took = loop.time() - start
         loop.close()
         peak, flooded = counts.pop("peak") / MEGABYTE, counts.pop("flooded") / MEGABYTE
-        print(f"\n{name}, {took:.0f} s; in the second round:")
+        print(f"\n{name}, {took:.0f} s; in the second round of three:")
         for what, number in sorted(counts.items()):
             print(f"  {what:<22}{number:>10,}")
         print(f"  {'flooded MB':<22}{flooded:>10,.0f}")
