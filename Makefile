@@ -13,7 +13,7 @@ CORE := setup.py pyproject.toml $(wildcard ext/*.* $(SHEETS)/*.pxd websockets/_c
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_QUIET = 1
 
-.PHONY: help demo test check coverage bench bench-quick bench-micro bench-peers sanitize fuzz clean \
+.PHONY: help demo test check coverage bench bench-quick bench-micro bench-peers sanitize fuzz concurrency soak clean \
 	node-peer
 
 help:  ## list the targets (this list)
@@ -77,6 +77,17 @@ fuzz: $(VENV)/dev $(VENV)/built  ## fuzz what peers can reach, SECONDS=60 for ea
 	@for target in $(TARGETS); do \
 		$(BIN)/python tests/fuzz $$target -max_total_time=$(SECONDS) || exit 1; \
 	done
+
+# What fails is kept in .hypothesis, and comes first the next time.
+SCHEDULES = 5000
+
+concurrency: $(VENV)/dev $(VENV)/built  ## play SCHEDULES=5000 random schedules of concurrent tasks
+	@SCHEDULES=$(SCHEDULES) $(BIN)/python -m pytest -q tests/test_concurrency.py
+	@SCHEDULES=$(SCHEDULES) WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest -q \
+		tests/test_concurrency.py
+
+soak: $(VENV)/dev $(VENV)/built  ## hold thousands of connections, good and bad, for SECONDS=60
+	@$(BIN)/python tests/soak.py $(SECONDS)
 
 clean:  ## remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info $(PEER)/node_modules

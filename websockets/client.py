@@ -389,12 +389,12 @@ class Connect:
         assert task is not None
         expired = False
 
-        def expire() -> None:
+        def expire(task: asyncio.Task[Any]) -> None:
             nonlocal expired
             expired = True
             task.cancel()
 
-        timer = asyncio.get_running_loop().call_later(self.open_timeout, expire)
+        timer = asyncio.get_running_loop().call_later(self.open_timeout, expire, task)
         try:
             return await self._follow_redirects()
         except asyncio.CancelledError:
@@ -406,6 +406,8 @@ class Connect:
             raise
         finally:
             timer.cancel()
+            # Once cancelled it keeps its exception, whose traceback refers to this frame.
+            del task
 
     async def _follow_redirects(self) -> WebSocketClientProtocol:
         target, uri = self._target, self._uri

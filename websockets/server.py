@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, Optional, Union, cast
 
+from ._core import forget_frames
 from ._shell.refusal import check_framing, check_host, response_to, shutting_down, too_slow
 from .datastructures import Headers, HeadersLike, MultipleValuesError
 from .exceptions import (
@@ -148,13 +149,16 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             if path is not None:
                 await self._run_handler(path)
             await self.wait_closed()
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as exc:
             # The program or the loop is stopping: there is no time for more than this.
             self.fail_connection(1001)
             self._ending.hang_up()
-            raise
-        finally:
             self.ws_server.unregister(self)
+            # The task keeps this exception, and its frames would keep the connection.
+            forget_frames(exc)
+            del self
+            raise exc
+        self.ws_server.unregister(self)
 
     async def _open(self) -> Optional[str]:
         """Perform the opening handshake; return the path, or None if it was refused."""
@@ -405,7 +409,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
 
     def refuse(self, exc: Exception) -> None:
         """Answer a handshake that failed with the HTTP response that fits, and end TCP."""
-        if self._gone():
+        if self._ending.begun or self._gone():
             return
         try:
             status, headers, body = response_to(exc)
