@@ -616,6 +616,17 @@ async def test_a_handler_may_close_its_server():
         assert ws.close_code == 1001
 
 
+async def test_a_server_whose_socket_the_program_closed_can_be_closed():
+    sock = socket.create_server(("127.0.0.1", 0))
+    server = await websockets.serve(hold, sock=sock)
+    ws = await websockets.connect(uri_of(server))
+    sock.close()
+    server.close()
+    await server.wait_closed()
+    await ws.wait_closed()
+    assert ws.close_code == 1001
+
+
 async def test_a_server_that_never_served_can_be_closed():
     server = await websockets.serve(hold, "127.0.0.1", 0, start_serving=False)
     server.close()
