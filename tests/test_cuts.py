@@ -1,112 +1,18 @@
 """
 TCP connections that are cut, at every byte of a conversation, in every way, on either side of it.
 
-Both ends are the library's, with a network of the tests' own in between. No deadline is waited for:
-whoever waits must be released by the cut itself.
+No deadline is waited for: whoever waits must be released by the cut itself.
 """
 
-import asyncio
-import contextlib
-
 import pytest
+from conversations import MESSAGES, at_every, conversing
 from drawing import CLOSE
-from peer import port_of
-from proxy import Way, ended, half_close, hang_up, link, nothing_left, reset
+from proxy import Way, half_close, hang_up, reset
 
-import websockets
-
-# Longer than a test may take: nothing here may be left to a deadline.
-PATIENT = {"ping_interval": None, "open_timeout": 999, "close_timeout": 999}
-
-AT_A_TIME = 20
+CUTS = [hang_up, reset, half_close]
 
 # A conversation over TLS takes more bytes, and more time, than all its cuts would be worth.
 STRIDE = 7
-
-MESSAGES = ["text", b"binary", "in fragments", "compressed " * 20, ""]
-
-
-async def lead(ws, received):
-    """Take the client's part in the conversation, up to its end."""
-    for message in MESSAGES:
-        await ws.send(iter([message[:5], message[5:]]) if "frag" in str(message) else message)
-        received.append(await ws.recv())
-        if message == MESSAGES[0]:
-            await (await ws.ping(b"are you there?"))
-    if ws.path.startswith("/client"):
-        await ws.close(1000, "that was it")
-    await ws.recv()
-
-
-class Echo:
-    """A server's part in conversations; what became of each is noted under its path."""
-
-    def __init__(self):
-        self.codes = {}
-        self.received = {}
-
-    async def __call__(self, ws, path):
-        received = self.received[path] = []
-        try:
-            await (await ws.ping())
-            async for message in ws:
-                received.append(message)
-                fragments = iter([message[:3], message[3:]])
-                await ws.send(fragments if "frag" in str(message) else message)
-                if len(received) == len(MESSAGES) and path.startswith("/server"):
-                    await asyncio.sleep(0)
-                    break
-            await ws.close(1000, "that was it")
-        finally:
-            await ws.wait_closed()
-            self.codes[path] = ws.close_code
-
-
-class Conversations:
-    """Conversations with one server, over links of their own."""
-
-    def __init__(self, server, echo, context=None):
-        self.port = port_of(server)
-        self.echo = echo
-        self.options = {"ssl": context, **PATIENT} if context else PATIENT
-
-    async def have(self, path, up=None, down=None):
-        """Have one; return the client's close code, None if it wasn't opened, and messages."""
-        received, ws = [], None
-        scheme = "wss" if "ssl" in self.options else "ws"
-        async with link(self.port, up, down) as sock:
-            with contextlib.suppress(websockets.InvalidHandshake, OSError):
-                ws = await websockets.connect(
-                    f"{scheme}://127.0.0.1:{self.port}{path}", sock=sock, **self.options
-                )
-            if ws is not None:
-                outcome = await ended(lead(ws, received))
-                await ws.wait_closed()
-                assert outcome[1] == ws.close_code
-                for call in (ws.recv(), ws.ping(), ws.send("x"), ws.send(iter(["x"]))):
-                    assert await ended(call) == outcome
-                await ws.close()
-        return ws and ws.close_code, received
-
-    async def settled(self):
-        """Wait until all handlers have noticed the end."""
-        while self.echo.received.keys() - self.echo.codes.keys():
-            await asyncio.sleep(0)
-
-
-@contextlib.asynccontextmanager
-async def conversing(certificates=None):
-    echo = Echo()
-    tls = {"ssl": certificates.server_context()} if certificates else {}
-    async with nothing_left(circles=certificates is not None):
-        async with websockets.serve(echo, "127.0.0.1", 0, **PATIENT, **tls) as server:
-            context = certificates and certificates.client_context()
-            talk = Conversations(server, echo, context)
-            yield talk
-            while server.websockets:
-                await asyncio.sleep(0)
-            # The server lives on.
-            assert await talk.have("/client") == (1000, MESSAGES)
 
 
 def ends(data):
@@ -126,20 +32,6 @@ def messages_in(found, count):
     return sum(
         end <= count and first is not None and first & 128 and not first & 8 for end, first in found
     )
-
-
-async def at_every(positions, check):
-    """Check all positions, some at a time."""
-    positions = iter(positions)
-
-    async def keep_going():
-        for position in positions:
-            await check(position)
-
-    await asyncio.gather(*[keep_going() for _ in range(AT_A_TIME)])
-
-
-CUTS = [hang_up, reset, half_close]
 
 
 @pytest.mark.parametrize("closer", ["client", "server"])
