@@ -32,7 +32,8 @@ async def lead(ws, received):
             await (await ws.ping(b"are you there?"))
     if ws.path.startswith("/client"):
         await ws.close(1000, "that was it")
-    await ws.recv()
+    while True:
+        received.append(await ws.recv())
 
 
 class Echo:
