@@ -128,20 +128,6 @@ async def test_a_million_tiny_fragments_cost_no_more_than_their_bytes():
 
 
 @both_sides
-async def test_max_fragments_closes_with_1009(connection):
-    async with connection(max_fragments=10) as (ws, peer):
-        peer.send(TEXT, b"a", fin=False)
-        for _ in range(8):
-            peer.send(0, b"b", fin=False)
-        peer.send(0, b"c")
-        assert await ws.recv() == "abbbbbbbbc"
-        peer.send(TEXT, fin=False)
-        for _ in range(10):
-            peer.send(0, fin=False)
-        assert (await peer.read_close())[0] == 1009
-
-
-@both_sides
 @pytest.mark.parametrize("payload", [b"", b"x"])
 async def test_a_flood_of_tiny_messages_does_not_fill_the_memory(connection, payload):
     async with connection() as (ws, peer):
