@@ -315,10 +315,8 @@ async def connected(uri, **options):
 
 
 @pytest.mark.parametrize("fragments", [1, 100])
-@pytest.mark.parametrize("max_size", [1_000_000, None])
-async def test_a_zip_bomb(fragments, max_size):
-    size = 1_000_000 if max_size is None else 100_000_000
-    bomb = compressed(bytes(size))
+async def test_a_zip_bomb(fragments):
+    max_size, bomb = 1_000_000, compressed(bytes(100_000_000))
     step = -(-len(bomb) // fragments)
     options = {"max_size": max_size, "compression": "deflate"}
     async with server_and_peer(None, deflate, **options) as (ws, peer):
@@ -336,8 +334,6 @@ async def test_a_zip_bomb(fragments, max_size):
                         masked=True,
                     )
                 )
-            if max_size is None:
-                assert await ws.recv() == bytes(size)
-        assert memory.peak < 2_000_000 + len(bomb) // fragments * 3 + 300_000
-        if max_size is not None:
-            assert (await peer.read_close())[0] == 1009
+        # The bomb itself is held a few times, on its way.
+        assert memory.peak < 2 * max_size + 4 * len(bomb)
+        assert (await peer.read_close())[0] == 1009

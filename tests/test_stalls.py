@@ -181,15 +181,17 @@ async def test_everybody_is_released_within_a_few_times_close_timeout(tls, certi
 
 @pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
 @pytest.mark.parametrize("fault", [lose_all, block])
-async def test_connect_gives_up_in_its_time(tls, fault, certificates):
+async def test_an_opening_handshake_is_given_up_in_its_time(tls, fault, certificates):
+    options = {**IMPATIENT, "open_timeout": 0.1}
     async with nothing_left(circles=tls):
         context = {"ssl": certificates.server_context()} if tls else {}
-        async with websockets.serve(hold, "127.0.0.1", 0, open_timeout=0.1, **context) as server:
+        async with websockets.serve(hold, "127.0.0.1", 0, **options, **context) as server:
             context = {"ssl": certificates.client_context()} if tls else {}
             uri = uri_of(server).replace("ws:", "wss:" if tls else "ws:")
             for ways in ((Way(0, fault), None), (None, Way(0, fault)), (Way(100, fault), None)):
                 async with link(port_of(server), *ways) as sock:
                     with pytest.raises(asyncio.TimeoutError):
-                        await websockets.connect(uri, sock=sock, open_timeout=0.1, **context)
-                while server.websockets:
-                    await asyncio.sleep(0)
+                        await websockets.connect(uri, sock=sock, **options, **context)
+                    # Both sides end by themselves: the link still hides each from the other.
+                    while server.websockets or sock.fileno() != -1:
+                        await asyncio.sleep(0)
