@@ -6,7 +6,7 @@ import os
 
 import pytest
 from cutting import cut, every_cut, positions, valid_streams
-from drawing import BINARY, CLOSE, CONT, KEY, PING, PONG, TEXT, close, frame
+from drawing import BINARY, CLOSE, CONT, KEY, PING, PONG, TEXT, close, frame, frames
 from endpoints import feed, feed_and_take, measured, peer_key, seen, sent
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -238,6 +238,22 @@ def test_a_ping_is_answered_with_its_payload(core, is_client, payload):
 def test_every_ping_is_answered(core):
     connection = feed(endpoint(core), [masked(PING, b"1") + masked(PING, b"2")])
     assert [drawn.payload for drawn in sent(connection)] == [b"1", b"2"]
+
+
+@both_sides
+def test_of_a_flood_of_pings_the_latest_is_answered(core, is_client):
+    key = peer_key(is_client)
+    connection = endpoint(core, is_client)
+    flood = b"".join(frame(PING, b"%d" % n, key=key) for n in range(40_000))
+    with measured() as memory:
+        connection.receive(flood)
+    assert memory.peak < len(flood) + 20_000
+    connection.receive(frame(PING, b"late", key=key))
+    pongs = frames(b"".join(connection.collect()))
+    assert {pong.opcode for pong in pongs} == {PONG}
+    assert pongs[0].payload == b"0" and pongs[-1].payload == b"late" and len(pongs) < 100
+    connection.receive(frame(PING, b"next", key=key))
+    assert [pong.payload for pong in frames(b"".join(connection.collect()))] == [b"next"]
 
 
 def test_pongs_are_kept_in_order(core):

@@ -128,20 +128,6 @@ async def test_a_million_tiny_fragments_cost_no_more_than_their_bytes():
 
 
 @both_sides
-async def test_max_fragments_closes_with_1009(connection):
-    async with connection(max_fragments=10) as (ws, peer):
-        peer.send(TEXT, b"a", fin=False)
-        for _ in range(8):
-            peer.send(0, b"b", fin=False)
-        peer.send(0, b"c")
-        assert await ws.recv() == "abbbbbbbbc"
-        peer.send(TEXT, fin=False)
-        for _ in range(10):
-            peer.send(0, fin=False)
-        assert (await peer.read_close())[0] == 1009
-
-
-@both_sides
 @pytest.mark.parametrize("payload", [b"", b"x"])
 async def test_a_flood_of_tiny_messages_does_not_fill_the_memory(connection, payload):
     async with connection() as (ws, peer):
@@ -614,6 +600,17 @@ async def test_a_handler_may_close_its_server():
     async with websockets.connect(uri_of(servers[0])) as ws:
         await servers[0].wait_closed()
         assert ws.close_code == 1001
+
+
+async def test_a_server_whose_socket_the_program_closed_can_be_closed():
+    sock = socket.create_server(("127.0.0.1", 0))
+    server = await websockets.serve(hold, sock=sock)
+    ws = await websockets.connect(uri_of(server))
+    sock.close()
+    server.close()
+    await server.wait_closed()
+    await ws.wait_closed()
+    assert ws.close_code == 1001
 
 
 async def test_a_server_that_never_served_can_be_closed():

@@ -184,9 +184,11 @@ async def flooded(handler=None, **options):
 
     async with websockets.serve(hold, "127.0.0.1", 0, **options) as server:
         flood = Flood(port_of(server))
-        with flood.sock:
-            yield await opened.get(), flood
-        finished.set()
+        try:
+            with flood.sock:
+                yield await opened.get(), flood
+        finally:
+            finished.set()
 
 
 def compressed(payload):
@@ -231,9 +233,9 @@ async def test_a_flood_of_pings_or_pongs(wire):
     async with flooded(**LIMITS) as (websocket, flood):
         with measured() as memory:
             await flood.pour(wire, websocket)
-        # The answers to what came with one read, and while they wait only one more.
+        # The answers to the first few and to the latest, whether or not they can be written.
         assert memory.kept < READ + 2 * LIMITS["write_limit"]
-        assert memory.peak < 12 * READ
+        assert memory.peak < 4 * READ
 
 
 async def test_a_program_that_sends_more_than_is_read():

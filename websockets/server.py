@@ -486,7 +486,12 @@ class WebSocketServer:
             self.close_task = self.loop.create_task(self._close())
 
     async def _close(self) -> None:
-        self.server.close()
+        try:
+            self.server.close()
+        except (OSError, ValueError):
+            listened = False  # The program has closed the socket that it gave us.
+        else:
+            listened = True
         # What was accepted before but isn't registered yet gets its turn, and is refused.
         await asyncio.sleep(0)
         for protocol in list(self.websockets):
@@ -500,7 +505,8 @@ class WebSocketServer:
         if hasattr(self.server, "abort_clients"):
             # Those whose TLS handshake isn't complete have no protocol yet.
             self.server.abort_clients()  # pragma: no cover (since Python 3.13)
-        await self.server.wait_closed()
+        if listened:
+            await self.server.wait_closed()
         self._closed_waiter.set_result(None)
 
     async def wait_closed(self) -> None:

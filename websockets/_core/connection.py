@@ -46,6 +46,9 @@ from .pack import pack_frame, pack_header, to_bytes
 
 __all__ = ["Connection", "forget_frames"]
 
+# While so many frames wait to leave, a ping is answered only if no other follows it.
+CROWD = 64
+
 # Payloads from this size on go to the outbox as they are, behind their header, instead of being
 # copied behind it; not those that may change while they wait.
 LARGE = 16384
@@ -342,7 +345,7 @@ class Connection:
             if self.state != OPEN:
                 return
             # RFC 6455 5.5.3: where answers wait, only the latest ping needs one.
-            if self.hold_pongs:
+            if self.hold_pongs or len(self.outbox) >= CROWD:
                 self._held_pong = payload
             else:
                 self._pack(True, OP_PONG, payload)
@@ -514,6 +517,8 @@ class Connection:
 
     def collect(self) -> list[bytes]:
         """Take what waits in the outbox."""
+        if self._held_pong is not None and not self.hold_pongs:
+            self.release_pongs()
         frames = self.outbox
         self.outbox = []
         self._outbox_size = 0

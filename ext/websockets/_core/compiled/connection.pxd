@@ -10,7 +10,7 @@ from websockets._core.compiled.pack cimport pack_frame, pack_header, to_bytes
 
 cdef int OPEN, CLOSING, CLOSED, NOW, OP_BINARY, OP_CLOSE, OP_PING, OP_PONG, OP_TEXT
 cdef long long UNLIMITED
-cdef Py_ssize_t LARGE, LONG
+cdef Py_ssize_t CROWD, LARGE, LONG
 
 
 cdef class Connection:
