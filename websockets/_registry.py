@@ -1,0 +1,133 @@
+"""
+A running server: which connections it has, and how it ends.
+
+Owns the order in which a server closes: it stops listening, tells its connections, and waits for
+them. Must never know how a connection opens or closes: it asks a protocol to ``shut_down()``, and
+waits for its ``handler_task``. Key decision: who closes doesn't have to wait, and who waits doesn't
+have to close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Any, Optional
+
+__all__ = ["WebSocketServer"]
+
+
+class WebSocketServer:
+    """
+    A running server, as returned by ``serve()``; it has the methods of
+    :class:`asyncio.AbstractServer`.
+
+    Arguments:
+        loop: the event loop.
+
+    Attributes:
+        server: the underlying :class:`asyncio.Server`.
+        websockets: all connections, those that are opening or closing included.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.server: Any = None
+        self.websockets: set[Any] = set()
+        self.close_task: Optional[asyncio.Task[None]] = None
+        self._closed_waiter: asyncio.Future[None] = loop.create_future()
+
+    def wrap(self, server: Any) -> None:
+        """Take the server that listens."""
+        self.server = server
+
+    def register(self, protocol: Any) -> None:
+        """Keep track of a connection."""
+        self.websockets.add(protocol)
+
+    def unregister(self, protocol: Any) -> None:
+        """Stop keeping track of a connection."""
+        self.websockets.discard(protocol)
+
+    def is_serving(self) -> bool:
+        """Whether connections are accepted."""
+        return self.close_task is None and self.server is not None and self.server.is_serving()
+
+    def close(self) -> None:
+        """
+        Close the server, without waiting: see :meth:`wait_closed`.
+
+        It stops listening, answers unfinished opening handshakes with 503 Service Unavailable, and
+        closes open connections with code 1001 (going away). It does nothing if called again.
+        """
+        if self.close_task is None:
+            self.close_task = self.loop.create_task(self._close())
+
+    async def _close(self) -> None:
+        try:
+            self.server.close()
+        except (OSError, ValueError):
+            listened = False  # The program has closed the socket that it gave us.
+        else:
+            listened = True
+        # What was accepted before but isn't registered yet gets its turn, and is refused.
+        await asyncio.sleep(0)
+        for protocol in list(self.websockets):
+            protocol.shut_down()
+        # Since Python 3.12 the underlying server waits for its connections, so they go first.
+        while self.websockets:
+            tasks = [protocol.handler_task for protocol in self.websockets]
+            await asyncio.wait(tasks)
+            # A task is done in the turn in which it unregisters its connection, or before.
+            self.websockets = {p for p in self.websockets if not p.handler_task.done()}
+        if hasattr(self.server, "abort_clients"):
+            # Those whose TLS handshake isn't complete have no protocol yet.
+            self.server.abort_clients()  # pragma: no cover (since Python 3.13)
+        if listened:
+            await self.server.wait_closed()
+        self._closed_waiter.set_result(None)
+
+    async def wait_closed(self) -> None:
+        """Wait until the server is closed: no connection is left, all handlers have returned."""
+        await asyncio.shield(self._closed_waiter)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop."""
+        return self.loop
+
+    async def start_serving(self) -> None:
+        """Start accepting connections, after ``serve(..., start_serving=False)``."""
+        await self.server.start_serving()
+
+    async def serve_forever(self) -> None:
+        """Accept connections until the server is closed; close it if this is cancelled."""
+        # The underlying server would wait for its connections before we could close them.
+        await self.start_serving()
+        try:
+            await self.wait_closed()
+        finally:
+            self.close()
+            await self.wait_closed()
+
+    @property
+    def connections(self) -> set[Any]:
+        """The connections that are open, as a new set."""
+        return {protocol for protocol in self.websockets if protocol.open}
+
+    @property
+    def sockets(self) -> Optional[list[Any]]:
+        """Sockets that the server listens on, None once it is closed."""
+        if self.close_task is not None or self.server is None:
+            return None
+        return list(self.server.sockets) or None
+
+    async def __aenter__(self) -> WebSocketServer:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: Optional[type[BaseException]],
+        exc_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+        await self.wait_closed()
