@@ -449,7 +449,7 @@ def test_the_source_distribution(source_distribution):
             and not {"node_modules", "__pycache__"} & set(file.relative_to(ROOT).parts)
         }
         assert expected <= names
-    assert {"Makefile", "CHANGELOG.md", "README.md", "LICENSE", "setup.py"} <= names
+    assert {"Makefile", "CHANGELOG.md", "README.md", "SECURITY.md", "LICENSE", "setup.py"} <= names
     assert not [name for name in names if name.endswith((".so", ".pyc")) or "build/" in name]
 
 
