@@ -22,24 +22,13 @@ import conftest
 import pytest
 from drawing import BINARY, CONT, KEY, PING, PONG, TEXT, frame
 from endpoints import measured
-from peer import REQUEST, port_of
-from test_gathering import serving
+from peer import REQUEST, port_of, serving, turns, until
 
 import websockets
 
 KIB = 1024
 SOME = 50  # connections
 LARGE = 1_000_000  # bytes
-
-
-async def turns(number=10):
-    for _ in range(number):
-        await asyncio.sleep(0)
-
-
-async def until(condition):
-    while not condition():
-        await asyncio.sleep(0)
 
 
 # While nothing happens
