@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import zlib
 
 import pytest
 
@@ -53,6 +54,12 @@ def xor(payload, key):
 
 def close_payload(code, reason=""):
     return struct.pack("!H", code) + reason.encode()
+
+
+def compressed(payload):
+    """Compress a payload by itself; RFC 7692 7.2.1."""
+    deflater = zlib.compressobj(wbits=-15)
+    return (deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 class Peer:

@@ -15,14 +15,13 @@ import socket
 import sys
 import time
 import tracemalloc
-import zlib
 from collections import Counter
 
 import conftest
 import pytest
 from drawing import BINARY, CONT, KEY, PING, PONG, TEXT, frame
 from endpoints import measured
-from peer import REQUEST, port_of, serving, turns, until
+from peer import REQUEST, compressed, port_of, serving, turns, until
 
 import websockets
 
@@ -178,11 +177,6 @@ async def flooded(handler=None, **options):
                 yield await opened.get(), flood
         finally:
             finished.set()
-
-
-def compressed(payload):
-    deflater = zlib.compressobj(wbits=-15)
-    return (deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 def masked(opcode, payload, **options):
