@@ -7,6 +7,7 @@ it takes longer than ``TIME_LIMIT``. There are no asynchronous fixtures: tests u
 """
 
 import asyncio
+import gc
 import inspect
 import os
 import signal
@@ -44,6 +45,12 @@ def load(backend):
         if switched_on("WEBSOCKETS_REQUIRE_EXTENSIONS"):
             raise
         pytest.skip(f"the compiled backend isn't built ({error})")
+
+
+def pytest_collection_finish():
+    # Tests ask the garbage collector what is left: it need not look at ten thousand tests for that.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", params=BACKENDS)

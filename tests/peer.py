@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import zlib
 
 import pytest
 
@@ -53,6 +54,12 @@ def xor(payload, key):
 
 def close_payload(code, reason=""):
     return struct.pack("!H", code) + reason.encode()
+
+
+def compressed(payload):
+    """Compress a payload by itself; RFC 7692 7.2.1."""
+    deflater = zlib.compressobj(wbits=-15)
+    return (deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 class Peer:
@@ -132,6 +139,11 @@ async def turns(count=10):
         await asyncio.sleep(0)
 
 
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0)
+
+
 @contextlib.asynccontextmanager
 async def tcp_to(port, **kwargs):
     """A peer connected to a port of this machine."""
@@ -202,6 +214,65 @@ async def client_and_peer(**kwargs):
     finally:
         server.close()
         await server.wait_closed()
+
+
+class Writes(asyncio.Transport):
+    """A transport that records each write."""
+
+    def __init__(self):
+        super().__init__()
+        self.writes = []
+        self.closing = False
+        self.full = None  # called after each write
+
+    def write(self, data):
+        self.writes.append(bytes(data))
+        if self.full is not None:
+            self.full()
+
+    def is_closing(self):
+        return self.closing
+
+    def close(self):
+        self.closing = True
+
+    abort = close
+
+    def can_write_eof(self):
+        return False
+
+    def set_write_buffer_limits(self, high=None, low=None):
+        pass
+
+
+class Registry:
+    def register(self, protocol):
+        pass
+
+    unregister = register
+
+    def is_serving(self):
+        return True
+
+
+@contextlib.asynccontextmanager
+async def serving(handler, **options):
+    """Run a handler on a connection that is open; give the protocol and the transport."""
+    transport = Writes()
+    protocol = websockets.WebSocketServerProtocol(
+        handler, Registry(), ping_interval=None, extensions=None, **options
+    )
+    protocol.connection_made(transport)
+    protocol.data_received(REQUEST + b"\r\n")
+    await until(lambda: transport.writes)
+    await asyncio.sleep(0)
+    transport.writes.clear()
+    try:
+        yield protocol, transport
+    finally:
+        protocol.connection_lost(None)
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await protocol.handler_task
 
 
 SIDES = {"server": server_and_peer, "client": client_and_peer}

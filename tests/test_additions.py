@@ -6,7 +6,7 @@ import random
 import threading
 
 import pytest
-from peer import PONG, REQUEST, SIDES, TEXT, port_of, server_and_peer, tcp_to
+from peer import PONG, REQUEST, TEXT, both_sides, hold, port_of, server_and_peer, tcp_to
 
 import websockets
 from websockets import client
@@ -14,12 +14,6 @@ from websockets.extensions.permessage_deflate import (
     ClientPerMessageDeflateFactory,
     ServerPerMessageDeflateFactory,
 )
-
-both_sides = pytest.mark.parametrize("connection", SIDES.values(), ids=SIDES)
-
-
-async def hold(ws):
-    await ws.wait_closed()
 
 
 async def first_line(port, request):

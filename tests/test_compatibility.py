@@ -19,26 +19,24 @@ import types
 import weakref
 
 import pytest
-from peer import CLOSE, PING, PONG, REQUEST, TEXT, close_payload, port_of, tcp_to
+from peer import (
+    CLOSE,
+    PING,
+    PONG,
+    REQUEST,
+    TEXT,
+    close_payload,
+    echo,
+    hold,
+    port_of,
+    tcp_to,
+    uri_of,
+)
 
 import websockets
 from websockets.exceptions import ConnectionClosed
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.server import WebSocketServerProtocol
-
-
-async def echo(ws, path):
-    async for message in ws:
-        await ws.send(message)
-
-
-async def hold(ws, path):
-    await ws.wait_closed()
-
-
-def uri_of(server, path="/"):
-    return f"ws://127.0.0.1:{port_of(server)}{path}"
-
 
 # Names
 

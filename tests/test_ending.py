@@ -10,8 +10,8 @@ from peer import (
     BINARY,
     CLOSE,
     PING,
-    SIDES,
     TEXT,
+    both_sides,
     client_and_peer,
     close_payload,
     frame,
@@ -19,8 +19,6 @@ from peer import (
 )
 
 import websockets
-
-both_sides = pytest.mark.parametrize("connection", SIDES.values(), ids=SIDES)
 
 
 async def assert_closed(ws, code, reason=""):

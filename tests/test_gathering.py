@@ -6,12 +6,11 @@ next.
 """
 
 import asyncio
-import contextlib
 import time
 
 import pytest
 from drawing import KEY, TEXT, frame, frames
-from peer import REQUEST
+from peer import echo, serving, until
 
 import websockets
 
@@ -82,82 +81,12 @@ def test_what_has_left_does_not_wait(core):
 # Programs
 
 
-class Writes(asyncio.Transport):
-    """A transport that records each write."""
-
-    def __init__(self):
-        super().__init__()
-        self.writes = []
-        self.closing = False
-        self.full = None  # called after each write
-
-    def write(self, data):
-        self.writes.append(bytes(data))
-        if self.full is not None:
-            self.full()
-
-    def is_closing(self):
-        return self.closing
-
-    def close(self):
-        self.closing = True
-
-    abort = close
-
-    def can_write_eof(self):
-        return False
-
-    def set_write_buffer_limits(self, high=None, low=None):
-        pass
-
-
-class Registry:
-    def register(self, protocol):
-        pass
-
-    unregister = register
-
-    def is_serving(self):
-        return True
-
-
-@contextlib.asynccontextmanager
-async def serving(handler, **options):
-    """Run a handler on a connection that is open; give the protocol and the transport."""
-    transport = Writes()
-    protocol = websockets.WebSocketServerProtocol(
-        handler, Registry(), ping_interval=None, extensions=None, **options
-    )
-    protocol.connection_made(transport)
-    protocol.data_received(REQUEST + b"\r\n")
-    while not transport.writes:
-        await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    transport.writes.clear()
-    try:
-        yield protocol, transport
-    finally:
-        protocol.connection_lost(None)
-        with contextlib.suppress(websockets.ConnectionClosed):
-            await protocol.handler_task
-
-
 def payloads(writes):
     return [[drawn.payload for drawn in frames(data)] for data in writes]
 
 
 def burst(count):
     return b"".join(frame(TEXT, b"%d" % number, key=KEY) for number in range(count))
-
-
-async def until(condition):
-    while not condition():
-        await asyncio.sleep(0)
-
-
-async def echo(websocket, path):
-    async for message in websocket:
-        await websocket.send(message)
 
 
 async def test_answers_to_a_burst_leave_together():

@@ -220,11 +220,11 @@ def test_parsers_raise_nothing_else(parse, header):
 def test_time_is_in_proportion_to_length(parse, head, unit, tail):
     start = time.perf_counter()
     try:
-        parse(head + unit * (2**20 // len(unit)) + tail)
+        parse(head + unit * (2**17 // len(unit)) + tail)
     except InvalidHeaderFormat:
         pass
-    # 1 MiB takes well under a second, and more than ten minutes if every step looks at all of it.
-    assert time.perf_counter() - start < 30
+    # This takes well under a tenth of a second, and ten if every step looks at all of it.
+    assert time.perf_counter() - start < 5
 
 
 # Writing lists.

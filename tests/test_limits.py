@@ -7,7 +7,6 @@ read_limit in test_protocol.py; here is what becomes of them on the wire.
 
 import asyncio
 import contextlib
-import zlib
 
 import pytest
 from endpoints import measured
@@ -19,6 +18,7 @@ from peer import (
     TEXT,
     both_sides,
     close_payload,
+    compressed,
     echo,
     frame,
     hold,
@@ -38,11 +38,6 @@ CONT = 0
 LIMIT = 1000  # bytes of a message
 
 deflate = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
-
-
-def compressed(payload):
-    deflater = zlib.compressobj(wbits=-15)
-    return (deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 # Messages

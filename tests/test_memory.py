@@ -15,31 +15,19 @@ import socket
 import sys
 import time
 import tracemalloc
-import zlib
 from collections import Counter
 
 import conftest
 import pytest
 from drawing import BINARY, CONT, KEY, PING, PONG, TEXT, frame
 from endpoints import measured
-from peer import REQUEST, port_of
-from test_gathering import serving
+from peer import REQUEST, compressed, port_of, serving, turns, until
 
 import websockets
 
 KIB = 1024
 SOME = 50  # connections
 LARGE = 1_000_000  # bytes
-
-
-async def turns(number=10):
-    for _ in range(number):
-        await asyncio.sleep(0)
-
-
-async def until(condition):
-    while not condition():
-        await asyncio.sleep(0)
 
 
 # While nothing happens
@@ -189,11 +177,6 @@ async def flooded(handler=None, **options):
                 yield await opened.get(), flood
         finally:
             finished.set()
-
-
-def compressed(payload):
-    deflater = zlib.compressobj(wbits=-15)
-    return (deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 def masked(opcode, payload, **options):

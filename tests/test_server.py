@@ -7,19 +7,10 @@ import logging
 import socket
 
 import pytest
-from peer import REQUEST, TEXT, close_payload, frame, port_of, tcp_to, turns
+from peer import REQUEST, TEXT, close_payload, echo, frame, hold, port_of, tcp_to, turns
 
 import websockets
 from websockets.http import Headers
-
-
-async def hold(ws, path):
-    await ws.wait_closed()
-
-
-async def echo(ws, path):
-    async for message in ws:
-        await ws.send(message)
 
 
 def header(head, name):

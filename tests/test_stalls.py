@@ -189,7 +189,8 @@ async def test_an_opening_handshake_is_given_up_in_its_time(tls, fault, certific
         async with websockets.serve(hold, "127.0.0.1", 0, **options, **context) as server:
             context = {"ssl": certificates.client_context()} if tls else {}
             uri = uri_of(server).replace("ws:", "wss:" if tls else "ws:")
-            for ways in ((Way(0, fault), None), (None, Way(0, fault)), (Way(100, fault), None)):
+
+            async def give_up(*ways):
                 async with link(port_of(server), *ways) as sock:
                     with pytest.raises(asyncio.TimeoutError):
                         await websockets.connect(
@@ -198,3 +199,7 @@ async def test_an_opening_handshake_is_given_up_in_its_time(tls, fault, certific
                     # Both sides end by themselves: the link still hides each from the other.
                     while server.websockets or sock.fileno() != -1:
                         await asyncio.sleep(0)
+
+            await asyncio.gather(
+                give_up(Way(0, fault)), give_up(None, Way(0, fault)), give_up(Way(100, fault))
+            )
