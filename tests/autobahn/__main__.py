@@ -30,7 +30,7 @@ BACKENDS = ["compiled", "pure"]
 LOOPS = ["uvloop", "asyncio"]
 RUNS = [f"{side} {backend} {loop}" for side in SIDES for backend in BACKENDS for loop in LOOPS]
 
-# From good to bad. The suite calls informational what it has no right and wrong for.
+# From good to bad. The suite calls informational what it knows no right or wrong for.
 VERDICTS = ["OK", "INFORMATIONAL", "NON-STRICT", "UNIMPLEMENTED", "WRONG CODE", "UNCLEAN"]
 VERDICTS += ["FAILED BY CLIENT", "FAILED"]
 PASSED = VERDICTS[:2]
@@ -68,7 +68,7 @@ echo client, on both backends and both event loops, and writes this table. A num
 cases passed; one that didn't is named after it, with the suite's verdict; a dash means that the
 cases weren't run. The cases 7.1.6, 7.13.1 and 7.13.2 count as passed: the suite doesn't judge them,
 it only tells what happened. A run fails if a case went worse than it stands here, and leaves that
-place as it was.
+place as it was. The suite's own reports are in `build/autobahn/reports`.
 
 """
 

@@ -17,7 +17,7 @@ PATIENCE = 30  # seconds until the suite's server has to listen
 
 
 async def echo(ws, path=None):
-    with contextlib.suppress(websockets.ConnectionClosedError):
+    with contextlib.suppress(websockets.ConnectionClosed):
         async for message in ws:
             await ws.send(message)
 
