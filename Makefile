@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEER := tests/peers/node
 PEERS := build/peers
+AUTOBAHN := build/autobahn
 
 SHEETS := ext/websockets/_core/compiled
 CORE := setup.py pyproject.toml $(wildcard ext/*.* $(SHEETS)/*.pxd websockets/_core/*.py)
@@ -13,8 +14,8 @@ CORE := setup.py pyproject.toml $(wildcard ext/*.* $(SHEETS)/*.pxd websockets/_c
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_QUIET = 1
 
-.PHONY: help demo test check coverage bench bench-quick bench-micro bench-peers sanitize fuzz concurrency soak clean \
-	node-peer
+.PHONY: help demo test check coverage bench bench-quick bench-micro bench-peers sanitize fuzz concurrency soak \
+	autobahn autobahn-suite clean node-peer
 
 help:  ## list the targets (this list)
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -89,6 +90,15 @@ concurrency: $(VENV)/dev $(VENV)/built  ## play SCHEDULES=5000 random schedules 
 soak: $(VENV)/dev $(VENV)/built  ## hold thousands of connections, good and bad, for SECONDS=60
 	@$(BIN)/python tests/soak.py $(SECONDS)
 
+# Some: CASES='1.* 9.7.*', or RUNS='client pure' with these words in their names.
+CASES = *
+RUNS =
+
+autobahn: $(VENV)/dev $(VENV)/built autobahn-suite  ## play the cases of Autobahn's test suite, CASES='*'; all take hours
+	@$(BIN)/python tests/autobahn --cases '$(CASES)' --runs '$(RUNS)'
+
+autobahn-suite: $(AUTOBAHN)/made  ## install that test suite, which needs Python 2.7
+
 clean:  ## remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info $(PEER)/node_modules
 	rm -rf .pytest_cache .hypothesis .benchmarks .mypy_cache .ruff_cache
@@ -119,6 +129,26 @@ $(PEERS)/made: benchmarks/peers.txt
 	@echo "installing the libraries to compare with"
 	@$(PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip install --upgrade -r $<
+	@touch $@
+
+# Python 2.7 gets its own last pip, whether it has one or not.
+PYTHON2 = python2.7 $(wildcard $(HOME)/.pyenv/versions/2.7*/bin/python)
+
+$(AUTOBAHN)/made: tests/autobahn/suite.txt | $(VENV)/made
+	@rm -rf $(AUTOBAHN)/suite $(AUTOBAHN)/python2
+	@mkdir -p $(AUTOBAHN)
+	@for python in $(PYTHON2); do \
+		$$python -c 'import os, sys; assert sys.version_info[:2] == (2, 7); \
+			os.symlink(sys.executable, sys.argv[1])' $(AUTOBAHN)/python2 2>/dev/null && break; \
+	done; test -e $(AUTOBAHN)/python2 || { \
+		echo "Autobahn's test suite needs Python 2.7, which isn't here."; \
+		echo "If there is one: make autobahn PYTHON2=/path/to/python2.7"; \
+		echo "Otherwise: pyenv install 2.7, or apt-get install python2.7 where that is to be had."; \
+		exit 1; }
+	@echo "installing Autobahn's test suite"
+	@$(BIN)/python -m pip download -q --no-deps -d $(AUTOBAHN) pip==20.3.4
+	@$(AUTOBAHN)/python2 $(AUTOBAHN)/pip-20.3.4-py2.py3-none-any.whl/pip install -q \
+		--no-python-version-warning --target $(AUTOBAHN)/suite -r $<
 	@touch $@
 
 $(VENV)/bench: $(VENV)/dev
