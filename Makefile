@@ -14,7 +14,7 @@ CORE := setup.py pyproject.toml $(wildcard ext/*.* $(SHEETS)/*.pxd websockets/_c
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_QUIET = 1
 
-.PHONY: help demo test check coverage bench bench-quick bench-micro bench-peers sanitize fuzz concurrency soak \
+.PHONY: help demo test check coverage docs bench bench-quick bench-micro bench-peers sanitize fuzz concurrency soak \
 	autobahn autobahn-suite clean node-peer
 
 help:  ## list the targets (this list)
@@ -52,6 +52,10 @@ coverage: $(VENV)/dev $(VENV)/built node-peer  ## run the suite on both backends
 	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/coverage run -m pytest -q -m "not build"
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --show-missing --skip-covered --fail-under=100
+
+docs: $(VENV)/docs  ## make the documentation, in build/docs; whatever is doubtful in it is an error
+	@$(BIN)/sphinx-build -q -E -W --keep-going -d build/doctrees docs build/docs
+	@echo "open build/docs/index.html"
 
 # Memory that extensions use is malloc's here, each byte of which the sanitizers watch; what a test
 # prints isn't captured, because the report of a finding is the last that the process says.
@@ -149,6 +153,10 @@ $(AUTOBAHN)/made: tests/autobahn/suite.txt | $(VENV)/made
 	@$(BIN)/python -m pip download -q --no-deps -d $(AUTOBAHN) pip==20.3.4
 	@$(AUTOBAHN)/python2 $(AUTOBAHN)/pip-20.3.4-py2.py3-none-any.whl/pip install -q \
 		--no-python-version-warning --target $(AUTOBAHN)/suite -r $<
+	@touch $@
+
+$(VENV)/docs: $(VENV)/made pyproject.toml
+	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pip install --no-build-isolation -e '.[docs]'
 	@touch $@
 
 $(VENV)/bench: $(VENV)/dev

@@ -55,7 +55,7 @@ class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
         """
         Check the Authorization header, and answer 401 Unauthorized unless it is right.
 
-        The username is kept in :attr:`username`. Once it is right, a ``process_request`` that was
+        The username is kept in ``username``. Once it is right, a ``process_request`` that was
         given to the constructor has its say.
         """
         try:

@@ -479,7 +479,7 @@ def unix_connect(path: Optional[str], uri: str = "ws://localhost/", **kwargs: An
     Arguments:
         path: path of the socket in the file system; None if ``sock`` is given.
         uri: URI for the handshake.
-        kwargs: arguments of :class:`connect`, or of :meth:`asyncio.loop.create_unix_connection`.
+        kwargs: arguments of :func:`connect`, or of :meth:`asyncio.loop.create_unix_connection`.
     """
     return _UnixConnect(uri, path=path, **kwargs)
 

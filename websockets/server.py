@@ -586,9 +586,9 @@ def unix_serve(
     Start a WebSocket server on a Unix socket; for example behind a reverse proxy.
 
     Arguments:
-        ws_handler: see :class:`serve`.
+        ws_handler: see :func:`serve`.
         path: path of the socket in the file system; None if ``sock`` is given.
-        kwargs: arguments of :class:`serve`, or of :meth:`asyncio.loop.create_unix_server`.
+        kwargs: arguments of :func:`serve`, or of :meth:`asyncio.loop.create_unix_server`.
     """
     return _UnixServe(ws_handler, path=path, **kwargs)
 

@@ -1,0 +1,153 @@
+"""
+How Sphinx makes a website of this folder: ``make docs`` does it, into build/docs.
+
+Owns how docstrings are shown and where their names lead. Nothing is fetched from the network, when
+the pages are made or when they are read. Key decisions:
+
+- Sections of docstrings ("Arguments:" and so on) become fields with a definition list, which takes
+  entries such as ``host, port: ...`` as they are.
+- A name in a docstring leads to the one documented name that ends like it, or to Python's own
+  documentation by the table below; a name that leads nowhere fails the build.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from docutils import nodes
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from websockets.version import version  # noqa: E402
+
+project = "cywebsockets"
+copyright = "the authors of cywebsockets"
+release = version
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+nitpicky = True
+suppress_warnings = ["ref.python"]  # a name that is imported under a second path is no mistake
+
+myst_heading_anchors = 4
+myst_enable_extensions = ["colon_fence", "deflist"]
+
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+maximum_signature_line_length = 88
+add_module_names = False
+python_use_unqualified_type_names = True
+toc_object_entries_show_parents = "hide"
+
+html_theme = "furo"
+html_title = f"cywebsockets {version}"
+html_static_path = ["static"]
+html_css_files = ["cywebsockets.css"]
+html_copy_source = False
+html_show_sphinx = False
+
+# Where Python documents what docstrings refer to; the longest start of a name counts.
+PYTHON = {
+    "asyncio.loop": "asyncio-eventloop",
+    "asyncio.AbstractServer": "asyncio-eventloop",
+    "asyncio.Server": "asyncio-eventloop",
+    "asyncio.StreamReader": "asyncio-stream",
+    "asyncio.TimeoutError": "asyncio-exceptions",
+    "ssl": "ssl",
+    "zlib": "zlib",
+    **dict.fromkeys(["EOFError", "KeyError", "LookupError", "OSError", "RuntimeError"], "exceptions"),
+    **dict.fromkeys(["TypeError", "UnicodeDecodeError", "ValueError"], "exceptions"),
+}
+
+# Pages that are shown here, but kept elsewhere.
+ABOVE = {
+    "security": "SECURITY.md",
+    "changelog": "CHANGELOG.md",
+    "contributing": "CONTRIBUTING.md",
+    "benchmarks": "benchmarks/README.md",
+    "figures": "benchmarks/results/latest.md",
+}
+if not (ROOT / "CONTRIBUTING.md").exists():
+    del ABOVE["contributing"]
+    exclude_patterns = ["contributing.md"]
+    suppress_warnings.append("toc.excluded")
+
+LINK = re.compile(r"\[([^][]+)\]\(([\w./-]+)(#[\w-]+)?\)")
+
+SECTION = re.compile(r"(Arguments|Attributes|Raises|Returns):")
+ENTRY = re.compile(r"    (\w[^:`]*):\s*(.*)")
+
+
+def show_sections(app, what, name, obj, options, lines):
+    """Turn the sections of a docstring into fields, in place."""
+    shown = []
+    section = None
+    for line in lines:
+        heading = SECTION.fullmatch(line)
+        if heading is not None:
+            section = heading[1]
+            shown += [f":{section}:"]
+        elif section is None or (line and not line.startswith(" ")):
+            section = None
+            shown.append(line)
+        else:
+            entry = ENTRY.fullmatch(line) if section != "Returns" else None
+            if entry is None:
+                shown.append(line if section == "Returns" else "    " + line.rstrip())
+                continue
+            mark = ":exc:`{}`" if section == "Raises" else "``{}``"
+            terms = ", ".join(mark.format(term) for term in entry[1].split(", "))
+            shown += ["", "    " + terms, "        " + entry[2]]
+    lines[:] = shown
+
+
+def lead(app, env, node, contnode):
+    """Find what a name in a docstring stands for."""
+    if node.get("refdomain") != "py":
+        return None
+    target = node["reftarget"].lstrip(".")
+    domain = env.get_domain("py")
+    found = [name for name in domain.objects if name == target or name.endswith("." + target)]
+    if found:
+        entry = domain.objects[min(found, key=len)]
+        uri = app.builder.get_relative_uri(node["refdoc"], entry.docname) + "#" + entry.node_id
+        return nodes.reference("", "", contnode, internal=True, refuri=uri)
+    start = target
+    while start not in PYTHON and "." in start:
+        start = start.rpartition(".")[0]
+    if start in PYTHON:
+        uri = f"https://docs.python.org/3/library/{PYTHON[start]}.html#{target}"
+        return nodes.reference("", "", contnode, internal=False, refuri=uri)
+    return None
+
+
+def take_in(app, docname, source):
+    """Show documents from above this folder as pages, and have links among all of them lead there."""
+    path = ROOT / ABOVE.get(docname, f"docs/{docname}.md")
+    if docname in ABOVE:
+        app.env.note_dependency(str(path))
+        source[0] = path.read_text("utf-8")
+    pages = {(ROOT / name).resolve(): page for page, name in ABOVE.items()}
+
+    def follow(link):
+        text, target, anchor = link.groups()
+        target = (path.parent / target).resolve()
+        if target in pages:
+            return f"[{text}](/{pages[target]}.md{anchor or ''})"
+        if target.is_dir():
+            return text
+        if docname in ABOVE and target.is_file():
+            docs = ROOT / "docs"
+            target = os.path.relpath(target, docs)
+            return f"[{text}]({target}{anchor or ''})"
+        return link[0]
+
+    source[0] = LINK.sub(follow, source[0])
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", show_sections)
+    app.connect("missing-reference", lead)
+    app.connect("source-read", take_in)

@@ -1,0 +1,243 @@
+"""
+The documentation is right: what it shows works, and what can be used is in it.
+
+Every ``python`` block of every page is run, in the order of the page, in a folder of its own:
+
+- A block that calls ``asyncio.run()`` is a program, with a process of its own. A program that only
+  serves is left running until another one takes its place, or until the page ends.
+- Other blocks share a namespace, in which there are ``asyncio`` and ``websockets``, and may await.
+- A block of any language whose first line is a comment with the name of a file is put there, too.
+- A comment that begins with ``<!-- python`` is a block that readers don't see: it makes what a
+  fragment takes for granted, or tries what was shown.
+- A ``text`` block after a program or a fragment is what that prints.
+
+No block can be left out. Ports are replaced by free ones; ``cert.pem`` and ``key.pem`` are there, a
+certificate for localhost that the authority in ``authority.pem`` has signed.
+"""
+
+import ast
+import asyncio
+import contextlib
+import inspect
+import logging
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_api_contract import ATTRIBUTES, DOCUMENTED, tree
+
+import websockets
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+BLOCK = re.compile(
+    r"^```(?P<language>\w+)\n(?P<text>.*?)^```$|^<!-- python\n(?P<unseen>.*?)^-->$", re.M | re.S
+)
+FILE = re.compile(r"(?:#|<!--|//) ([\w.]+\.\w+)(?: -->)?\n")
+PORT = re.compile(r"\b(8765|8766|8080)\b")
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="programs are ended by signals")
+
+
+class Block:
+    """A block of a page, with its ports and its place."""
+
+    def __init__(self, match, ports):
+        self.language = match["language"] or "python"
+        shown = match["text"] if match["unseen"] is None else match["unseen"]
+        self.text = PORT.sub(lambda port: ports[port[0]], shown)
+        self.line = match.string.count("\n", 0, match.start()) + 1
+        self.is_python = self.language == "python"
+        self.is_program = self.is_python and "asyncio.run(" in self.text
+        self.is_server = self.is_program and "serve(" in self.text and "connect(" not in self.text
+        named = FILE.match(self.text)
+        self.file = named[1] if named else f"line_{self.line}.py"
+        if named or self.is_program:
+            Path(self.file).write_text(self.text, "utf-8")
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("", 0))) for _ in range(count)]
+        return [str(sock.getsockname()[1]) for sock in sockets]
+
+
+class Server:
+    """A program that is left running."""
+
+    def __init__(self, process, ports):
+        self.process = process
+        self.ports = ports
+
+    async def listening(self):
+        while self.process.returncode is None:
+            for port in self.ports:
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection("localhost", int(port))
+                    writer.close()
+                    return
+            await asyncio.sleep(0.01)
+        _, errors = await self.process.communicate()
+        raise AssertionError(errors.decode())
+
+    async def end(self):
+        self.process.send_signal(signal.SIGINT)
+        _, errors = await self.process.communicate()
+        # Nothing but that it was interrupted, which Python tells with a traceback.
+        assert self.process.returncode in (0, -signal.SIGINT), errors.decode()
+        assert b"error" not in errors.replace(b"KeyboardInterrupt", b"").lower() or (
+            b"CancelledError" in errors and b"error in" not in errors
+        ), errors.decode()
+
+
+async def play(page, capsys, caplog):
+    """Run the blocks of a page, and compare what they print with what the page says of it."""
+    ports = dict(zip(("8765", "8766", "8080"), free_ports(3)))
+    text = page.read_text("utf-8")
+    blocks = [Block(match, ports) for match in BLOCK.finditer(text)]
+    namespace = {"asyncio": asyncio, "websockets": websockets, "caplog": caplog}
+    server = None
+    environment = {**os.environ, "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8"}
+    try:
+        for block, following in zip(blocks, [*blocks[1:], None]):
+            if not block.is_python:
+                continue
+            printed = ""
+            if block.is_program:
+                if block.is_server and server is not None:
+                    old, server = server, None
+                    await old.end()
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, block.file),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=environment,
+                )
+                if block.is_server:
+                    server = Server(process, list(ports.values()))
+                    await server.listening()
+                else:
+                    output, errors = await process.communicate()
+                    where = f"{page.name}, line {block.line}"
+                    assert (process.returncode, errors.decode()) == (0, ""), where
+                    printed = output.decode()
+            else:
+                await run_fragment(block, page, namespace)
+                printed = capsys.readouterr().out
+            if following is not None and following.language == "text" and not block.is_server:
+                assert printed == following.text, f"{page.name}, line {following.line}"
+    finally:
+        if server is not None:
+            await server.end()
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
+async def run_fragment(block, page, namespace):
+    # As many empty lines as there are before it, so that an error tells its place on the page.
+    source = "\n" * block.line + block.text
+    code = compile(source, str(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    outcome = eval(code, namespace)
+    if inspect.iscoroutine(outcome):
+        await outcome
+
+
+@posix
+@pytest.mark.parametrize(
+    "page", [pytest.param(p, id=p.stem) for p in PAGES if "```python" in p.read_text("utf-8")]
+)
+async def test_what_is_shown_works(page, tmp_path, monkeypatch, certificates, capsys, caplog):
+    monkeypatch.chdir(tmp_path)
+    certificates.authority.cert_pem.write_to_path("authority.pem")
+    certificates.certificate.private_key_pem.write_to_path("key.pem")
+    for blob in certificates.certificate.cert_chain_pems:
+        blob.write_to_path("cert.pem", append=True)
+    await asyncio.wait_for(play(page, capsys, caplog), 30)
+
+
+def test_no_example_escapes():
+    """Python stands in blocks that are run, and in no other kind of block."""
+    for page in DOCS.rglob("*.md"):
+        text = page.read_text("utf-8")
+        starts = re.findall(r"^[ >]*(?:```|~~~|:::)\{?[\w-]*\}? *(?:python|py|pycon)\b.*$", text, re.M)
+        assert len(re.findall(r"^```python$", text, re.M)) == text.count("```python"), page.name
+        assert starts == ["```python"] * len(starts), page.name
+    for page in DOCS.rglob("*.rst"):
+        assert not re.search(r"::\s*python|code-block", page.read_text("utf-8")), page.name
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx isn't here")
+def test_nginx_takes_the_configuration_that_is_shown(tmp_path, monkeypatch, certificates):
+    monkeypatch.chdir(tmp_path)
+    ports = {"8765": "8765", "8766": "8766", "8080": "8080"}
+    for match in BLOCK.finditer((DOCS / "howto/nginx.md").read_text("utf-8")):
+        Block(match, ports)
+    pem = certificates.certificate.private_key_and_cert_chain_pem
+    pem.write_to_path(tmp_path / "both.pem")
+    configuration = Path("nginx.conf").read_text("utf-8")
+    configuration = re.sub(r"/etc/\S+\.pem", str(tmp_path / "both.pem"), configuration)
+    Path("nginx.conf").write_text(configuration, "utf-8")
+    command = ["nginx", "-t", "-q", "-c", tmp_path / "nginx.conf", "-p", tmp_path]
+    command += ["-g", f"pid {tmp_path}/pid; error_log stderr;"]
+    tested = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert tested.returncode == 0, tested.stderr
+
+
+# The pages of the API
+
+
+def shown_names():
+    """Return the full names that directives on the pages of the API stand for."""
+    names = set()
+    for page in (DOCS / "api").glob("*.rst"):
+        module = outer = ""
+        for line in page.read_text("utf-8").splitlines():
+            directive = re.match(r"\.\. (\w+):: ([\w.]+)", line)
+            if directive and directive[1] in ("module", "currentmodule"):
+                module = directive[2]
+            elif directive and directive[1].startswith(("auto", "exception")):
+                inside = directive[2].startswith("websockets.")
+                outer = directive[2] if inside else f"{module}.{directive[2]}"
+                names.add(outer)
+            elif line.startswith("   :members: "):
+                names |= {f"{outer}.{name}" for name in line.split(None, 1)[1].split(", ")}
+    return names
+
+
+def short(name):
+    return name.rpartition(".")[2]
+
+
+def test_the_pages_have_every_name_of_the_package():
+    shown = {short(name) for name in shown_names()}
+    index = (DOCS / "api/index.md").read_text("utf-8")
+    assert [name for name in websockets.__all__ if name not in shown and name not in index] == []
+
+
+@pytest.mark.parametrize("name", sorted({*DOCUMENTED, *ATTRIBUTES}))
+def test_the_pages_have_every_name_of_the_contract(name):
+    assert any(shown == f"websockets.{name}" for shown in shown_names())
+
+
+def test_the_pages_have_every_exception():
+    shown = shown_names()
+    for exception, _ in tree():
+        assert f"websockets.exceptions.{exception.__name__}" in shown
+
+
+def test_the_pages_have_no_name_that_is_not_there():
+    for name in shown_names():
+        module, _, rest = name.partition(".")
+        found = sys.modules[module]
+        for part in rest.split("."):
+            if not hasattr(found, part):
+                assert part in getattr(found, "__annotations__", {}), name
+                break
+            found = getattr(found, part)
