@@ -60,7 +60,10 @@ class Block:
         self.is_server = self.is_program and "serve(" in self.text and "connect(" not in self.text
         named = FILE.match(self.text)
         self.file = named[1] if named else f"line_{self.line}.py"
-        if named or self.is_program:
+        self.is_file = self.is_program or named is not None
+
+    def put(self):
+        if self.is_file:
             Path(self.file).write_text(self.text, "utf-8")
 
 
@@ -108,6 +111,7 @@ async def play(page, capsys, caplog):
     environment = {**os.environ, "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8"}
     try:
         for block, following in zip(blocks, [*blocks[1:], None]):
+            block.put()
             if not block.is_python:
                 continue
             printed = ""
@@ -178,7 +182,7 @@ def test_nginx_takes_the_configuration_that_is_shown(tmp_path, monkeypatch, cert
     monkeypatch.chdir(tmp_path)
     ports = {"8765": "8765", "8766": "8766", "8080": "8080"}
     for match in BLOCK.finditer((DOCS / "howto/nginx.md").read_text("utf-8")):
-        Block(match, ports)
+        Block(match, ports).put()
     pem = certificates.certificate.private_key_and_cert_chain_pem
     pem.write_to_path(tmp_path / "both.pem")
     configuration = Path("nginx.conf").read_text("utf-8")
