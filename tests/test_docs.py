@@ -3,10 +3,11 @@ The documentation is right: what it shows works, and what can be used is in it.
 
 Every ``python`` block of every page is run, in the order of the page, in a folder of its own:
 
-- A block that calls ``asyncio.run()`` is a program, with a process of its own. A program that only
-  serves is left running until another one takes its place, or until the page ends.
+- A block that has the name of a file or calls ``asyncio.run()`` is a program, with a process of its
+  own. One that serves and doesn't end is left running until another one takes its place, or until
+  the page ends.
 - Other blocks share a namespace, in which there are ``asyncio`` and ``websockets``, and may await.
-- A block of any language whose first line is a comment with the name of a file is put there, too.
+- A name is a comment in the first line. Blocks of any language that have one become files.
 - A comment that begins with ``<!-- python`` is a block that readers don't see: it makes what a
   fragment takes for granted, or tries what was shown.
 - A ``text`` block after a program or a fragment is what that prints.
@@ -56,14 +57,13 @@ class Block:
         self.text = PORT.sub(lambda port: ports[port[0]], shown)
         self.line = match.string.count("\n", 0, match.start()) + 1
         self.is_python = self.language == "python"
-        self.is_program = self.is_python and "asyncio.run(" in self.text
-        self.is_server = self.is_program and "serve(" in self.text and "connect(" not in self.text
         named = FILE.match(self.text)
-        self.file = named[1] if named else f"line_{self.line}.py"
-        self.is_file = self.is_program or named is not None
+        self.is_program = self.is_python and (named is not None or "asyncio.run(" in self.text)
+        self.is_server = self.is_program and "serve(" in self.text and "connect(" not in self.text
+        self.file = named[1] if named else f"line_{self.line}.py" if self.is_program else None
 
     def put(self):
-        if self.is_file:
+        if self.file is not None:
             Path(self.file).write_text(self.text, "utf-8")
 
 
@@ -73,74 +73,71 @@ def free_ports(count):
         return [str(sock.getsockname()[1]) for sock in sockets]
 
 
-class Server:
-    """A program that is left running."""
+class Program:
+    """A program in a process of its own."""
 
-    def __init__(self, process, ports):
+    def __init__(self, process):
         self.process = process
-        self.ports = ports
 
-    async def listening(self):
+    @classmethod
+    async def start(cls, file):
+        variables = {"PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8"}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, file),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **variables},
+        )
+        return cls(process)
+
+    async def output(self, *statuses):
+        """Wait for the end; return what was printed, if nothing went wrong."""
+        output, errors = await self.process.communicate()
+        assert self.process.returncode in (statuses or (0,)), errors.decode()
+        assert not re.search(rb"Warning|rror in |ignored|never", errors), errors.decode()
+        return output.decode()
+
+    async def listening(self, ports):
+        """Wait until a server is there."""
         while self.process.returncode is None:
-            for port in self.ports:
+            for port in ports:
                 with contextlib.suppress(OSError):
                     _, writer = await asyncio.open_connection("localhost", int(port))
                     writer.close()
                     return
             await asyncio.sleep(0.01)
-        _, errors = await self.process.communicate()
-        raise AssertionError(errors.decode())
+        raise AssertionError((await self.process.communicate())[1].decode())
 
-    async def end(self):
+    async def interrupt(self):
         self.process.send_signal(signal.SIGINT)
-        _, errors = await self.process.communicate()
-        # Nothing but that it was interrupted, which Python tells with a traceback.
-        assert self.process.returncode in (0, -signal.SIGINT), errors.decode()
-        assert b"error" not in errors.replace(b"KeyboardInterrupt", b"").lower() or (
-            b"CancelledError" in errors and b"error in" not in errors
-        ), errors.decode()
+        await self.output(0, -signal.SIGINT)
 
 
 async def play(page, capsys, caplog):
     """Run the blocks of a page, and compare what they print with what the page says of it."""
     ports = dict(zip(("8765", "8766", "8080"), free_ports(3)))
-    text = page.read_text("utf-8")
-    blocks = [Block(match, ports) for match in BLOCK.finditer(text)]
+    blocks = [Block(match, ports) for match in BLOCK.finditer(page.read_text("utf-8"))]
     namespace = {"asyncio": asyncio, "websockets": websockets, "caplog": caplog}
     server = None
-    environment = {**os.environ, "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8"}
     try:
         for block, following in zip(blocks, [*blocks[1:], None]):
             block.put()
-            if not block.is_python:
+            if block.is_server:
+                if server is not None:
+                    await server.interrupt()
+                server = await Program.start(block.file)
+                await server.listening(ports.values())
                 continue
-            printed = ""
             if block.is_program:
-                if block.is_server and server is not None:
-                    old, server = server, None
-                    await old.end()
-                process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, block.file),
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    env=environment,
-                )
-                if block.is_server:
-                    server = Server(process, list(ports.values()))
-                    await server.listening()
-                else:
-                    output, errors = await process.communicate()
-                    where = f"{page.name}, line {block.line}"
-                    assert (process.returncode, errors.decode()) == (0, ""), where
-                    printed = output.decode()
-            else:
+                printed = await (await Program.start(block.file)).output()
+            elif block.is_python:
                 await run_fragment(block, page, namespace)
                 printed = capsys.readouterr().out
-            if following is not None and following.language == "text" and not block.is_server:
+            if block.is_python and following is not None and following.language == "text":
                 assert printed == following.text, f"{page.name}, line {following.line}"
     finally:
-        if server is not None:
-            await server.end()
+        if server is not None and server.process.returncode is None:
+            await server.interrupt()
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
