@@ -95,11 +95,11 @@ def show_sections(app, what, name, obj, options, lines):
         else:
             entry = ENTRY.fullmatch(line) if section != "Returns" else None
             if entry is None:
-                shown.append(line if section == "Returns" else "    " + line.rstrip())
+                shown.append(line)
                 continue
             mark = ":exc:`{}`" if section == "Raises" else "``{}``"
             terms = ", ".join(mark.format(term) for term in entry[1].split(", "))
-            shown += ["", "    " + terms, "        " + entry[2]]
+            shown += ["", "    " + terms] + ["        " + entry[2]] * bool(entry[2])
     lines[:] = shown
 
 
@@ -133,16 +133,16 @@ def take_in(app, docname, source):
 
     def follow(link):
         text, target, anchor = link.groups()
+        if text.endswith(".md"):
+            text = ""  # then the title of the page stands there
         target = (path.parent / target).resolve()
         if target in pages:
             return f"[{text}](/{pages[target]}.md{anchor or ''})"
         if target.is_dir():
             return text
         if docname in ABOVE and target.is_file():
-            docs = ROOT / "docs"
-            target = os.path.relpath(target, docs)
-            return f"[{text}]({target}{anchor or ''})"
-        return link[0]
+            return f"[{text}]({os.path.relpath(target, ROOT / 'docs')}{anchor or ''})"
+        return f"[{text}]({link[2]}{anchor or ''})"
 
     source[0] = LINK.sub(follow, source[0])
 
