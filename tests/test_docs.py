@@ -174,21 +174,60 @@ def test_no_example_escapes():
         assert not re.search(r"::\s*python|code-block", page.read_text("utf-8")), page.name
 
 
+NGINX = """\
+pid nginx.pid;
+error_log stderr;
+events {{ worker_connections 64; }}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+{}
+}}
+"""
+
+
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx isn't here")
-def test_nginx_takes_the_configuration_that_is_shown(tmp_path, monkeypatch, certificates):
-    monkeypatch.chdir(tmp_path)
-    ports = {"8765": "8765", "8766": "8766", "8080": "8080"}
-    for match in BLOCK.finditer((DOCS / "howto/nginx.md").read_text("utf-8")):
-        Block(match, ports).put()
+async def test_nginx_with_the_configuration_that_is_shown(tmp_path, certificates):
+    async def handler(websocket, path):
+        await websocket.send(f"{path} {websocket.request_headers['X-Forwarded-For']}")
+        await websocket.send(await websocket.recv())
+
     pem = certificates.certificate.private_key_and_cert_chain_pem
     pem.write_to_path(tmp_path / "both.pem")
-    configuration = Path("nginx.conf").read_text("utf-8")
-    configuration = re.sub(r"/etc/\S+\.pem", str(tmp_path / "both.pem"), configuration)
-    Path("nginx.conf").write_text(configuration, "utf-8")
-    command = ["nginx", "-t", "-q", "-c", tmp_path / "nginx.conf", "-p", tmp_path]
-    command += ["-g", f"pid {tmp_path}/pid; error_log stderr;"]
-    tested = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    assert tested.returncode == 0, tested.stderr
+    [proxy_port] = free_ports(1)
+    page = (DOCS / "howto/nginx.md").read_text("utf-8")
+    shown = re.search(r"```nginx\n(# chat.conf\n.*?)```", page, re.S)[1]
+    async with websockets.serve(handler, "127.0.0.1", 0) as server:
+        for pattern, value in [
+            (r"127\.0\.0\.1:8765", f"127.0.0.1:{server.sockets[0].getsockname()[1]}"),
+            (r"listen 443", f"listen 127.0.0.1:{proxy_port}"),
+            (r"/etc/\S+\.pem", str(tmp_path / "both.pem")),
+        ]:
+            shown, count = re.subn(pattern, value, shown)
+            assert count
+        (tmp_path / "nginx.conf").write_text(NGINX.format(shown), "utf-8")
+        nginx = await asyncio.create_subprocess_exec(
+            *("nginx", "-p", tmp_path, "-c", tmp_path / "nginx.conf"),
+            *("-g", "daemon off; master_process off;"),
+            stderr=subprocess.PIPE,
+        )
+        program = Program(nginx)
+        try:
+            await program.listening([proxy_port])
+            async with websockets.connect(
+                f"wss://127.0.0.1:{proxy_port}/room?a=b", ssl=certificates.client_context()
+            ) as websocket:
+                assert await websocket.recv() == "/room?a=b 127.0.0.1"
+                await websocket.send("through")
+                assert await websocket.recv() == "through"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                nginx.terminate()
+            await nginx.communicate()
 
 
 # The pages of the API
