@@ -25,7 +25,7 @@ demo: $(VENV)/demo $(VENV)/built  ## build, then show a server and a client at w
 
 test: $(VENV)/dev $(VENV)/built node-peer  ## build, then run the whole suite on both backends
 	@$(BIN)/python -m pytest
-	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest -m "not build"
+	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest -m "not build and not programs"
 
 bench: $(VENV)/dev $(VENV)/built $(PEERS)/made  ## compare with other libraries: tables, charts; an hour
 	@$(BIN)/python -m benchmarks all
@@ -48,8 +48,8 @@ check: $(VENV)/dev  ## check the style and the types
 
 coverage: $(VENV)/dev $(VENV)/built node-peer  ## run the suite on both backends, and show what it misses
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -q -m "not build"
-	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/coverage run -m pytest -q -m "not build"
+	@$(BIN)/coverage run -m pytest -q -m "not build and not programs"
+	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/coverage run -m pytest -q -m "not build and not programs"
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --show-missing --skip-covered --fail-under=100
 

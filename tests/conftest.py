@@ -1,9 +1,10 @@
 """
 What all tests share: both backends of the core, both event loops, and a certificate.
 
-A test function that is a coroutine runs once on asyncio's own loop and once on uvloop's. It fails
-when it leaves a task behind, when the loop was handed an exception that nobody expected, and when
-it takes longer than ``TIME_LIMIT``. There are no asynchronous fixtures: tests use ``async with``.
+A test function that is a coroutine runs once on asyncio's own loop and once on uvloop's, unless it
+is marked ``one_loop``. It fails when it leaves a task behind, when the loop was handed an exception
+that nobody expected, and when it takes longer than ``TIME_LIMIT``. There are no asynchronous
+fixtures: tests use ``async with``.
 """
 
 import asyncio
@@ -98,7 +99,8 @@ LOOPS = {"asyncio": asyncio.SelectorEventLoop, "uvloop": new_uvloop_loop}
 def pytest_generate_tests(metafunc):
     if inspect.iscoroutinefunction(metafunc.function):
         metafunc.fixturenames.append("event_loop")
-        metafunc.parametrize("event_loop", LOOPS)
+        one = metafunc.definition.get_closest_marker("one_loop")
+        metafunc.parametrize("event_loop", ["asyncio"] if one else LOOPS)
 
 
 def too_busy(signal_number, frame):
