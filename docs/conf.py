@@ -57,7 +57,7 @@ PYTHON = {
     "asyncio.TimeoutError": "asyncio-exceptions",
     "ssl": "ssl",
     "zlib": "zlib",
-    **dict.fromkeys(["EOFError", "KeyError", "LookupError", "OSError", "RuntimeError"], "exceptions"),
+    **dict.fromkeys(["EOFError", "LookupError", "OSError", "RuntimeError"], "exceptions"),
     **dict.fromkeys(["TypeError", "UnicodeDecodeError", "ValueError"], "exceptions"),
 }
 
@@ -124,7 +124,7 @@ def lead(app, env, node, contnode):
 
 
 def take_in(app, docname, source):
-    """Show documents from above this folder as pages, and have links among all of them lead there."""
+    """Take documents from above this folder as pages, and have links to them lead there."""
     path = ROOT / ABOVE.get(docname, f"docs/{docname}.md")
     if docname in ABOVE:
         app.env.note_dependency(str(path))

@@ -23,7 +23,6 @@ import inspect
 import logging
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -31,6 +30,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from programs import need
 from test_api_contract import ATTRIBUTES, DOCUMENTED, tree
 
 import websockets
@@ -167,7 +167,9 @@ def test_no_example_escapes():
     """Python stands in blocks that are run, and in no other kind of block."""
     for page in DOCS.rglob("*.md"):
         text = page.read_text("utf-8")
-        starts = re.findall(r"^[ >]*(?:```|~~~|:::)\{?[\w-]*\}? *(?:python|py|pycon)\b.*$", text, re.M)
+        starts = re.findall(
+            r"^[ >]*(?:```|~~~|:::)\{?[\w-]*\}? *(?:python|py|pycon)\b.*$", text, re.M
+        )
         assert len(re.findall(r"^```python$", text, re.M)) == text.count("```python"), page.name
         assert starts == ["```python"] * len(starts), page.name
     for page in DOCS.rglob("*.rst"):
@@ -190,7 +192,6 @@ http {{
 """
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx isn't here")
 async def test_nginx_with_the_configuration_that_is_shown(tmp_path, certificates):
     async def handler(websocket, path):
         await websocket.send(f"{path} {websocket.request_headers['X-Forwarded-For']}")
@@ -211,7 +212,7 @@ async def test_nginx_with_the_configuration_that_is_shown(tmp_path, certificates
             assert count
         (tmp_path / "nginx.conf").write_text(NGINX.format(shown), "utf-8")
         nginx = await asyncio.create_subprocess_exec(
-            *("nginx", "-p", tmp_path, "-c", tmp_path / "nginx.conf"),
+            *(need("nginx"), "-p", tmp_path, "-c", tmp_path / "nginx.conf"),
             *("-g", "daemon off; master_process off;"),
             stderr=subprocess.PIPE,
         )
@@ -228,6 +229,12 @@ async def test_nginx_with_the_configuration_that_is_shown(tmp_path, certificates
             with contextlib.suppress(ProcessLookupError):
                 nginx.terminate()
             await nginx.communicate()
+
+
+def test_no_example_is_left_out():
+    page = (DOCS / "examples.md").read_text("utf-8")
+    for example in (ROOT / "examples").glob("*.py"):
+        assert f"../examples/{example.name}" in page or example.name == "demo.py"
 
 
 # The pages of the API
