@@ -246,6 +246,9 @@ def shown_names():
     for page in (DOCS / "api").glob("*.rst"):
         module = outer = ""
         for line in page.read_text("utf-8").splitlines():
+            member = re.match(r"   \.\. auto\w+:: (\w+)$", line)
+            if member:
+                names.add(f"{outer}.{member[1]}")
             directive = re.match(r"\.\. (\w+):: ([\w.]+)", line)
             if directive and directive[1] in ("module", "currentmodule"):
                 module = directive[2]
