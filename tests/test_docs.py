@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from programs import need
+from programs import need, started
 from test_api_contract import ATTRIBUTES, DOCUMENTED, tree
 
 import websockets
@@ -73,72 +73,64 @@ def free_ports(count):
         return [str(sock.getsockname()[1]) for sock in sockets]
 
 
-class Program:
-    """A program in a process of its own."""
-
-    def __init__(self, process):
-        self.process = process
-
-    @classmethod
-    async def start(cls, file):
-        variables = {"PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8"}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, file),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **variables},
-        )
-        return cls(process)
-
-    async def output(self, *statuses):
-        """Wait for the end; return what was printed, if nothing went wrong."""
-        output, errors = await self.process.communicate()
-        assert self.process.returncode in (statuses or (0,)), errors.decode()
-        assert not re.search(rb"Warning|rror in |ignored|never", errors), errors.decode()
-        return output.decode()
-
-    async def listening(self, ports):
-        """Wait until a server is there."""
-        while self.process.returncode is None:
-            for port in ports:
-                with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection("localhost", int(port))
-                    writer.close()
-                    return
-            await asyncio.sleep(0.01)
-        raise AssertionError((await self.process.communicate())[1].decode())
-
-    async def interrupt(self):
-        self.process.send_signal(signal.SIGINT)
-        await self.output(0, -signal.SIGINT)
+# What a program says of failures that don't end it: Python's, asyncio's and the library's words.
+FAILURES = re.compile(rb"Warning|ignored|never|error in ")
 
 
-async def play(page, capsys, caplog):
+def program(file):
+    variables = {"PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8"}
+    environment = {**os.environ, **variables}
+    return started(sys.executable, file, stderr=subprocess.PIPE, env=environment)
+
+
+async def output_of(process, *statuses):
+    """Wait until a program ends; return what it printed, if nothing went wrong."""
+    output, errors = await process.communicate()
+    assert process.returncode in (0, *statuses), errors.decode()
+    assert not FAILURES.search(errors), errors.decode()
+    return output.decode()
+
+
+async def listening(process, ports):
+    """Wait until a program listens on one of these ports."""
+    while process.returncode is None:
+        for port in ports:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("localhost", int(port))
+                writer.close()
+                return
+        await asyncio.sleep(0.01)
+    raise AssertionError((await process.communicate())[1].decode())
+
+
+async def interrupt(process):
+    process.send_signal(signal.SIGINT)
+    await output_of(process, -signal.SIGINT)
+
+
+async def play(page, programs, capsys):
     """Run the blocks of a page, and compare what they print with what the page says of it."""
     ports = dict(zip(("8765", "8766", "8080"), free_ports(3)))
     blocks = [Block(match, ports) for match in BLOCK.finditer(page.read_text("utf-8"))]
-    namespace = {"asyncio": asyncio, "websockets": websockets, "caplog": caplog}
+    namespace = {"asyncio": asyncio, "websockets": websockets}
     server = None
-    try:
-        for block, following in zip(blocks, [*blocks[1:], None]):
-            block.put()
-            if block.is_server:
-                if server is not None:
-                    await server.interrupt()
-                server = await Program.start(block.file)
-                await server.listening(ports.values())
-                continue
-            if block.is_program:
-                printed = await (await Program.start(block.file)).output()
-            elif block.is_python:
-                await run_fragment(block, page, namespace)
-                printed = capsys.readouterr().out
-            if block.is_python and following is not None and following.language == "text":
-                assert printed == following.text, f"{page.name}, line {following.line}"
-    finally:
-        if server is not None and server.process.returncode is None:
-            await server.interrupt()
-    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
+    for block, following in zip(blocks, [*blocks[1:], None]):
+        block.put()
+        if block.is_server:
+            if server is not None:
+                await interrupt(server)
+            server = await programs.enter_async_context(program(block.file))
+            await listening(server, ports.values())
+            continue
+        if block.is_program:
+            printed = await output_of(await programs.enter_async_context(program(block.file)))
+        elif block.is_python:
+            await run_fragment(block, page, namespace)
+            printed = capsys.readouterr().out
+        if block.is_python and following is not None and following.language == "text":
+            assert printed == following.text, f"{page.name}, line {following.line}"
+    if server is not None:
+        await interrupt(server)
 
 
 async def run_fragment(block, page, namespace):
@@ -160,12 +152,14 @@ async def test_what_is_shown_works(page, tmp_path, monkeypatch, certificates, ca
     certificates.certificate.private_key_pem.write_to_path("key.pem")
     for blob in certificates.certificate.cert_chain_pems:
         blob.write_to_path("cert.pem", append=True)
-    await asyncio.wait_for(play(page, capsys, caplog), 30)
+    async with contextlib.AsyncExitStack() as programs:
+        await play(page, programs, capsys)
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
 def test_no_example_escapes():
     """Python stands in blocks that are run, and in no other kind of block."""
-    for page in DOCS.rglob("*.md"):
+    for page in PAGES:
         text = page.read_text("utf-8")
         starts = re.findall(
             r"^[ >]*(?:```|~~~|:::)\{?[\w-]*\}? *(?:python|py|pycon)\b.*$", text, re.M
@@ -211,24 +205,16 @@ async def test_nginx_with_the_configuration_that_is_shown(tmp_path, certificates
             shown, count = re.subn(pattern, value, shown)
             assert count
         (tmp_path / "nginx.conf").write_text(NGINX.format(shown), "utf-8")
-        nginx = await asyncio.create_subprocess_exec(
-            *(need("nginx"), "-p", tmp_path, "-c", tmp_path / "nginx.conf"),
-            *("-g", "daemon off; master_process off;"),
-            stderr=subprocess.PIPE,
-        )
-        program = Program(nginx)
-        try:
-            await program.listening([proxy_port])
+        command = [need("nginx"), "-p", tmp_path, "-c", tmp_path / "nginx.conf"]
+        command += ["-g", "daemon off; master_process off;"]
+        async with started(*command, stderr=subprocess.PIPE) as nginx:
+            await listening(nginx, [proxy_port])
             async with websockets.connect(
                 f"wss://127.0.0.1:{proxy_port}/room?a=b", ssl=certificates.client_context()
             ) as websocket:
                 assert await websocket.recv() == "/room?a=b 127.0.0.1"
                 await websocket.send("through")
                 assert await websocket.recv() == "through"
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                nginx.terminate()
-            await nginx.communicate()
 
 
 def test_no_example_is_left_out():
