@@ -17,7 +17,7 @@ import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from time import monotonic
 from types import SimpleNamespace
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from . import _core
 from ._shell.broadcasting import broadcast
@@ -26,6 +26,7 @@ from ._shell.ending import Ending
 from ._shell.fragments import fragments_of
 from ._shell.gate import Gate
 from ._shell.keepalive import Keepalive
+from ._shell.offloading import Job, do_elsewhere
 from ._shell.opening import Opening
 from ._shell.overridable import overridable
 from ._shell.pings import Pings
@@ -135,7 +136,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     _filling = False  # what is read next goes into its place
     _reading_paused = False
     _writing_paused = False
-    _fragmenting = False  # a fragmented message is being sent
+    _fragmenting = False  # a message is being sent that takes several turns of the event loop
     _lost = False
     _debug_thread = 0  # in asyncio's debug mode, the thread that may use this
 
@@ -352,6 +353,8 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
                 self._check_thread()
             if self._fragmenting or self._writing_paused:
                 await self._turn_to_send()
+            if self._endpoint.offloads and await self._send_offloaded(message, compress):
+                return
             outcome = self._stream.post(message, compress)
         if outcome == _core.SENT_WAIT:
             await self._written()
@@ -359,7 +362,9 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     def send_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
         """Send a message of ``broadcast()``, at once or not at all; ``frames`` are shared."""
         if self._fragmenting:
-            self._logger.warning("a broadcast was skipped: a fragmented message is being sent")
+            self._logger.warning(
+                "a broadcast was skipped: a fragmented or large message is being sent"
+            )
         elif self._stream is not None and self._endpoint.state == _core.OPEN:
             self._endpoint.share(opcode, payload, frames)
             self._write()
@@ -443,8 +448,51 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         self, opcode: int, payload: Any, fin: bool = True, compress: Optional[bool] = None
     ) -> None:
         """Send a frame; a disconnection or cancellation while this waits comes after the frame."""
+        work = self._endpoint.encoding(fin, opcode, payload, compress)
+        if work is not None:
+            await self._encode_elsewhere(fin, work)
+            return
         self._endpoint.send(opcode, payload, fin, compress)
         if self._write():
+            await self._written()
+
+    async def _send_offloaded(self, message: DataLike, compress: Optional[bool]) -> bool:
+        """Send a message that is encoded elsewhere; return False if this isn't one of these."""
+        opcode, payload = prepare_data(message)
+        work = self._endpoint.encoding(True, opcode, payload, compress)
+        if work is None:
+            return False
+        self._begin_message()
+        await self._encode_elsewhere(True, work, self._end_message)
+        return True
+
+    async def _encode_elsewhere(
+        self, fin: bool, work: Callable[[], Any], finish: Callable[[], None] = lambda: None
+    ) -> None:
+        """Send a frame once it is encoded; if this is cancelled, it is sent all the same."""
+        job = Job(work)
+        done = self.loop.create_future()
+
+        def encoded() -> None:
+            try:
+                sending = self._endpoint.state == _core.OPEN
+                if sending:
+                    self._endpoint.send_encoded(fin, job())
+                    self._write()
+            except Exception as exc:
+                # What was encoded is lost, and the peer can't do without it.
+                self.fail_connection(1011)
+                if not done.done():
+                    done.set_exception(exc)
+            else:
+                if not done.done():
+                    done.set_result(sending)
+            finish()
+
+        do_elsewhere(self.loop, job, encoded)
+        if not await done:
+            await self.ensure_open()
+        if self._writing_paused:
             await self._written()
 
     async def _written(self) -> None:
@@ -467,8 +515,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
                 if kind is None:
                     await self._turn_to_send()
                     kind = opcode
-                    self._fragmenting = True
-                    self._note_hindrances()
+                    self._begin_message()
                 elif opcode == kind:
                     opcode = OP_CONT
                 else:
@@ -485,15 +532,24 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             raise
         finally:
             if kind is not None:
-                self._fragmenting = False
-                self._note_hindrances()
-                self._fragmented.open()
+                self._end_message()
+
+    def _begin_message(self) -> None:
+        """Have other messages wait until this one has ended."""
+        self._fragmenting = True
+        self._note_hindrances()
+
+    def _end_message(self) -> None:
+        self._fragmenting = False
+        self._note_hindrances()
+        self._fragmented.open()
 
     def _note_hindrances(self) -> None:
         self._stream.hindered = (
             self._fragmenting
             or self._writing_paused
             or self._debug_thread != 0
+            or self._endpoint.offloads
             or type(self).ensure_open is not WebSocketCommonProtocol.ensure_open
         )
 
@@ -684,6 +740,9 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             connection.pongs.clear()
         if connection.waiting:
             self._stream.waiter.wake(False)
+        if connection.work is not None and type(connection.work) is not Job:
+            connection.work = job = Job(connection.work)
+            do_elsewhere(self.loop, job, self._resume)
         self._pause_or_resume_reading(
             connection.stalled
             and connection.buffered > self.read_limit // (2 if self._reading_paused else 1)
@@ -695,6 +754,11 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
                 self._answer_timer = self.loop.call_later(ANSWER_TIME, self._settle)
         elif connection.state != _core.OPEN:
             self._advance()
+
+    def _resume(self) -> None:
+        """Go on with what was decoded elsewhere."""
+        self._endpoint.resume()
+        self._react()
 
     def _pause_or_resume_reading(self, pause: bool) -> None:
         if pause == self._reading_paused:
