@@ -73,11 +73,12 @@ def decompressed(payload):
 
 
 @pytest.mark.parametrize("takeover", [True, False])
-async def test_messages_of_all_sizes_come_in_order(takeover):
+@pytest.mark.parametrize("thread_size", [0, THREAD_SIZE])
+async def test_messages_of_all_sizes_come_in_order(takeover, thread_size):
     settings = {
         "server_no_context_takeover": not takeover,
         "client_no_context_takeover": not takeover,
-        "thread_size": THREAD_SIZE,
+        "thread_size": thread_size,
     }
     messages = [LARGE[:size] * 2 for size in (0, 1, 499, 500, 1000, 2000, 3, 2000, 0, 999)]
     messages += ["é" * 600, "e" * 999, [b"ab", LARGE, b"c"]]
@@ -88,6 +89,7 @@ async def test_messages_of_all_sizes_come_in_order(takeover):
             sending = asyncio.gather(*[ws.send(message) for message in messages])
             received = [await ws.recv() for _ in messages]
             await sending
+            await (await ws.ping())
             [deflate] = ws.extensions
             assert deflate.sent.messages == deflate.received.messages == len(messages)
     assert received == [*messages[:-1], b"".join(messages[-1])]

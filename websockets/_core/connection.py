@@ -508,15 +508,15 @@ class Connection:
         self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
     ) -> Optional[Callable[[], Any]]:
         """
-        Return what encodes a data frame, for :meth:`send_encoded`; any thread may call it.
+        Return what encodes a frame, for :meth:`send_encoded`; any thread may call it.
 
         Arguments:
-            fin, opcode, payload, compress: as for :meth:`send`; one such frame at a time.
+            fin, opcode, payload, compress: as for :meth:`send`, but for one frame at a time.
 
         Returns:
             None if that doesn't take long: then :meth:`send` does it.
         """
-        if compress is False or len(payload) < self._thread_size:
+        if opcode >= OP_CLOSE or compress is False or len(payload) < self._thread_size:
             return None
         return partial(self._extensions.encode, fin, opcode, bytes(payload), compress)
 
