@@ -121,8 +121,8 @@ ADDITIONAL = {
     "protocol.WebSocketCommonProtocol.send": {"compress"},
     "exceptions.InvalidStatusCode": {"headers"},
     "exceptions.InvalidURI": {"error"},
-    "extensions.permessage_deflate.ClientPerMessageDeflateFactory": {"min_size"},
-    "extensions.permessage_deflate.ServerPerMessageDeflateFactory": {"min_size"},
+    "extensions.permessage_deflate.ClientPerMessageDeflateFactory": {"min_size", "thread_size"},
+    "extensions.permessage_deflate.ServerPerMessageDeflateFactory": {"min_size", "thread_size"},
 }
 
 # Names that aren't called, with their kind.

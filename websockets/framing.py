@@ -207,7 +207,7 @@ class ExtensionChain:
 
     An extension that is the only one may have a method ``direct()`` which returns three functions
     with the signatures of the methods here; they are then called instead of them, without frames as
-    objects. Such an extension has a ``sharing_key``, too.
+    objects. Such an extension has a ``sharing_key`` and a ``thread_size``, too.
 
     Arguments:
         extensions: the extensions in the order in which they were negotiated.
@@ -218,6 +218,8 @@ class ExtensionChain:
         functions = direct and direct()
         # What tells whether connections can share an encoded message, None if they can't.
         self.sharing_key = extensions[0].sharing_key if functions else None
+        # The size from which on its functions may be called in other threads, None for no size.
+        self.thread_size = extensions[0].thread_size if functions else None
         if functions:
             self.leaves, self.decode, self.encode = functions  # type: ignore[method-assign]
             return

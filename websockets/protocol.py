@@ -26,10 +26,12 @@ from ._shell.ending import Ending
 from ._shell.fragments import fragments_of
 from ._shell.gate import Gate
 from ._shell.keepalive import Keepalive
+from ._shell.offloading import Job, do_elsewhere
 from ._shell.opening import Opening
 from ._shell.overridable import overridable
 from ._shell.pings import Pings
 from ._shell.reading import InPlace, read_buffer
+from ._shell.sending import Sending
 from .datastructures import Headers
 from .exceptions import (
     ConnectionClosed,
@@ -38,7 +40,7 @@ from .exceptions import (
     InvalidState,
     WebSocketException,
 )
-from .framing import OP_CONT, OP_PING, OP_PONG, ExtensionChain, encode_data, prepare_data
+from .framing import OP_PING, OP_PONG, ExtensionChain, encode_data
 from .typing import Data, DataLike, Subprotocol
 
 __all__ = ["State", "WebSocketCommonProtocol", "broadcast"]
@@ -61,7 +63,7 @@ class State(enum.IntEnum):
 
 
 # asyncio's loop prefers the interface of buffered protocols and uvloop the other, each to its good.
-class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
+class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtocol):
     """
     A WebSocket connection: what servers and clients have in common.
 
@@ -134,8 +136,6 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     _read_buffer: Any = None
     _filling = False  # what is read next goes into its place
     _reading_paused = False
-    _writing_paused = False
-    _fragmenting = False  # a fragmented message is being sent
     _lost = False
     _debug_thread = 0  # in asyncio's debug mode, the thread that may use this
 
@@ -352,6 +352,8 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
                 self._check_thread()
             if self._fragmenting or self._writing_paused:
                 await self._turn_to_send()
+            if self._endpoint.offloads and await self._send_offloaded(message, compress):
+                return
             outcome = self._stream.post(message, compress)
         if outcome == _core.SENT_WAIT:
             await self._written()
@@ -359,7 +361,9 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     def send_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
         """Send a message of ``broadcast()``, at once or not at all; ``frames`` are shared."""
         if self._fragmenting:
-            self._logger.warning("a broadcast was skipped: a fragmented message is being sent")
+            self._logger.warning(
+                "a broadcast was skipped: a fragmented or large message is being sent"
+            )
         elif self._stream is not None and self._endpoint.state == _core.OPEN:
             self._endpoint.share(opcode, payload, frames)
             self._write()
@@ -431,78 +435,9 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             exc.__cause__ = self._endpoint.failure
         return exc
 
-    # Sending
-
-    async def _turn_to_send(self) -> None:
-        """Wait until a message may begin: none is unfinished and the transport takes bytes."""
-        while self._fragmenting or self._writing_paused:
-            await (self._fragmented if self._fragmenting else self._drained).wait(self.loop)
-            await self.ensure_open()
-
-    async def _send_frame(
-        self, opcode: int, payload: Any, fin: bool = True, compress: Optional[bool] = None
-    ) -> None:
-        """Send a frame; a disconnection or cancellation while this waits comes after the frame."""
-        self._endpoint.send(opcode, payload, fin, compress)
-        if self._write():
-            await self._written()
-
-    async def _written(self) -> None:
-        """Wait until the transport takes more."""
-        if self._writing_paused:
-            await self._drained.wait(self.loop)
-            if self._lost:
-                raise self.connection_closed_exc()
-        else:
-            # It is closing: who sends in a loop must let connection_lost() have its turn.
-            await asyncio.sleep(0)
-
-    async def _send_fragments(
-        self, fragments: AsyncIterable[Any], compress: Optional[bool]
-    ) -> None:
-        kind = None
-        try:
-            async for fragment in fragments:
-                opcode, payload = prepare_data(fragment)
-                if kind is None:
-                    await self._turn_to_send()
-                    kind = opcode
-                    self._fragmenting = True
-                    self._note_hindrances()
-                elif opcode == kind:
-                    opcode = OP_CONT
-                else:
-                    raise TypeError("fragments of a message must be all str or all bytes-like")
-                await self.ensure_open()
-                await self._send_frame(opcode, payload, False, compress)
-            if kind is not None:
-                await self.ensure_open()
-                await self._send_frame(OP_CONT, b"")
-        except BaseException:
-            if kind is not None:
-                # The message can't be completed, and no other can begin before it is.
-                self.fail_connection(1011)
-            raise
-        finally:
-            if kind is not None:
-                self._fragmenting = False
-                self._note_hindrances()
-                self._fragmented.open()
-
-    def _note_hindrances(self) -> None:
-        self._stream.hindered = (
-            self._fragmenting
-            or self._writing_paused
-            or self._debug_thread != 0
-            or type(self).ensure_open is not WebSocketCommonProtocol.ensure_open
-        )
-
-    def _write(self) -> bool:
-        """Give the transport what the core wants to send; return whether to wait before more."""
-        if self._debug_thread:
-            self._check_thread()
-        full: bool = self._stream.flush()
-        return full
+    def _checks_more(self) -> bool:
+        """Whether a subclass wants to be asked before a message is sent."""
+        return type(self).ensure_open is not WebSocketCommonProtocol.ensure_open
 
     def _gone(self) -> bool:
         """Whether nothing can be sent any more."""
@@ -684,6 +619,9 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             connection.pongs.clear()
         if connection.waiting:
             self._stream.waiter.wake(False)
+        if connection.work is not None and type(connection.work) is not Job:
+            connection.work = job = Job(connection.work)
+            do_elsewhere(self.loop, job, self._resume)
         self._pause_or_resume_reading(
             connection.stalled
             and connection.buffered > self.read_limit // (2 if self._reading_paused else 1)
@@ -695,6 +633,11 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
                 self._answer_timer = self.loop.call_later(ANSWER_TIME, self._settle)
         elif connection.state != _core.OPEN:
             self._advance()
+
+    def _resume(self) -> None:
+        """Go on with what was decoded elsewhere."""
+        self._endpoint.resume()
+        self._react()
 
     def _pause_or_resume_reading(self, pause: bool) -> None:
         if pause == self._reading_paused:

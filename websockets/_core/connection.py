@@ -10,13 +10,16 @@ clocks or HTTP. Key decisions:
 - A close frame that we owe the peer, because it sent one or broke the protocol, is held back while
   messages that came before it are unread, so that what the program answers to them at once goes
   out first. :meth:`Connection.settle` ends the wait.
+- Work of extensions that takes long can be done elsewhere: it is handed out as a function, and
+  what comes after it waits.
 
 States only move forward: OPEN, then CLOSING once our close frame is in the outbox, then CLOSED.
 """
 
 from __future__ import annotations
 
-from typing import Any, Optional, Union
+from functools import partial
+from typing import Any, Callable, Optional, Union
 
 from websockets.exceptions import (
     InvalidState,
@@ -80,7 +83,9 @@ class Connection:
             ``encode(fin, opcode, payload) -> (rsv, opcode, payload)``,
             where rsv are the bits 0x70 of a frame's first byte; encode gets ``compress``, too, if
             :meth:`send` does. ``sharing_key``, if it is there and not None, is equal for objects
-            that encode messages alike.
+            that encode messages alike. ``thread_size``, if it is there and not None, is the size
+            in bytes of payloads from which on this is done elsewhere: see ``work`` and
+            :meth:`encoding`.
         gather: whether messages that are sent quickly, one after the other, may leave together.
 
     Attributes:
@@ -93,6 +98,8 @@ class Connection:
         failure: the exception that made us fail the connection, or None.
         hold_pongs: set it while nothing can be sent; pings are then answered by one pong to the
             latest of them once it is unset with :meth:`release_pongs`.
+        work: a function that decodes a received frame, or None. Any thread may call it; while it is
+            there nothing is parsed, and :meth:`resume` goes on with what it returns.
     """
 
     def __init__(
@@ -112,6 +119,7 @@ class Connection:
         self.close_received = False
         self.failure: Optional[BaseException] = None
         self.hold_pongs = False
+        self.work: Optional[Callable[[], Any]] = None
         self.is_client = is_client
         self.waiting = 0
         # The inbox: what has arrived, and of it what is being taken, in reverse order.
@@ -123,6 +131,8 @@ class Connection:
         self._answering = False  # a message was taken since the program sent one
         self._fresh = False  # messages came into the empty inbox since the program sent one
         self._extensions = extensions
+        thread_size = getattr(extensions, "thread_size", None)
+        self._thread_size = UNLIMITED if thread_size is None else thread_size
         self._decoding = False  # whether extensions decode the current frame
         self._reader = FrameReader(not is_client, extensions is not None)
         self._messages = MessageAssembler(max_size, max_fragments)
@@ -152,8 +162,10 @@ class Connection:
 
     @property
     def stalled(self) -> bool:
-        """Whether parsing has stopped because the inbox is full: more bytes only pile up."""
-        return self.state == OPEN and not self._deaf and self.is_full()
+        """Whether parsing has stopped for want of room or for work: more bytes only pile up."""
+        if self._deaf:
+            return False
+        return self.work is not None or (self.state == OPEN and self.is_full())
 
     @property
     def buffered(self) -> int:
@@ -168,6 +180,11 @@ class Connection:
     def is_quiet(self) -> bool:
         """Whether the connection is open, and no close frame is held back."""
         return self.state == OPEN and self._owed_close is None
+
+    @property
+    def offloads(self) -> bool:
+        """Whether large payloads are encoded and decoded elsewhere."""
+        return self._thread_size != UNLIMITED
 
     @property
     def finished(self) -> bool:
@@ -227,6 +244,7 @@ class Connection:
             or len(self.pongs) != 0
             or self._reader.missing >= LONG
             or self.is_full()
+            or self.work is not None
             or not self.is_quiet()
         )
 
@@ -242,10 +260,23 @@ class Connection:
             self._parse(False)
         return message
 
+    def resume(self) -> None:
+        """Take what ``work`` returns, and parse on; nothing happens if it isn't needed any more."""
+        work, self.work = self.work, None
+        if work is not None:
+            try:
+                fin, opcode, payload = work()
+                self._decoded(fin, opcode, payload)
+            except Exception as exc:
+                self._blame(exc)
+            self._parse(False)
+
     def lost(self) -> None:
         """Note that nothing more will come or go; what came before is parsed to its end."""
         if self.state == CLOSED:
             return
+        self._thread_size = UNLIMITED
+        self.resume()
         self._parse(True)
         self._stop_listening()
         self.state = CLOSED
@@ -264,7 +295,7 @@ class Connection:
     def _parse(self, ignore_room: bool) -> None:
         reader = self._reader
         try:
-            while not self._deaf:
+            while not self._deaf and self.work is None:
                 if self.waiting >= self._max_queue and self.state == OPEN and not ignore_room:
                     reader.release()
                     return
@@ -289,13 +320,18 @@ class Connection:
                     )
                     if message is not None:
                         self._deliver(message)
-        except InvalidText as exc:
-            self.fail(1007, str(exc), exc)
-        except ProtocolError as exc:
-            self.fail(1002, str(exc), exc)
-        except PayloadTooBig as exc:
-            self.fail(1009, str(exc), exc)
         except Exception as exc:
+            self._blame(exc)
+
+    def _blame(self, exc: Exception) -> None:
+        """Fail the connection for what went wrong with a frame."""
+        if isinstance(exc, InvalidText):
+            self.fail(1007, str(exc), exc)
+        elif isinstance(exc, ProtocolError):
+            self.fail(1002, str(exc), exc)
+        elif isinstance(exc, PayloadTooBig):
+            self.fail(1009, str(exc), exc)
+        else:
             # An extension that somebody else wrote went wrong.
             self.fail(1011, "", exc)
 
@@ -327,9 +363,14 @@ class Connection:
                 return
             payload = bytes(self._frame)
             self._frame = bytearray()
-        fin, opcode, payload = self._extensions.decode(
-            reader.fin, reader.rsv, reader.opcode, payload, self._messages.room()
-        )
+        decode, room = self._extensions.decode, self._messages.room()
+        if len(payload) >= self._thread_size:
+            self.work = partial(decode, reader.fin, reader.rsv, reader.opcode, payload, room)
+            return
+        fin, opcode, payload = decode(reader.fin, reader.rsv, reader.opcode, payload, room)
+        self._decoded(fin, opcode, payload)
+
+    def _decoded(self, fin: bool, opcode: int, payload: bytes) -> None:
         if opcode >= OP_CLOSE:
             check_control(fin, len(payload))
             self._control(opcode, payload)
@@ -375,6 +416,7 @@ class Connection:
         self._reader.clear()
         self._messages.clear()
         self._frame = bytearray()
+        self.work = None
 
     # Closing
 
@@ -462,6 +504,27 @@ class Connection:
             check_control(fin, len(payload))
         self._pack(fin, opcode, payload, compress)
 
+    def encoding(
+        self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
+    ) -> Optional[Callable[[], Any]]:
+        """
+        Return what encodes a frame, for :meth:`send_encoded`; any thread may call it.
+
+        Arguments:
+            fin, opcode, payload, compress: as for :meth:`send`, but for one frame at a time.
+
+        Returns:
+            None if that doesn't take long: then :meth:`send` does it.
+        """
+        if opcode >= OP_CLOSE or compress is False or len(payload) < self._thread_size:
+            return None
+        return partial(self._extensions.encode, fin, opcode, bytes(payload), compress)
+
+    def send_encoded(self, fin: bool, encoded: tuple[int, int, bytes]) -> None:
+        """Put a frame in the outbox, as :meth:`send` does, of what was encoded elsewhere."""
+        rsv, opcode, payload = encoded
+        self._put_frame(fin << 7 | rsv | opcode, payload)
+
     def post(
         self,
         message: Union[str, bytes, bytearray, memoryview],
@@ -537,8 +600,9 @@ class Connection:
         byte0 = opcode
         if self._extensions is not None:
             byte0, payload = self._encode(fin, opcode, payload, compress)
-        if fin:
-            byte0 |= 0x80
+        self._put_frame(fin << 7 | byte0, payload)
+
+    def _put_frame(self, byte0: int, payload: Any) -> None:
         if self.is_client:
             self._put(pack_frame(byte0, payload, masking_key()))
         elif type(payload) is bytes and len(payload) >= LARGE:

@@ -156,6 +156,9 @@ class PerMessageDeflate(Extension):
             ``zdict``, followed to the letter; without them, :data:`LEVEL` is used, and a window
             that is kept from message to message has at most :data:`KEPT_WINDOW_BITS`.
         min_size: size in bytes below which messages aren't compressed, unless they are fragmented.
+        thread_size: size in bytes, before compression where we compress and after it where we
+            decompress, from which on that is done in a thread of the event loop's executor, if this
+            is the connection's only extension; messages keep their order. None for never.
     """
 
     name = NAME
@@ -169,6 +172,7 @@ class PerMessageDeflate(Extension):
         compress_settings: Optional[dict[str, Any]] = None,
         *,
         min_size: int = 0,
+        thread_size: Optional[int] = None,
     ) -> None:
         self.remote_no_context_takeover = remote_no_context_takeover
         self.local_no_context_takeover = local_no_context_takeover
@@ -176,6 +180,7 @@ class PerMessageDeflate(Extension):
         self.local_max_window_bits = local_max_window_bits
         self.compress_settings = settings = compress_settings or {}
         self.min_size = min_size
+        self.thread_size = thread_size
         self._inflater = Inflater(remote_max_window_bits, not remote_no_context_takeover)
         self._deflater = make_deflater(
             local_max_window_bits, not local_no_context_takeover, settings
@@ -260,6 +265,9 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
             ``zdict``, followed to the letter; without them, :data:`LEVEL` is used, and a window
             that is kept from message to message has at most :data:`KEPT_WINDOW_BITS`.
         min_size: size in bytes below which messages aren't compressed, unless they are fragmented.
+        thread_size: size in bytes, before compression where we compress and after it where we
+            decompress, from which on that is done in a thread of the event loop's executor, if this
+            is the connection's only extension; messages keep their order. None for never.
 
     Raises:
         ValueError: if an argument is out of its range.
@@ -276,6 +284,7 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
         compress_settings: Optional[dict[str, Any]] = None,
         *,
         min_size: int = 0,
+        thread_size: Optional[int] = None,
     ) -> None:
         self.server_no_context_takeover = server_no_context_takeover
         self.client_no_context_takeover = client_no_context_takeover
@@ -283,6 +292,7 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
         self.client_max_window_bits = client_max_window_bits
         self.compress_settings = check_settings(self._wanted(), compress_settings, "client")
         self.min_size = min_size
+        self.thread_size = thread_size
 
     def _wanted(self) -> Parameters:
         return Parameters(
@@ -337,6 +347,7 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
             local_max_window_bits=local_bits,
             compress_settings=self.compress_settings,
             min_size=self.min_size,
+            thread_size=self.thread_size,
         )
 
 
@@ -354,6 +365,9 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
             ``zdict``, followed to the letter; without them, :data:`LEVEL` is used, and a window
             that is kept from message to message has at most :data:`KEPT_WINDOW_BITS`.
         min_size: size in bytes below which messages aren't compressed, unless they are fragmented.
+        thread_size: size in bytes, before compression where we compress and after it where we
+            decompress, from which on that is done in a thread of the event loop's executor, if this
+            is the connection's only extension; messages keep their order. None for never.
 
     Raises:
         ValueError: if an argument is out of its range.
@@ -370,6 +384,7 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
         compress_settings: Optional[dict[str, Any]] = None,
         *,
         min_size: int = 0,
+        thread_size: Optional[int] = None,
     ) -> None:
         self.server_no_context_takeover = server_no_context_takeover
         self.client_no_context_takeover = client_no_context_takeover
@@ -383,6 +398,7 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
         )
         self.compress_settings = check_settings(wanted, compress_settings, "server")
         self.min_size = min_size
+        self.thread_size = thread_size
 
     def process_request_params(
         self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[Extension]
@@ -403,6 +419,7 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
             answer.server_max_window_bits or 15,
             self.compress_settings,
             min_size=self.min_size,
+            thread_size=self.thread_size,
         )
         return [*serialized], extension
 

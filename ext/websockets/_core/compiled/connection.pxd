@@ -22,6 +22,7 @@ cdef class Connection:
     cdef public bint close_received
     cdef public object failure
     cdef public bint hold_pongs
+    cdef public object work
     cdef public bint is_client
     cdef readonly Py_ssize_t waiting
     cdef list _arrived
@@ -32,6 +33,7 @@ cdef class Connection:
     cdef bint _answering
     cdef bint _fresh
     cdef object _extensions
+    cdef long long _thread_size
     cdef bint _decoding
     cdef FrameReader _reader
     cdef MessageAssembler _messages
@@ -52,9 +54,11 @@ cdef class Connection:
     cpdef bint is_quiet(self) except -1
     @cython.locals(reader=FrameReader)
     cdef _parse(self, bint ignore_room)
+    cdef _blame(self, exc)
     cdef _deliver(self, message)
     @cython.locals(reader=FrameReader)
     cdef _decode(self)
+    cdef _decoded(self, bint fin, int opcode, bytes payload)
     cdef _control(self, int opcode, bytes payload)
     cpdef send(self, int opcode, payload, bint fin=*, compress=*)
     @cython.locals(first_answer=bint, last_answer=bint)
@@ -65,5 +69,6 @@ cdef class Connection:
     cpdef list collect(self)
     @cython.locals(byte0=int)
     cdef _pack(self, bint fin, int opcode, payload, compress=*)
+    cdef _put_frame(self, int byte0, payload)
     cdef tuple _encode(self, bint fin, int opcode, payload, compress)
     cdef _put(self, bytes data)
