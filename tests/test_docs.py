@@ -186,6 +186,8 @@ http {{
 """
 
 
+@pytest.mark.one_loop
+@pytest.mark.programs
 async def test_nginx_with_the_configuration_that_is_shown(tmp_path, certificates):
     async def handler(websocket, path):
         await websocket.send(f"{path} {websocket.request_headers['X-Forwarded-For']}")
