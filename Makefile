@@ -54,7 +54,8 @@ coverage: $(VENV)/dev $(VENV)/built node-peer  ## run the suite on both backends
 	@$(BIN)/coverage report --show-missing --skip-covered --fail-under=100
 
 docs: $(VENV)/docs  ## make the documentation, in build/docs; whatever is doubtful in it is an error
-	@$(BIN)/sphinx-build -q -E -W --keep-going -d build/doctrees docs build/docs
+	@rm -rf build/docs build/doctrees
+	@$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
 	@echo "open build/docs/index.html"
 
 # Memory that extensions use is malloc's here, each byte of which the sanitizers watch; what a test
