@@ -319,8 +319,7 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
     async def send(
         self,
         message: Union[DataLike, Iterable[DataLike], AsyncIterable[DataLike]],
-        *,
-        compress: Optional[bool] = None,
+        compress: Optional[bool] = None,  # behind a * it would cost a tenth of a short message
     ) -> None:
         """
         Send a message.
@@ -340,23 +339,18 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
             TypeError: for other types, a mapping included, and for fragments of different types;
                 the latter fail the connection with code 1011.
         """
-        stream = self._stream
-        plain = stream is not None and compress is None
-        outcome = stream.send(message) if plain else _core.NOT_SENT
-        if outcome == _core.NOT_SENT:
-            await self.ensure_open()
-            if not isinstance(message, (str, bytes, bytearray, memoryview)):
-                await self._send_fragments(fragments_of(message), compress)
+        if compress is None and self._stream is not None:
+            outcome = self._stream.send(message)
+            if not outcome:
                 return
-            if self._debug_thread:
-                self._check_thread()
-            if self._fragmenting or self._writing_paused:
-                await self._turn_to_send()
-            if self._endpoint.offloads and await self._send_offloaded(message, compress):
+            if outcome == _core.SENT_WAIT:
+                await self._written()
                 return
-            outcome = self._stream.post(message, compress)
-        if outcome == _core.SENT_WAIT:
-            await self._written()
+        await self.ensure_open()
+        if isinstance(message, (str, bytes, bytearray, memoryview)):
+            await self._send_in_turn(message, compress)
+        else:
+            await self._send_fragments(fragments_of(message), compress)
 
     def send_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
         """Send a message of ``broadcast()``, at once or not at all; ``frames`` are shared."""

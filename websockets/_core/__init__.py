@@ -100,7 +100,6 @@ Receiver = _active.receiver.Receiver
 MessageStream = _active.stream.MessageStream
 Waiter = _active.waiter.Waiter
 Writer = _active.writer.Writer
-NOT_SENT = _active.constants.NOT_SENT
 SENT_WAIT = _active.constants.SENT_WAIT
 forget_frames = _active.connection.forget_frames
 RSV1 = _active.constants.RSV1

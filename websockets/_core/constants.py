@@ -49,9 +49,9 @@ NOW = 1  # write what waits
 LATER = 2  # write what waits when the event loop turns, unless it leaves before
 
 # What came of sending a message, see stream.py
-NOT_SENT = 0
-SENT = 1
-SENT_WAIT = 2  # sent, and who sends more should wait
+SENT = 0
+SENT_WAIT = 1  # sent, and who sends more should wait
+NOT_SENT = 2
 
 # No limit on a length: lengths of frames are below 2**63 (RFC 6455 5.2)
 UNLIMITED = 2**63 - 1

@@ -54,6 +54,21 @@ class Sending:
             await (self._fragmented if self._fragmenting else self._drained).wait(self.loop)
             await self.ensure_open()
 
+    async def _send_in_turn(self, message: DataLike, compress: Optional[bool]) -> None:
+        """Send a message that isn't fragmented."""
+        if self._debug_thread:
+            self._check_thread()
+        if self._fragmenting or self._writing_paused:
+            await self._turn_to_send()
+        work = None
+        if self._endpoint.offloads:
+            work = self._endpoint.encoding(True, *prepare_data(message), compress)
+        if work is not None:
+            self._begin_message()
+            await self._encode_elsewhere(True, work, self._end_message)
+        elif self._stream.post(message, compress):
+            await self._written()
+
     async def _send_frame(
         self, opcode: int, payload: Any, fin: bool = True, compress: Optional[bool] = None
     ) -> None:
@@ -65,16 +80,6 @@ class Sending:
         self._endpoint.send(opcode, payload, fin, compress)
         if self._write():
             await self._written()
-
-    async def _send_offloaded(self, message: DataLike, compress: Optional[bool]) -> bool:
-        """Send a message that is encoded elsewhere; return False if this isn't one of these."""
-        opcode, payload = prepare_data(message)
-        work = self._endpoint.encoding(True, opcode, payload, compress)
-        if work is None:
-            return False
-        self._begin_message()
-        await self._encode_elsewhere(True, work, self._end_message)
-        return True
 
     async def _encode_elsewhere(
         self, fin: bool, work: Callable[[], Any], finish: Callable[[], None] = lambda: None
