@@ -33,10 +33,10 @@ text { font: 13px system-ui, "Segoe UI", sans-serif; fill: #1f2328 }
 .ours { fill: #0969da; stroke: none }
 .pure { fill: #7fb2ee; stroke: none }
 .raw { fill: #d0d7de }
-.line { fill: none; stroke-width: 1.8 }
-.line.ours { fill: none; stroke: #0969da; stroke-width: 3 }
-.line.pure { fill: none; stroke: #0969da; stroke-dasharray: 5 4 }
-.line.raw { fill: none; stroke: #656d76; stroke-dasharray: 2 4 }
+polyline.line { fill: none; stroke-width: 1.8 }
+polyline.ours { stroke: #0969da; stroke-width: 3 }
+polyline.pure { stroke: #0969da; stroke-dasharray: 5 4 }
+polyline.raw { stroke: #656d76; stroke-dasharray: 2 4 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 }
 .quiet { fill: #9198a1 }
@@ -45,8 +45,8 @@ text { fill: #e6edf3 }
 .ours { fill: #4493f8 }
 .pure { fill: #2c5a99 }
 .raw { fill: #3d444d }
-.line.ours, .line.pure { stroke: #4493f8 }
-.line.raw { stroke: #9198a1 }
+polyline.ours, polyline.pure { stroke: #4493f8 }
+polyline.raw { stroke: #9198a1 }
 }
 """
 
