@@ -1124,8 +1124,15 @@ def test_a_loop_may_be_given_by_a_program_that_drives_a_protocol_from_outside():
 
 
 @both_sides
-async def test_iteration_ends_with_legacy_recv_whatever_the_code(connection):
-    async with connection(legacy_recv=True) as (ws, peer):
+@pytest.mark.parametrize("overridden", [False, True])
+async def test_iteration_ends_with_legacy_recv_whatever_the_code(connection, overridden):
+    class Protocol(BASES[connection]):
+        if overridden:
+
+            async def recv(self):
+                return await super().recv()
+
+    async with connection(legacy_recv=True, create_protocol=Protocol) as (ws, peer):
         peer.send(TEXT, b"a")
         peer.send(CLOSE, close_payload(4000))
         assert [message async for message in ws] == ["a"]

@@ -26,6 +26,7 @@ from peer import (
 )
 
 import websockets
+from websockets.extensions.base import Extension, ServerExtensionFactory
 from websockets.extensions.permessage_deflate import (
     ClientPerMessageDeflateFactory,
     ServerPerMessageDeflateFactory,
@@ -183,6 +184,47 @@ async def test_a_message_is_not_sent_after_the_close_frame():
             with pytest.raises(websockets.ConnectionClosedOK):
                 await sending
             assert await peer.read_eof() == b""
+
+
+async def test_a_sender_waits_until_the_transport_takes_what_was_compressed():
+    large = random.Random(2).randbytes(16_000_000)
+    async with offloading() as (ws, peer):
+        sending = asyncio.ensure_future(ws.send(large))
+        await until(lambda: ws.transport.get_write_buffer_size())
+        await turns()
+        assert not sending.done()
+        assert decompressed((await peer.read())[1]) == large
+        await sending
+
+
+async def test_what_cannot_be_encoded_fails_the_connection():
+    class Failing(Extension):
+        name = "failing"
+        sharing_key = None
+        thread_size = 0
+
+        def direct(self):
+            return self.leaves, self.decode, self.encode
+
+        def encode(self, fin, opcode, payload, compress=None):
+            if opcode == BINARY:
+                raise MemoryError
+            return 0, opcode, payload
+
+    class Factory(ServerExtensionFactory):
+        name = "failing"
+
+        def process_request_params(self, params, accepted_extensions):
+            return [], Failing()
+
+    offer = b"Sec-WebSocket-Extensions: failing\r\n"
+    async with server_and_peer(None, offer, extensions=[Factory()]) as (ws, peer):
+        with pytest.raises(MemoryError):
+            await ws.send(LARGE)
+        assert (await peer.read_close())[0] == 1011
+        await peer.close()
+        with pytest.raises(websockets.ConnectionClosedError):
+            await ws.send("after")
 
 
 async def test_fragments_are_compressed_elsewhere_too():

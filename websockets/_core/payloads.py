@@ -16,6 +16,8 @@ from .utf8 import Utf8Validator
 
 __all__ = ["Gatherer", "unpack", "unpack_text"]
 
+SPACE = 65536  # bytes
+
 
 def unpack(chunk: bytes, start: int, stop: int, key: bytes, offset: int) -> bytes:
     """
@@ -49,6 +51,7 @@ class Gatherer:
 
     def __init__(self, text: bool) -> None:
         self._buffer = bytearray()
+        self._space = bytearray()
         self._validator: Optional[Utf8Validator] = Utf8Validator() if text else None
 
     def add(
@@ -74,6 +77,7 @@ class Gatherer:
             -1, or the position, counted from the beginning of the whole, at which a text isn't
             UTF-8.
         """
+        self._space = bytearray()
         data = unpack(chunk, start, stop, key, offset)
         if self._validator is not None:
             position = self._validator.feed(data, ends and missing == 0)
@@ -86,13 +90,15 @@ class Gatherer:
         """
         Return memory to put the next bytes in as they come from the wire, or None.
 
-        This twin has none: its bytes are where they can't be unmasked.
+        The compiled twin unmasks them in there. This one takes them out: Python can't.
 
         Arguments:
             missing: how many bytes of the current frame are still to come, at least 1.
             ends: as for :meth:`add`.
         """
-        return None
+        if not self._space:
+            self._space = bytearray(min(missing, SPACE))
+        return memoryview(self._space)
 
     def fill(self, size: int, key: bytes, offset: int, missing: int, ends: bool) -> int:
         """
@@ -105,7 +111,9 @@ class Gatherer:
         Returns:
             what :meth:`add` returns.
         """
-        raise ValueError("there was no room for so much")
+        if not 0 <= size <= len(self._space):
+            raise ValueError("there was no room for so much")
+        return self.add(bytes(self._space[:size]), 0, size, key, offset, missing, ends)
 
     def finish(self) -> Union[str, bytes]:
         """Return the whole, and be of no more use."""
