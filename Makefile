@@ -111,16 +111,15 @@ autobahn-suite: $(AUTOBAHN)/made  ## install that test suite, which needs Python
 
 .PHONY: test-all wheels
 
-# Some: PYTHONS='3.9 3.13', or their paths.
-PYTHONS =
+# Some: PYTHONS='3.9 3.13', or their paths; SUITE='-k server', or any other arguments of pytest.
+test-all wheels: export PYTHONS ?=
+test-all wheels: export SUITE ?= -q -m 'not build'
 
 test-all: $(VENV)/made node-peer  ## run the suite on every CPython, or PYTHONS='3.9 3.13'
-	@PYTHONS='$(PYTHONS)' $(BIN)/python tests/everywhere.py
+	@$(BIN)/python tests/everywhere.py
 
-# The tests of installed wheels: SUITE='-k server', or SUITE= to build and talk only.
-wheels: export SUITE ?= -q -m 'not build'
 wheels: $(VENV)/made  ## build wheels for them, and test those where they are installed
-	@PYTHONS='$(PYTHONS)' $(BIN)/python tests/wheels.py
+	@$(BIN)/python tests/wheels.py
 
 ##@ The rest
 
