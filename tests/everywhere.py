@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "pythons"
 AT_ONCE = 2  # interpreters that are busy
 
-SUITE = shlex.split(os.environ.get("SUITE", "-q -m 'not build'"))
+SUITE = [*shlex.split(os.environ.get("SUITE", "-q")), "-m", "not build"]
 
 
 def run(version, command, **variables):
