@@ -17,8 +17,12 @@ export PIP_QUIET = 1
 .PHONY: help demo test check coverage docs bench bench-quick bench-micro bench-peers sanitize fuzz concurrency soak \
 	autobahn autobahn-suite clean node-peer
 
+# Shows this file's ## lines: a heading after ##@, and after a target what it does.
 help:  ## list the targets (this list)
-	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
+	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' Makefile
+
+##@ To begin with
 
 demo: $(VENV)/demo $(VENV)/built  ## build, then show a server and a client at work, on both backends
 	@$(BIN)/python examples/demo.py
@@ -26,6 +30,8 @@ demo: $(VENV)/demo $(VENV)/built  ## build, then show a server and a client at w
 test: $(VENV)/dev $(VENV)/built node-peer  ## build, then run the whole suite on both backends
 	@$(BIN)/python -m pytest
 	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest -m "not build and not programs"
+
+##@ Speed
 
 bench: $(VENV)/dev $(VENV)/built $(PEERS)/made  ## compare with other libraries: tables, charts; an hour
 	@$(BIN)/python -m benchmarks all
@@ -40,6 +46,8 @@ bench-micro: $(VENV)/dev $(VENV)/bench $(VENV)/built  ## measure the core's oper
 	@$(BIN)/python -m benchmarks micro build/benchmarks/micro.json
 
 bench-peers: $(PEERS)/made  ## install the other libraries, in an environment of their own
+
+##@ Correctness
 
 check: $(VENV)/dev  ## check the style and the types
 	@$(BIN)/ruff check
@@ -103,6 +111,23 @@ autobahn: $(VENV)/dev $(VENV)/built autobahn-suite  ## play the cases of Autobah
 	@$(BIN)/python tests/autobahn --cases '$(CASES)' --runs '$(RUNS)'
 
 autobahn-suite: $(AUTOBAHN)/made  ## install that test suite, which needs Python 2.7
+
+##@ Every Python of this machine
+
+.PHONY: test-all wheels
+
+# Some: PYTHONS='3.9 3.13', or their paths; SUITE='-q -k server', or other arguments of pytest. Wheels
+# are made without the suite, but for a server and a client that talk, if SUITE is empty.
+test-all wheels: export PYTHONS ?=
+test-all wheels: export SUITE ?= -q
+
+test-all: $(VENV)/made node-peer  ## run the suite on every CPython, or PYTHONS='3.9 3.13'
+	@$(BIN)/python tests/everywhere.py
+
+wheels: $(VENV)/made  ## build wheels for them, and test those where they are installed
+	@$(BIN)/python tests/wheels.py
+
+##@ The rest
 
 clean:  ## remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info $(PEER)/node_modules
@@ -173,7 +198,7 @@ $(VENV)/built: $(VENV)/made $(CORE)
 		{ test $$backend = pure || touch $@; }
 
 # The tests that talk to this peer skip without it, so npm's absence or failure is no error here.
-node-peer: $(PEER)/package.json
+node-peer: $(PEER)/package.json  ## install what the tests with a peer in Node.js need
 	@if ! command -v npm >/dev/null; then \
 		echo "npm isn't here: tests with the Node.js peer will skip"; \
 	elif ! test $(PEER)/node_modules/ws/package.json -nt $<; then \

@@ -11,7 +11,8 @@ Key decisions:
   the way leaves a working pure build and a line that says so; WEBSOCKETS_REQUIRE_EXTENSIONS=1 makes
   it an error. WEBSOCKETS_NO_EXTENSIONS=1 doesn't even try.
 - The exception is what stands on the C library zlib, which may not be there: where it can't be
-  built, it alone is left out.
+  built, it alone is left out. Nothing requires it on Windows, which has no zlib of its own: wheels
+  for it would have to carry a copy, while Python has one already.
 - A source distribution carries the C that Cython made, which is compiled where Cython is missing.
 - The extensions don't declare that they can do without the global interpreter lock, so that an
   interpreter without one takes it while they are loaded. Connections, readers and assemblers are
@@ -36,8 +37,10 @@ GENERATED = Path("build/cython")
 CARRIED = Path("ext/generated")  # in source distributions only
 COMPILED = Path("websockets/_core/compiled")
 
+WINDOWS = sys.platform == "win32"
+
 # The library that a module stands on, without which it is left out.
-LIBRARIES = {"deflate": "zlib" if sys.platform == "win32" else "z"}
+LIBRARIES = {"deflate": "zlib" if WINDOWS else "z"}
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
@@ -62,7 +65,7 @@ def extensions():
                 libraries=[LIBRARIES[module.stem]] if module.stem in LIBRARIES else [],
                 depends=["setup.py", source, *map(str, headers)],
                 optional=module.stem in LIBRARIES
-                and not switched_on("WEBSOCKETS_REQUIRE_EXTENSIONS"),
+                and (WINDOWS or not switched_on("WEBSOCKETS_REQUIRE_EXTENSIONS")),
             )
         )
     return found

@@ -2,11 +2,13 @@
 Who is compared: for each contestant its interpreter, its scripts, and what it can't do.
 
 Peers live in an environment of their own, made by ``make bench-peers``: one of them has the import
-name of this library.
+name of this library. Ours is the library that the benchmarks themselves would import, whether it is
+installed or not.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from . import native
 from .scenarios import Scenario
 
 HERE = Path(__file__).parent
+OURS = Path(importlib.util.find_spec("websockets").origin).parent.parent
 PEERS = HERE.parent / "build" / "peers" / "bin" / "python"
 
 
@@ -62,12 +65,15 @@ class Contestant:
         folder, script = (
             ("clients", self.client) if scenario.kind == "client" else ("servers", self.server)
         )
-        return [self.python, "-E", str(HERE / folder / script[0])]
+        # Nothing but its own environment tells any other contestant where its modules are.
+        isolation = [] if self.group == "ours" else ["-E"]
+        return [self.python, *isolation, str(HERE / folder / script[0])]
 
     def variables(self) -> dict[str, str]:
         """Return the environment of its process."""
         inherited = {k: v for k, v in os.environ.items() if k != "WEBSOCKETS_NO_EXTENSIONS"}
-        return {**inherited, **self.environment}
+        where = {"PYTHONPATH": str(OURS)} if self.group == "ours" else {}
+        return {**inherited, **where, **self.environment}
 
 
 PURE = {"WEBSOCKETS_NO_EXTENSIONS": "1"}

@@ -5,6 +5,7 @@ How the library is put together: what imports what, which backend runs, and what
 import ast
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,12 +14,17 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import contents
 import pytest
 
+import websockets
 from websockets import _core
 
 ROOT = Path(__file__).resolve().parent.parent
-CORE = sorted(path.stem for path in ROOT.glob("websockets/_core/[!_]*.py"))
+PACKAGE = Path(websockets.__file__).resolve().parent  # of the tree, or of an installation
+CORE = sorted(path.stem for path in PACKAGE.glob("_core/[!_]*.py"))
+# Windows has no zlib that a compiled module could stand on.
+BUILT = [name for name in CORE if sys.platform != "win32" or name not in _core.OPTIONAL]
 
 # Imports go down, or stay on their floor; see docs/design.md.
 FLOORS = {
@@ -62,8 +68,8 @@ OUTSIDE_WORLD = {
 def modules():
     """Map the name of every module of the package to its file."""
     found = {}
-    for path in sorted((ROOT / "websockets").rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
@@ -149,8 +155,8 @@ def test_backends_have_the_same_names(core):
 
 
 def run(code, **environment):
-    environment = {**os.environ, **environment}
-    # -S leaves out site-packages, whose editable installation would mend what a test has broken.
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), **environment}
+    # -S leaves out what an editable installation adds: it would mend what a test has broken.
     return subprocess.run(
         [sys.executable, "-S", "-c", code],
         cwd=ROOT,
@@ -180,12 +186,12 @@ def test_the_switch_at_run_time(value):
 def test_the_compiled_backend_is_the_default(value):
     backend, module, *compiled = run(WHAT_RUNS, WEBSOCKETS_NO_EXTENSIONS=value)
     assert (backend, module) == ("compiled", "websockets._core.compiled.mask")
-    expected = {f"websockets._core.compiled.{name}" for name in CORE}
+    expected = {f"websockets._core.compiled.{name}" for name in BUILT}
     assert set(compiled) == expected | {"websockets._core.compiled"}
 
 
 def test_one_missing_twin_makes_all_pure(tmp_path):
-    shutil.copytree(ROOT / "websockets", tmp_path / "websockets")
+    shutil.copytree(PACKAGE, tmp_path / "websockets")
     for path in (tmp_path / "websockets/_core/compiled").glob("utf8.*"):
         path.unlink()
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{WHAT_RUNS}"
@@ -195,7 +201,7 @@ def test_one_missing_twin_makes_all_pure(tmp_path):
 
 @pytest.mark.usefixtures("compiled_core")
 def test_without_its_c_library_a_module_alone_is_pure(tmp_path):
-    shutil.copytree(ROOT / "websockets", tmp_path / "websockets")
+    shutil.copytree(PACKAGE, tmp_path / "websockets")
     for path in (tmp_path / "websockets/_core/compiled").glob("deflate.*"):
         path.unlink()
     code = f"""import sys; sys.path.insert(0, {str(tmp_path)!r})\n{WHAT_RUNS}
@@ -214,7 +220,7 @@ def test_nothing_stands_on_a_module_that_may_be_missing():
 
 def test_compiled_modules_use_compiled_siblings(core):
     package = "websockets._core.compiled" if core.backend == "compiled" else "websockets._core"
-    for name in _core.MODULES:
+    for name in BUILT:
         module = getattr(core, name)
         assert module.__name__ == f"{package}.{name}"
         for value in vars(module).values():
@@ -238,7 +244,7 @@ def test_type_sheets_are_taken(compiled_core, name):
 
 def test_extensions_can_be_loaded_more_than_once(compiled_core):
     # PEP 489: each interpreter of a process gets modules of its own.
-    for name in _core.MODULES:
+    for name in BUILT:
         binary = Path(getattr(compiled_core, name).__file__).read_bytes()
         assert b"PyModuleDef_Init" in binary
         assert b"PyModule_Create2" not in binary
@@ -270,6 +276,35 @@ def test_our_own_c_has_no_warnings(header, tmp_path):
     assert result.returncode == 0, result.stdout
 
 
+def test_what_is_found_in_wheels():
+    clues = ["\0.symtab\0", "\0.debug_line\0", f"{Path.home()}/lib", f"{ROOT}/ext"]
+    for clue in clues:
+        assert contents.traces({"a.so": f"...{clue}...".encode()})
+        assert not contents.traces({"a.py": clue.encode()})
+    assert not contents.traces({"a.so": b"ext/mask.h"})
+    files = contents.faults(["a-1.dist-info/METADATA", "tests/a.py", "a.so"])
+    assert "tests/a.py doesn't belong there" in files
+    assert "websockets/py.typed is missing" in files
+    assert "METADATA is missing" not in files
+    assert contents.twins(["websockets/b.cp39.pyd", "a.cpython-39.so", "c.py"]) == ["a", "b"]
+
+
+def test_every_version_has_wheels():
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    versions = re.findall(r'"Programming Language :: Python :: 3\.(\d+)"', project)
+    assert f'requires-python = ">=3.{versions[0]}"' in project
+    wheels = " ".join(f"cp3{version}-*" for version in versions)
+    assert f'build = "{wheels}"' in project
+
+
+def test_every_target_is_explained():
+    makefile = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
+    targets = re.findall(r"[\w-]+", " ".join(re.findall(r"^\.PHONY:(.*)", makefile, re.MULTILINE)))
+    assert len(targets) > 10
+    for target in targets:
+        assert re.search(rf"^{target}:.*  ## \w", makefile, re.MULTILINE), target
+
+
 @pytest.mark.parametrize("example", ["echo_server.py", "echo_client.py"])
 def test_the_readme_shows_the_examples_as_they_are(example):
     code = (ROOT / "examples" / example).read_text("utf-8")
@@ -283,17 +318,18 @@ def source_tree(tmp_path_factory):
     pytest.importorskip("Cython")
     tree = tmp_path_factory.mktemp("source")
     leave_out = shutil.ignore_patterns(
-        *[".*", "*.so", "*.pyd", "__pycache__", "node_modules", "bdist.*", "dist", "*.egg-info"],
-        "sanitize",
+        *[".*", "*.so", "*.pyd", "__pycache__", "node_modules", "build", "dist", "*.egg-info"]
     )
     shutil.copytree(ROOT, tree, dirs_exist_ok=True, ignore=leave_out)
     # Copied rather than built again: they are as new as the sources, so the build takes them.
-    for path in (ROOT / "build").glob("lib.*/**/*.so"):
-        shutil.copy2(path, tree / path.relative_to(ROOT))
+    for pattern in ["cython", f"*{sysconfig.get_platform()}-{sys.implementation.cache_tag}"]:
+        for path in (ROOT / "build").glob(pattern):
+            shutil.copytree(path, tree / path.relative_to(ROOT))
     return tree
 
 
 def wheel(source_tree, target, **environment):
+    """Build a wheel, and return its path and its files."""
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
     result = subprocess.run(
         [*command, "--no-build-isolation", "--no-deps", "--wheel-dir", str(target), "."],
@@ -306,21 +342,9 @@ def wheel(source_tree, target, **environment):
     )
     assert result.returncode == 0, result.stdout
     [path] = Path(target).glob("*.whl")
-    with zipfile.ZipFile(path) as archive:
-        return path, archive.namelist()
-
-
-def expect_sources(names):
-    sources = {path.relative_to(ROOT).as_posix() for path in MODULES.values()}
-    packaged = {name for name in names if name.startswith("websockets/")}
-    extensions = {name for name in packaged if name.endswith((".so", ".pyd"))}
-    assert packaged - extensions == sources | {"websockets/py.typed"}
-    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
-    assert {name.partition("/")[0].rpartition(".")[2] for name in names} == {
-        "websockets",
-        "dist-info",
-    }
-    return sorted(Path(name).name.partition(".")[0] for name in extensions)
+    files = contents.read(path)
+    assert not contents.faults(files)
+    return path, files
 
 
 NO_COMPILER = {"CC": "/bin/false"}
@@ -335,16 +359,20 @@ def hide_cython(tree):
 @pytest.mark.build
 @pytest.mark.usefixtures("compiled_core")
 def test_the_compiled_wheel(source_tree, tmp_path):
-    path, names = wheel(source_tree, tmp_path, WEBSOCKETS_NO_EXTENSIONS="")
+    path, files = wheel(source_tree, tmp_path, WEBSOCKETS_NO_EXTENSIONS="")
     assert "-none-any" not in path.name
-    assert expect_sources(names) == CORE
+    assert contents.twins(files) == BUILT
+    for name in filter(contents.is_binary, files):
+        assert b".debug_" not in files[name]
+        assert os.fsencode(ROOT) not in files[name]
+        assert os.fsencode(source_tree) not in files[name]
 
 
 @pytest.mark.build
 def test_the_pure_wheel(source_tree, tmp_path):
-    path, names = wheel(source_tree, tmp_path, WEBSOCKETS_NO_EXTENSIONS="1")
+    path, files = wheel(source_tree, tmp_path, WEBSOCKETS_NO_EXTENSIONS="1")
     assert path.name.endswith("-py3-none-any.whl")
-    assert expect_sources(names) == []
+    assert contents.twins(files) == []
 
 
 @pytest.mark.build
@@ -354,8 +382,8 @@ def test_a_machine_without_a_compiler(source_tree, tmp_path):
         path.unlink()
     for path in (source_tree / "build").rglob("*.o"):
         path.unlink()
-    path, names = wheel(source_tree, tmp_path, WEBSOCKETS_NO_EXTENSIONS="", **NO_COMPILER)
-    assert expect_sources(names) == []
+    path, files = wheel(source_tree, tmp_path, WEBSOCKETS_NO_EXTENSIONS="", **NO_COMPILER)
+    assert contents.twins(files) == []
     code = f"import sys; sys.path.insert(0, {str(path)!r})\n{WHAT_RUNS}"
     assert run(code, WEBSOCKETS_NO_EXTENSIONS="")[0] == "pure"
 
@@ -450,7 +478,15 @@ def test_the_source_distribution(source_distribution):
             and not {"node_modules", "__pycache__"} & set(file.relative_to(ROOT).parts)
         }
         assert expected <= names
-    assert {"Makefile", "CHANGELOG.md", "README.md", "SECURITY.md", "LICENSE", "setup.py"} <= names
+    assert {
+        "Makefile",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "README.md",
+        "SECURITY.md",
+        "LICENSE",
+        "setup.py",
+    } <= names
     assert not [name for name in names if name.endswith((".so", ".pyc")) or "build/" in name]
 
 
@@ -474,5 +510,5 @@ def test_a_source_distribution_needs_no_cython(source_distribution, tmp_path):
         compiler.write_text(f'#!/bin/sh\nexec {sysconfig.get_config_var("CC")} "$@" -O0\n')
         compiler.chmod(0o755)
         environment["CC"] = str(compiler)
-    _, names = wheel(source_distribution, tmp_path, **environment)
-    assert expect_sources(names) == CORE
+    _, files = wheel(source_distribution, tmp_path, **environment)
+    assert contents.twins(files) == BUILT

@@ -52,13 +52,14 @@ async def measure(converse, options):
     return {"messages": echoes, "seconds": seconds, "rate": echoes / seconds, "cpu": cpu}
 
 
-def run(converse, *distributions):
-    """Run a client for its time; distributions are named in the results."""
+def run(converse, *distributions, **versions):
+    """Run a client for its time; versions, and those of distributions, are in the results."""
     options = SimpleNamespace(**json.loads(sys.argv[1]))
     loop = new_loop(options.loop)
     asyncio.set_event_loop(loop)
     result = loop.run_until_complete(measure(converse, options))
-    result["versions"] = {name: metadata.version(name) for name in distributions}
+    versions.update({name: metadata.version(name) for name in distributions})
+    result["versions"] = versions
     print(json.dumps(result), flush=True)
     # Connections are still open: nobody waits for them.
     os._exit(0)

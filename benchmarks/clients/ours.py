@@ -14,4 +14,4 @@ async def converse(url, message, in_flight, tally):
             await websocket.send(echo)
 
 
-calling.run(converse, "cywebsockets")
+calling.run(converse, cywebsockets=websockets.__version__)

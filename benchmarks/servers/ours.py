@@ -31,4 +31,4 @@ async def start(options, sock):
     )
 
 
-serving.run(start, "cywebsockets")
+serving.run(start, cywebsockets=websockets.__version__)

@@ -37,8 +37,8 @@ def new_loop(name):
     return asyncio.new_event_loop()
 
 
-def run(start, *distributions):
-    """Run a server until the standard input ends; distributions are named in the results."""
+def run(start, *distributions, **versions):
+    """Run a server until the standard input ends, and tell versions, those of distributions too."""
     options = SimpleNamespace(**json.loads(sys.argv[1]))
     sock = socket.create_server(("127.0.0.1", 0), backlog=1024)
 
@@ -47,7 +47,7 @@ def run(start, *distributions):
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
         # What start() returns is kept until the end: a server that is lost may stop serving.
         server = await start(options, sock)
-        versions = {name: metadata.version(name) for name in distributions}
+        versions.update({name: metadata.version(name) for name in distributions})
         if options.loop == "uvloop":
             versions["uvloop"] = metadata.version("uvloop")
         gc.collect()
