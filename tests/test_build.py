@@ -24,6 +24,7 @@ CORE = sorted(path.stem for path in ROOT.glob("websockets/_core/[!_]*.py"))
 FLOORS = {
     "websockets": 9,
     "websockets.__main__": 8,
+    "websockets._terminal": 8,
     "websockets.auth": 8,
     "websockets.legacy": 8,
     "websockets.client": 7,
