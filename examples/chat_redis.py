@@ -24,25 +24,33 @@ import time
 
 import redis.asyncio
 from chat import LARGEST_MESSAGE, LONGEST_NAME, serve_page
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
 
 import websockets
 
 STREAM = "chat"
 HISTORY = 100  # events
 
-# What is asked of Redis is asked again for half a minute, before a connection fails for its sake.
-PATIENCE = Retry(ExponentialBackoff(base=0.1, cap=5), retries=10)
+PATIENCE = 30  # seconds without Redis until connections are closed
 
 people = set()  # the connections to this server
 history = collections.deque(maxlen=HISTORY)  # the latest events, as JSON
 
 
+async def ask(command, *arguments, **options):
+    """Ask Redis, and ask again while it is gone."""
+    for attempt in range(PATIENCE):
+        try:
+            return await command(*arguments, **options)
+        except (redis.ConnectionError, redis.TimeoutError):
+            if attempt == PATIENCE - 1:
+                raise
+            await asyncio.sleep(1)
+
+
 async def tell(database, name, **event):
     """Tell everybody on all servers what somebody does."""
     event = json.dumps({"time": time.time(), "name": name, **event})
-    await database.xadd(STREAM, {"event": event}, maxlen=HISTORY)
+    await ask(database.xadd, STREAM, {"event": event}, maxlen=HISTORY)
 
 
 async def chat(database, websocket):
@@ -59,16 +67,11 @@ async def chat(database, websocket):
         await tell(database, name, did="left")
 
 
-async def listen(database):
+async def listen(database, over):
     """Pass on what happens, from the oldest event that Redis has."""
     latest = "0"
-    while True:
-        try:
-            streams = await database.xread({STREAM: latest}, block=1000)
-        except redis.ConnectionError as error:
-            print(f"Redis doesn't answer: {error}", flush=True)
-            continue
-        for _, entries in streams or []:
+    while not over.is_set():
+        for _, entries in await ask(database.xread, {STREAM: latest}, block=1000) or []:
             for number, entry in entries:
                 latest = number
                 history.append(entry["event"])
@@ -76,12 +79,19 @@ async def listen(database):
 
 
 async def main(port, url):
-    async with redis.asyncio.from_url(url, decode_responses=True, retry=PATIENCE) as database:
+    async with redis.asyncio.from_url(url, decode_responses=True, retry=None) as database:
         handler = functools.partial(chat, database)
         options = {"process_request": serve_page, "max_size": LARGEST_MESSAGE}
         async with websockets.serve(handler, "localhost", port, **options):
             print(f"Open http://localhost:{port}", flush=True)
-            await listen(database)
+            over = asyncio.Event()
+            listening = asyncio.ensure_future(listen(database, over))
+            try:
+                # A read of Redis that is cancelled may go on, so that this one ends by itself.
+                await asyncio.shield(listening)
+            finally:
+                over.set()
+                await listening
 
 
 if __name__ == "__main__":

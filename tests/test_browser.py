@@ -7,13 +7,11 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 
 import pytest
 from browser import ENTER, Browser, running
 from peer import port_of
-from programs import free_port, line_with, started
-from test_examples import EXAMPLES
+from test_examples import Examples
 
 import websockets
 
@@ -243,17 +241,6 @@ async def test_tls(chromium, certificates):
 # The chat
 
 
-@contextlib.asynccontextmanager
-async def chat(port, directory):
-    """The example at work, on a port of its own."""
-    for name in ["chat.py", "chat.html"]:
-        text = (EXAMPLES / name).read_text("utf-8")
-        (directory / name).write_text(text.replace("8765", str(port)), "utf-8")
-    async with started(sys.executable, directory / "chat.py") as process:
-        await line_with(process.stdout, f":{port}")
-        yield f"http://localhost:{port}/"
-
-
 async def show(page, text):
     """Wait until a page shows a text."""
     await page.run(f"""new Promise(resolve => {{
@@ -266,37 +253,36 @@ async def show(page, text):
 
 
 async def test_the_chat_in_two_tabs(chromium, tmp_path):
-    async with Browser.steer(chromium) as browser:
-        async with chat(free_port(), tmp_path) as url:
-            ada, grace = await browser.open(url), await browser.open(url)
-            await ada.type("Ada")
-            await show(ada, "Nobody else is here")
-            await grace.type("Grace")
-            for page in (ada, grace):
-                await show(page, "Grace joined")
-                await show(page, "2 people are here")
-            await ada.type("Is this <b>bold</b>? 🎉")
-            for page in (ada, grace):
-                await show(page, "Is this <b>bold</b>? 🎉")
-            await grace.type("No.")
-            for page in (ada, grace):
-                await show(page, "No.")
-            mine = "document.querySelectorAll('li.mine').length"
-            assert await ada.run(mine) == await grace.run(mine) == 1
-            await grace.close()
-            await show(ada, "Grace left")
+    examples = Examples(tmp_path)
+    async with Browser.steer(chromium) as browser, examples.serving("chat.py"):
+        ada, grace = await browser.open(examples.url), await browser.open(examples.url)
+        await ada.type("Ada")
+        await show(ada, "Nobody else is here")
+        await grace.type("Grace")
+        for page in (ada, grace):
+            await show(page, "Grace joined")
+            await show(page, "2 people are here")
+        await ada.type("Is this <b>bold</b>? 🎉")
+        for page in (ada, grace):
+            await show(page, "Is this <b>bold</b>? 🎉")
+        await grace.type("No.")
+        for page in (ada, grace):
+            await show(page, "No.")
+            assert await page.run("document.querySelectorAll('li.mine').length") == 1
+        await grace.close()
+        await show(ada, "Grace left")
 
 
 async def test_the_chat_goes_on_after_its_server_was_gone(chromium, tmp_path):
-    port = free_port()
+    examples = Examples(tmp_path)
     async with Browser.steer(chromium) as browser:
-        async with chat(port, tmp_path) as url:
-            page = await browser.open(url)
+        async with examples.serving("chat.py"):
+            page = await browser.open(examples.url)
             await page.type("Ada")
             await show(page, "Nobody else is here")
         await show(page, "trying again")
         await page.type("What isn't sent is kept")
-        async with chat(port, tmp_path):
+        async with examples.serving("chat.py"):
             await show(page, "Nobody else is here")
             await page.press(ENTER)
             await show(page, "kept")

@@ -30,6 +30,7 @@ BUILT = [name for name in CORE if sys.platform != "win32" or name not in _core.O
 FLOORS = {
     "websockets": 9,
     "websockets.__main__": 8,
+    "websockets._terminal": 8,
     "websockets.auth": 8,
     "websockets.legacy": 8,
     "websockets.client": 7,

@@ -34,6 +34,7 @@ class Examples:
     def __init__(self, directory):
         self.directory = directory
         self.port = free_port()
+        self.url = f"http://localhost:{self.port}/"
         for path in EXAMPLES.glob("*.*"):
             text = path.read_text("utf-8").replace("8765", str(self.port))
             (directory / path.name).write_text(text, "utf-8")
@@ -72,7 +73,7 @@ class Examples:
 
         def get():
             try:
-                response = urllib.request.urlopen(f"http://localhost:{self.port}{path}", timeout=5)
+                response = urllib.request.urlopen(self.url + path, timeout=5)
             except urllib.error.HTTPError as error:
                 response = error
             with response:
@@ -148,11 +149,11 @@ async def test_the_history_of_the_chat_is_limited(examples):
 
 async def test_the_chat_has_a_page(examples):
     async with examples.serving("chat.py"):
-        status, headers, body = await examples.get("/")
+        status, headers, body = await examples.get("")
         assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
         assert body == (EXAMPLES / "chat.html").read_bytes()
         assert "default-src 'none'" in headers["Content-Security-Policy"]
-        assert (await examples.get("/elsewhere"))[0] == 404
+        assert (await examples.get("elsewhere"))[0] == 404
 
 
 def test_the_page_of_the_chat_loads_nothing():
@@ -195,7 +196,7 @@ async def test_basic_auth(examples):
 
 async def test_health(examples):
     async with examples.serving("health.py"):
-        status, _, body = await examples.get("/health")
+        status, _, body = await examples.get("health")
         assert (status, body) == (200, b"OK\n")
         async with examples.connect() as websocket:
             await websocket.send("Hello!")

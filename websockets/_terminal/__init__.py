@@ -1,0 +1,3 @@
+"""
+The commands of ``python -m websockets``, a module each.
+"""
