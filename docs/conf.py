@@ -69,11 +69,6 @@ ABOVE = {
     "benchmarks": "benchmarks/README.md",
     "figures": "benchmarks/results/latest.md",
 }
-if not (ROOT / "CONTRIBUTING.md").exists():
-    del ABOVE["contributing"]
-    exclude_patterns = ["contributing.md"]
-    suppress_warnings.append("toc.excluded")
-
 LINK = re.compile(r"\[([^][]+)\]\(([\w./-]+)(#[\w-]+)?\)")
 
 SECTION = re.compile(r"(Arguments|Attributes|Raises|Returns):")

@@ -6,12 +6,11 @@ The chat of chat.py on several servers, which tell each other by Redis what happ
     python chat_redis.py --port 8766
 
 Whoever is at http://localhost:8765 talks to those at http://localhost:8766. Servers can be started
-and stopped at any time, Redis as well: what is said while it is gone is told once it is back. Needs
-redis, its package for Python (pip install redis).
+and stopped at any time. Needs redis, its package for Python (pip install redis).
 
-Events go through a stream of Redis, where publish and subscribe would lose what happens while a
-server isn't listening. So a server that starts learns what was said before, and one that lost its
-connection goes on where it was.
+Each server publishes what is said to it, and passes on what any of them publishes. While Redis is
+gone, what is said waits; a server that has lost it subscribes again, and doesn't learn what the
+others published meanwhile.
 """
 
 import argparse
@@ -27,30 +26,24 @@ from chat import LARGEST_MESSAGE, LONGEST_NAME, serve_page
 
 import websockets
 
-STREAM = "chat"
-HISTORY = 100  # events
+CHANNEL = "chat"
 
-PATIENCE = 30  # seconds without Redis until connections are closed
+PAUSE = 0.1  # seconds until Redis is asked again
+PATIENCE = 100  # times that it is asked
 
 people = set()  # the connections to this server
-history = collections.deque(maxlen=HISTORY)  # the latest events, as JSON
-
-
-async def ask(command, *arguments, **options):
-    """Ask Redis, and ask again while it is gone."""
-    for attempt in range(PATIENCE):
-        try:
-            return await command(*arguments, **options)
-        except (redis.ConnectionError, redis.TimeoutError):
-            if attempt == PATIENCE - 1:
-                raise
-            await asyncio.sleep(1)
+history = collections.deque(maxlen=100)  # the latest events, as JSON
 
 
 async def tell(database, name, **event):
     """Tell everybody on all servers what somebody does."""
     event = json.dumps({"time": time.time(), "name": name, **event})
-    await ask(database.xadd, STREAM, {"event": event}, maxlen=HISTORY)
+    for _ in range(PATIENCE):
+        with contextlib.suppress(redis.ConnectionError, redis.TimeoutError):
+            # Redis says how many servers have got it: none, if it has just come back.
+            if await database.publish(CHANNEL, event):
+                return
+        await asyncio.sleep(PAUSE)
 
 
 async def chat(database, websocket):
@@ -67,31 +60,29 @@ async def chat(database, websocket):
         await tell(database, name, did="left")
 
 
-async def listen(database, over):
-    """Pass on what happens, from the oldest event that Redis has."""
-    latest = "0"
-    while not over.is_set():
-        for _, entries in await ask(database.xread, {STREAM: latest}, block=1000) or []:
-            for number, entry in entries:
-                latest = number
-                history.append(entry["event"])
-                websockets.broadcast(people, entry["event"])
+async def listen(database):
+    """Pass on what is published, and subscribe again where Redis was gone."""
+    while True:
+        with contextlib.suppress(redis.ConnectionError, redis.TimeoutError):
+            async with database.pubsub(ignore_subscribe_messages=True) as subscription:
+                await subscription.subscribe(CHANNEL)
+                async for published in subscription.listen():
+                    history.append(published["data"])
+                    websockets.broadcast(people, published["data"])
+        await asyncio.sleep(PAUSE)
 
 
 async def main(port, url):
-    async with redis.asyncio.from_url(url, decode_responses=True, retry=None) as database:
+    async with redis.asyncio.from_url(url, decode_responses=True) as database:
         handler = functools.partial(chat, database)
         options = {"process_request": serve_page, "max_size": LARGEST_MESSAGE}
-        async with websockets.serve(handler, "localhost", port, **options):
-            print(f"Open http://localhost:{port}", flush=True)
-            over = asyncio.Event()
-            listening = asyncio.ensure_future(listen(database, over))
-            try:
-                # A read of Redis that is cancelled may go on, so that this one ends by itself.
-                await asyncio.shield(listening)
-            finally:
-                over.set()
-                await listening
+        listening = asyncio.ensure_future(listen(database))
+        try:
+            async with websockets.serve(handler, "localhost", port, **options):
+                print(f"Open http://localhost:{port}", flush=True)
+                await asyncio.shield(listening)  # which goes on until all have left
+        finally:
+            listening.cancel()
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def faults(files):
     """Tell which files are missing, and which don't belong there. Compiled ones aren't looked at."""
     expected = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("websockets/**/*.py")}
     expected |= {"websockets/py.typed", "licenses/LICENSE", "METADATA", "RECORD", "WHEEL"}
-    expected |= {"top_level.txt"}
+    expected |= {"top_level.txt", "entry_points.txt"}
     found = set()
     for name in files:
         folder, _, rest = name.partition("/")
