@@ -35,6 +35,12 @@ def switched_on(variable):
 BACKENDS = ["pure"] if switched_on("WEBSOCKETS_NO_EXTENSIONS") else ["compiled", "pure"]
 
 
+def pytest_configure():
+    # A shell has what it runs in the background ignore Ctrl-C, and so would the programs of tests.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_report_header():
     return f"websockets: the {_core.backend} backend is active"
 
