@@ -12,7 +12,12 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Callable, Optional
 
-from ._shell.tls import Handshakes, TLSLayer, ssl
+from ._shell.tls import Handshakes, TLSLayer
+
+try:
+    import ssl
+except ImportError:  # pragma: no cover
+    ssl = None  # type: ignore[assignment]
 
 __all__ = ["connect_over_tls", "served_over_tls"]
 

@@ -93,15 +93,17 @@ class TLSLayer:
     def data_received(self, data: Any) -> None:
         """Take bytes from the network."""
         if len(data) > PORTION:
-            data = memoryview(data)
-        for start in range(0, len(data), PORTION):
-            self._incoming.write(data[start : start + PORTION])
-            if self._state == OPEN:
-                self._read()
-            elif self._state == SHAKING_HANDS:
-                self._shake_hands()
-            elif self._state == CLOSING:
-                self._discard()
+            view = memoryview(data)
+            for start in range(0, len(data), PORTION):
+                self.data_received(view[start : start + PORTION])
+            return
+        self._incoming.write(data)
+        if self._state == OPEN:
+            self._read()
+        elif self._state == SHAKING_HANDS:
+            self._shake_hands()
+        elif self._state == CLOSING:
+            self._discard()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return what the transport may read into, as some transports want it."""
@@ -200,10 +202,9 @@ class TLSLayer:
             if incoming.pending >= RECORD:
                 self._read_in_place()
             while self._state == OPEN and not self._paused:
-                size = incoming.pending or tls.pending()
-                if not size:
+                if not (incoming.pending or tls.pending()):
                     break
-                piece = tls.read(size if size < RECORD else RECORD)
+                piece = tls.read(RECORD)
                 if not piece:
                     self._peer_ended = True
                     break
@@ -290,10 +291,9 @@ class TLSLayer:
         """Look for the peer's close_notify behind whatever it has sent before."""
         try:
             while not self._peer_ended:
-                size = self._incoming.pending or self._tls.pending()
-                if not size:
+                if not (self._incoming.pending or self._tls.pending()):
                     break
-                self._peer_ended = not self._tls.read(min(size, RECORD))
+                self._peer_ended = not self._tls.read(RECORD)
         except ssl.SSLWantReadError:
             pass
         except OSError:
@@ -351,7 +351,8 @@ class TLSLayer:
 
     def is_closing(self) -> bool:
         """Whether it is closed, or closing."""
-        return self._state != OPEN or self._tcp.is_closing()  # type: ignore[no-any-return]
+        closing: bool = self._state != OPEN or self._tcp.is_closing()
+        return closing
 
     def pause_reading(self) -> None:
         """Give the connection no more bytes."""
