@@ -268,7 +268,7 @@ class TLSLayer:
 
     def _fail(self, exc: Exception) -> None:
         """End the connection because of what can't be TLS."""
-        self._error = exc
+        self._error = self._error or exc  # What was read first may be the cause of this.
         self._state = CLOSED
         self._flush()
         self._tcp.abort()
@@ -346,8 +346,7 @@ class TLSLayer:
     def abort(self) -> None:
         """End TCP at once."""
         self._state = CLOSED
-        if self._tcp is not None:
-            self._tcp.abort()
+        self._tcp.abort()
 
     def is_closing(self) -> bool:
         """Whether it is closed, or closing."""
