@@ -70,6 +70,7 @@ class TLSLayer:
     ) -> None:
         self._loop = loop
         self._protocol = protocol
+        self._context = context
         self._begun = begun
         self._ended: Any = ended
         self._handshake_timeout = handshake_timeout
@@ -116,13 +117,14 @@ class TLSLayer:
         """Take bytes that the transport has read."""
         self.data_received(self._read_buffer[:nbytes])
 
-    def eof_received(self) -> None:
-        """Take notice that the peer ends TCP; TLS may have ended before."""
+    def eof_received(self) -> bool:
+        """Take notice that the peer ends TCP; return whether to wait for the connection."""
         if self._state == SHAKING_HANDS:
             self._refuse(ConnectionResetError("the connection ended in the TLS handshake"))
         self._peer_ended = True
         if self._state == OPEN:
             self._read()
+        return self._state == OPEN and self._paused
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """Take notice that the TCP transport is gone."""
@@ -156,7 +158,7 @@ class TLSLayer:
         except ssl.SSLWantReadError:
             self._flush()
             return
-        except OSError as exc:
+        except ssl.SSLError as exc:
             self._flush()  # It is the alert that tells the peer.
             self._refuse(exc)
             return
@@ -211,7 +213,7 @@ class TLSLayer:
                 pieces.append(piece)
         except ssl.SSLWantReadError:
             pass
-        except OSError as exc:
+        except ssl.SSLError as exc:
             self._error = exc
         if pieces:
             self._protocol.data_received(pieces[0] if len(pieces) == 1 else b"".join(pieces))
@@ -251,7 +253,7 @@ class TLSLayer:
                     self._flush()
         except ssl.SSLWantReadError:
             self._unsent = bytes(data)
-        except OSError as exc:
+        except ssl.SSLError as exc:
             self._fail(exc)
         self._flush()
 
@@ -296,7 +298,7 @@ class TLSLayer:
                 self._peer_ended = not self._tls.read(RECORD)
         except ssl.SSLWantReadError:
             pass
-        except OSError:
+        except ssl.SSLError:
             self._peer_ended = True
         if self._unsent:
             self._resend()
@@ -406,7 +408,7 @@ class TLSLayer:
         if name == "ssl_object":
             return self._tls
         if name == "sslcontext":
-            return self._tls.context
+            return self._context
         if name == "peercert":
             return self._tls.getpeercert()
         if name == "cipher":
