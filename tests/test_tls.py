@@ -181,6 +181,7 @@ async def test_the_transport_has_the_methods_of_others(certificates):
         assert not transport.can_write_eof()
         with pytest.raises(NotImplementedError):
             transport.write_eof()
+        transport.resume_reading()
         assert transport.is_reading() and not transport.is_closing()
         transport.set_write_buffer_limits(high=4000, low=1000)
         if hasattr(asyncio.Transport, "get_write_buffer_limits"):
@@ -193,6 +194,9 @@ async def test_the_transport_has_the_methods_of_others(certificates):
         assert await ws.recv() == "in parts"
     assert transport.is_closing()
     transport.write(b"too late")
+    transport.pause_reading()
+    transport.resume_reading()
+    await turns()
     transport.abort()
 
 
@@ -244,7 +248,10 @@ async def test_a_handshake_that_fails_is_told_to_the_peer_and_to_nobody_else(cer
             assert (await peer.read_eof())[:1] == b"\x15"  # an alert
         async with tcp_to(port_of(server)) as peer:
             pass
-        while len(caplog.records) < 2:
+        async with tcp_to(port_of(server)) as peer:
+            peer.write(bytes(200_000))
+            await peer.read_eof()
+        while len(caplog.records) < 3:
             await asyncio.sleep(0)
         assert not server.websockets
     assert {record.levelname for record in caplog.records} == {"DEBUG"}
@@ -550,8 +557,10 @@ async def test_close_notify_follows_the_close_frame(certificates):
             assert await stranger.read_frame() == (CLOSE, close_payload(1000))
             assert await stranger.call(stranger.tls.read, 1) == b""
             # What is still on its way is no harm.
-            stranger.writer.write(stranger.records(b"too late"))
-            await turns(5)
+            late = stranger.records(b"too late")
+            for part in (late[:9], late[9:]):
+                stranger.writer.write(part)
+                await turns(5)
             await stranger.call(stranger.tls.unwrap)
             assert await stranger.reader.read() == b""
 

@@ -49,6 +49,7 @@ class TLSLayer:
     _tcp: Any = None
     _writer: Any = None
     _timer: Any = None
+    _refused = False
     _paused = False
     _unsent = b""  # what can't be encrypted in the middle of a renegotiation
     _peer_ended = False
@@ -128,25 +129,22 @@ class TLSLayer:
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """Take notice that the TCP transport is gone."""
-        if self._ended is not None:
-            self._refuse(exc or ConnectionResetError("the connection ended in the TLS handshake"))
+        self._refuse(exc or ConnectionResetError("the connection ended in the TLS handshake"))
         exc, self._error = self._error or exc, None
         protocol, self._protocol = self._protocol, None
         self._state = CLOSED
         self._stop_timer()
         self._writer.detach()
-        if protocol is not None:
+        if not self._refused:
             protocol.connection_lost(exc)
 
     def pause_writing(self) -> None:
         """Hand on that the transport's buffer is full."""
-        if self._protocol is not None:
-            self._protocol.pause_writing()
+        self._protocol.pause_writing()
 
     def resume_writing(self) -> None:
         """Hand on that there is room in the transport's buffer."""
-        if self._protocol is not None:
-            self._protocol.resume_writing()
+        self._protocol.resume_writing()
 
     # The TLS handshake
 
@@ -173,8 +171,8 @@ class TLSLayer:
         """Give up the TLS handshake, unless it is complete."""
         if self._ended is not None:
             self._state = CLOSED
+            self._refused = True
             self._end_handshake(exc)
-            self._protocol = None
             self._tcp.close()
 
     def _end_handshake(self, exc: Optional[Exception]) -> None:
@@ -243,19 +241,18 @@ class TLSLayer:
 
     def _encrypt(self, data: Any) -> None:
         """Encrypt and send."""
+        if len(data) > PORTION:
+            data = memoryview(data)
         try:
-            while True:
-                size = self._tls.write(data)
-                if size == len(data):
-                    break
-                data = memoryview(data)[size:]
-                if self._outgoing.pending >= PORTION:
-                    self._flush()
+            while data:
+                size = self._tls.write(data[:PORTION])
+                data = data[size:]
+                self._writer.write([self._outgoing.read()])
         except ssl.SSLWantReadError:
             self._unsent = bytes(data)
+            self._flush()
         except ssl.SSLError as exc:
             self._fail(exc)
-        self._flush()
 
     def _resend(self) -> None:
         data, self._unsent = self._unsent, b""
@@ -292,9 +289,7 @@ class TLSLayer:
     def _discard(self) -> None:
         """Look for the peer's close_notify behind whatever it has sent before."""
         try:
-            while not self._peer_ended:
-                if not (self._incoming.pending or self._tls.pending()):
-                    break
+            while not self._peer_ended and (self._incoming.pending or self._tls.pending()):
                 self._peer_ended = not self._tls.read(RECORD)
         except ssl.SSLWantReadError:
             pass
@@ -334,8 +329,6 @@ class TLSLayer:
 
     def close(self) -> None:
         """Send what was written before, and end TLS, then TCP."""
-        if self._state == SHAKING_HANDS:
-            self.abort()
         if self._state != OPEN:
             return
         self._state = CLOSING
