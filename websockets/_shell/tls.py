@@ -270,7 +270,8 @@ class TLSLayer:
         self._error = self._error or exc  # What was read first may be the cause of this.
         self._state = CLOSED
         self._flush()
-        self._tcp.abort()
+        # uvloop's transports, too, must have had their turn to write the alert.
+        self._loop.call_soon(self._tcp.abort)
 
     def _say_goodbye(self) -> None:
         """Send close_notify, and end TCP unless the peer's close_notify is still to come."""
