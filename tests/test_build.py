@@ -37,6 +37,7 @@ FLOORS = {
     "websockets.server": 7,
     "websockets.protocol": 6,
     "websockets._registry": 6,
+    "websockets._secure": 6,
     "websockets._shell": 5,
     "websockets.extensions": 5,
     "websockets.handshake": 5,

@@ -4,15 +4,9 @@ TLS records that are lost, repeated, exchanged, changed or invented, at any plac
 Whatever reaches the program has been said by the peer, and the end is never taken for a clean one.
 """
 
-import sys
-
 import pytest
 from conversations import MESSAGES, at_every, conversing
 from proxy import Way
-
-pytestmark = pytest.mark.skipif(
-    sys.version_info < (3, 11), reason="asyncio's TLS of before may go round for ever"
-)
 
 # A record that is lost is noticed with the next one; where none comes it is for the deadlines.
 IMPATIENT = {

@@ -13,6 +13,8 @@ import asyncio
 from types import TracebackType
 from typing import Any, Optional
 
+from ._shell.tls import Handshakes
+
 __all__ = ["WebSocketServer"]
 
 
@@ -27,12 +29,14 @@ class WebSocketServer:
     Attributes:
         server: the underlying :class:`asyncio.Server`.
         websockets: all connections, those that are opening or closing included.
+        handshakes: the TLS handshakes of those that aren't opening yet.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.server: Any = None
         self.websockets: set[Any] = set()
+        self.handshakes = Handshakes()
         self.close_task: Optional[asyncio.Task[None]] = None
         self._closed_waiter: asyncio.Future[None] = loop.create_future()
 
@@ -69,6 +73,7 @@ class WebSocketServer:
             listened = False  # The program has closed the socket that it gave us.
         else:
             listened = True
+        self.handshakes.abort()
         # What was accepted before but isn't registered yet gets its turn, and is refused.
         await asyncio.sleep(0)
         for protocol in list(self.websockets):
@@ -80,7 +85,7 @@ class WebSocketServer:
             # A task is done in the turn in which it unregisters its connection, or before.
             self.websockets = {p for p in self.websockets if not p.handler_task.done()}
         if hasattr(self.server, "abort_clients"):
-            # Those whose TLS handshake isn't complete have no protocol yet.
+            # Of those whose TLS is the event loop's, some may have no protocol yet.
             self.server.abort_clients()  # pragma: no cover (since Python 3.13)
         if listened:
             await self.server.wait_closed()

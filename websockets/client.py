@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Optional
 
+from ._secure import connect_over_tls
 from .datastructures import Headers, HeadersLike
 from .exceptions import (
     InvalidHandshake,
@@ -436,7 +437,7 @@ class Connect:
             secure=wsuri.secure,
             extra_headers=target.extra_headers,
         )
-        _, protocol = await self._connect(asyncio.get_running_loop(), factory, kwds)
+        protocol = await self._connect(asyncio.get_running_loop(), factory, kwds)
         try:
             await protocol.handshake(
                 wsuri,
@@ -457,7 +458,7 @@ class Connect:
     async def _connect(
         self, loop: asyncio.AbstractEventLoop, factory: Any, kwds: dict[str, Any]
     ) -> Any:
-        return await loop.create_connection(factory, **kwds)
+        return await connect_over_tls(loop, loop.create_connection, factory, kwds)
 
 
 connect = Connect
@@ -469,7 +470,7 @@ class _UnixConnect(Connect):
     ) -> Any:
         for name in ("host", "port"):
             kwds.pop(name, None)
-        return await loop.create_unix_connection(factory, **kwds)
+        return await connect_over_tls(loop, loop.create_unix_connection, factory, kwds)
 
 
 def unix_connect(path: Optional[str], uri: str = "ws://localhost/", **kwargs: Any) -> Connect:

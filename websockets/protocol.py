@@ -490,9 +490,7 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
             self.data_received(bytes(self._read_buffer[:nbytes]))
             return
         self._filling = False
-        self._heard = True
-        if self._stream.fill(nbytes):
-            self._react()
+        self.filled(nbytes)
 
     def in_place(self) -> Optional[memoryview]:
         """Return the memory where what comes next belongs, if it is a large part of a message."""
@@ -502,6 +500,12 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
             return None  # A subclass that overrides it is given all bytes.
         space: Optional[memoryview] = self._endpoint.space()
         return space
+
+    def filled(self, nbytes: int) -> None:
+        """Take bytes that were put in that memory."""
+        self._heard = True
+        if self._stream.fill(nbytes):
+            self._react()
 
     def _read_in_place(self) -> None:
         """Have a transport that would give us bytes read them into their place, for a while."""

@@ -22,6 +22,7 @@ from typing import Any, Optional, Union, cast
 
 from ._core import forget_frames
 from ._registry import WebSocketServer
+from ._secure import served_over_tls
 from ._shell.refusal import check_framing, check_host, response_to, shutting_down, too_slow
 from .datastructures import Headers, HeadersLike, MultipleValuesError
 from .exceptions import (
@@ -558,25 +559,30 @@ class Serve:
     async def _start(self) -> WebSocketServer:
         loop = asyncio.get_running_loop()
         self.ws_server = WebSocketServer(loop)
-        factory = functools.partial(
+        factory: Any = functools.partial(
             self._create_protocol.func,
             *self._create_protocol.args,
             self.ws_server,
             **self._create_protocol.keywords,
         )
-        self.ws_server.wrap(await self._listen(loop, factory))
+        factory, kwds = served_over_tls(loop, factory, self._kwds, self.ws_server.handshakes)
+        self.ws_server.wrap(await self._listen(loop, factory, kwds))
         return self.ws_server
 
-    async def _listen(self, loop: asyncio.AbstractEventLoop, factory: Any) -> Any:
-        return await loop.create_server(factory, self._host, self._port, **self._kwds)
+    async def _listen(
+        self, loop: asyncio.AbstractEventLoop, factory: Any, kwds: dict[str, Any]
+    ) -> Any:
+        return await loop.create_server(factory, self._host, self._port, **kwds)
 
 
 serve = Serve
 
 
 class _UnixServe(Serve):
-    async def _listen(self, loop: asyncio.AbstractEventLoop, factory: Any) -> Any:
-        return await loop.create_unix_server(factory, **self._kwds)
+    async def _listen(
+        self, loop: asyncio.AbstractEventLoop, factory: Any, kwds: dict[str, Any]
+    ) -> Any:
+        return await loop.create_unix_server(factory, **kwds)
 
 
 def unix_serve(
