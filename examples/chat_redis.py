@@ -33,6 +33,7 @@ PATIENCE = 100  # times that it is asked
 
 people = set()  # the connections to this server
 history = collections.deque(maxlen=100)  # the latest events, as JSON
+listening = False  # whether what is published reaches this server
 
 
 async def tell(database, name, **event):
@@ -40,8 +41,8 @@ async def tell(database, name, **event):
     event = json.dumps({"time": time.time(), "name": name, **event})
     for _ in range(PATIENCE):
         with contextlib.suppress(redis.ConnectionError, redis.TimeoutError):
-            # Redis says how many servers have got it: none, if it has just come back.
-            if await database.publish(CHANNEL, event):
+            if listening:
+                await database.publish(CHANNEL, event)
                 return
         await asyncio.sleep(PAUSE)
 
@@ -62,13 +63,18 @@ async def chat(database, websocket):
 
 async def listen(database):
     """Pass on what is published, and subscribe again where Redis was gone."""
+    global listening
     while True:
         with contextlib.suppress(redis.ConnectionError, redis.TimeoutError):
-            async with database.pubsub(ignore_subscribe_messages=True) as subscription:
+            async with database.pubsub() as subscription:
                 await subscription.subscribe(CHANNEL)
-                async for published in subscription.listen():
-                    history.append(published["data"])
-                    websockets.broadcast(people, published["data"])
+                async for event in subscription.listen():
+                    if event["type"] == "subscribe":
+                        listening = True
+                    else:
+                        history.append(event["data"])
+                        websockets.broadcast(people, event["data"])
+        listening = False
         await asyncio.sleep(PAUSE)
 
 
@@ -76,13 +82,13 @@ async def main(port, url):
     async with redis.asyncio.from_url(url, decode_responses=True) as database:
         handler = functools.partial(chat, database)
         options = {"process_request": serve_page, "max_size": LARGEST_MESSAGE}
-        listening = asyncio.ensure_future(listen(database))
+        listener = asyncio.ensure_future(listen(database))
         try:
             async with websockets.serve(handler, "localhost", port, **options):
                 print(f"Open http://localhost:{port}", flush=True)
-                await asyncio.shield(listening)  # which goes on until all have left
+                await asyncio.shield(listener)  # which goes on until all have left
         finally:
-            listening.cancel()
+            listener.cancel()
 
 
 if __name__ == "__main__":
