@@ -58,7 +58,9 @@ class Examples:
             await line_with(process.stdout, "://")
             yield process
             if sys.platform != "win32":
-                assert await self.end(process) == (0, "", "")
+                status, out, err = await self.end(process)
+                # Before Python 3.11, a task that Ctrl-C happens to interrupt is reported.
+                assert (status, out) == (0, "") and (err == "" or sys.version_info < (3, 11)), err
 
     async def end(self, process, number=signal.SIGINT):
         process.send_signal(number)

@@ -8,7 +8,9 @@ event takes a line, which begins with the connection's number, so that other pro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import signal
 import sys
 from typing import Any
 
@@ -81,7 +83,19 @@ async def listen(host: str, port: int, journal: Journal) -> None:
     async with serve(journal.follow, host, port) as server:
         for sock in server.sockets or ():
             journal.notice(f"Serving at ws://{address(sock.getsockname())} (Ctrl-C ends it)")
-        await asyncio.get_running_loop().create_future()
+        await ctrl_c()
+
+
+async def ctrl_c() -> None:
+    """Wait for Ctrl-C; the next one interrupts the program."""
+    loop = asyncio.get_running_loop()
+    pressed = asyncio.Event()
+    # Before Python 3.11, Ctrl-C would stop the event loop rather than the task; and Windows' event
+    # loops have no signals.
+    with contextlib.suppress(NotImplementedError):
+        loop.add_signal_handler(signal.SIGINT, pressed.set)
+    await pressed.wait()
+    loop.remove_signal_handler(signal.SIGINT)
 
 
 def run(host: str, port: int, echo: bool) -> int:
@@ -97,8 +111,9 @@ def run(host: str, port: int, echo: bool) -> int:
     """
     try:
         asyncio.run(listen(host, port, Journal(echo)))
-    except KeyboardInterrupt:
-        return 0
     except OSError as exc:
         print(f"Can't serve: {exc}", file=sys.stderr)
-    return 1
+        return 1
+    except KeyboardInterrupt:  # pragma: no cover (Windows, or pressed twice)
+        pass
+    return 0
