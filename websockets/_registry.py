@@ -13,7 +13,7 @@ import asyncio
 from types import TracebackType
 from typing import Any, Optional
 
-from ._shell.tls import Handshakes
+from ._transports.tls import Handshakes
 
 __all__ = ["WebSocketServer"]
 

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Optional
 
-from ._secure import connect_over_tls
+from ._transports.secure import connect_over_tls
 from .datastructures import Headers, HeadersLike
 from .exceptions import (
     InvalidHandshake,

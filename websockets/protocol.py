@@ -20,18 +20,18 @@ from types import SimpleNamespace
 from typing import Any, Optional, Union
 
 from . import _core
-from ._shell.broadcasting import broadcast
-from ._shell.descriptors import plain_descriptor
-from ._shell.ending import Ending
-from ._shell.fragments import fragments_of
-from ._shell.gate import Gate
-from ._shell.keepalive import Keepalive
-from ._shell.offloading import Job, do_elsewhere
-from ._shell.opening import Opening
-from ._shell.overridable import overridable
-from ._shell.pings import Pings
-from ._shell.reading import InPlace, read_buffer
-from ._shell.sending import Sending
+from ._engine.broadcasting import broadcast
+from ._engine.ending import Ending
+from ._engine.fragments import fragments_of
+from ._engine.gate import Gate
+from ._engine.keepalive import Keepalive
+from ._engine.offloading import Job, do_elsewhere
+from ._engine.opening import Opening
+from ._engine.overridable import overridable
+from ._engine.pings import Pings
+from ._engine.sending import Sending
+from ._transports.descriptors import plain_descriptor
+from ._transports.reading import InPlace, read_buffer
 from .datastructures import Headers
 from .exceptions import (
     ConnectionClosed,

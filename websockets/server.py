@@ -21,9 +21,9 @@ from types import TracebackType
 from typing import Any, Optional, Union, cast
 
 from ._core import forget_frames
+from ._handshake.refusal import check_framing, check_host, response_to, shutting_down, too_slow
 from ._registry import WebSocketServer
-from ._secure import served_over_tls
-from ._shell.refusal import check_framing, check_host, response_to, shutting_down, too_slow
+from ._transports.secure import served_over_tls
 from .datastructures import Headers, HeadersLike, MultipleValuesError
 from .exceptions import (
     AbortHandshake,

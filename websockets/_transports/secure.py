@@ -1,5 +1,5 @@
 """
-Servers and clients over TLS: which of them use the layer of ``_shell/tls.py``, and with what.
+Servers and clients over TLS: which of them use the layer of ``tls.py``, and with what.
 
 Owns the arguments about TLS that ``serve()`` and ``connect()`` have in common with the event loop's
 methods. Must never know a record. Key decision: what the layer can't do as the event loop would is
@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Callable, Optional
 
-from ._shell.tls import Handshakes, TLSLayer
+from .tls import Handshakes, TLSLayer
 
 try:
     import ssl
