@@ -318,3 +318,17 @@ BASES = {
 
 needs_unix = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no Unix sockets")
 both_sides = pytest.mark.parametrize("connection", SIDES.values(), ids=SIDES)
+
+
+@contextlib.asynccontextmanager
+async def both_ends(server_options=None, **client_options):
+    """Our server's end and our client's end of a connection."""
+    opened = asyncio.Queue()
+
+    async def handler(ws, path):
+        opened.put_nowait(ws)
+        await ws.wait_closed()
+
+    async with websockets.serve(handler, "127.0.0.1", 0, **(server_options or {})) as server:
+        async with websockets.connect(uri_of(server), **client_options) as client:
+            yield await opened.get(), client
