@@ -50,6 +50,7 @@ FLOORS = {
     "websockets.uri": 3,
     "websockets.exceptions": 2,
     "websockets.datastructures": 1,
+    "websockets.frames": 1,
     "websockets.typing": 1,
     "websockets.version": 1,
 }

@@ -126,7 +126,7 @@ class End(asyncio.Transport):
     One end of a connection.
 
     Attributes:
-        said: reads all that is written here; heard: all that arrives.
+        said: reads all that is written here, and is told of its end; heard: all that arrives.
         faults: what was done to this that real transports don't allow, or complain of.
         dead: whether the network has gone silently, in both directions.
     """
@@ -198,10 +198,12 @@ class End(asyncio.Transport):
         if self.closing or self.ended:
             self.faults.append("write_eof")
         self.ended = True
+        self.said.end()
 
     def close(self):
         if not self.closing:
             self.closing = True
+            self.said.end()
             if not self.size:
                 self.loop.call_soon(self._die, None)
 

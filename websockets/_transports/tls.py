@@ -55,6 +55,7 @@ class TLSLayer:
     _peer_ended = False
     _error: Optional[Exception] = None
     _read_buffer: Any = None
+    _stream: Any = None  # what large parts of messages are decrypted into
 
     def __init__(
         self,
@@ -132,6 +133,7 @@ class TLSLayer:
         self._refuse(exc or ConnectionResetError("the connection ended in the TLS handshake"))
         exc, self._error = self._error or exc, None
         protocol, self._protocol = self._protocol, None
+        self._stream = None
         self._state = CLOSED
         self._stop_timer()
         self._writer.detach()
@@ -226,18 +228,28 @@ class TLSLayer:
                 self._protocol.eof_received()
                 self.close()
 
+    def read_into(self, stream: Any) -> None:
+        """
+        Decrypt large parts of messages into the memory where they belong.
+
+        Arguments:
+            stream: an object with the methods ``space()``, which returns that memory or None, and
+                ``filled(size)``.
+        """
+        self._stream = stream
+
     def _read_in_place(self) -> None:
         """Decrypt the rest of a large message into the memory where it belongs."""
-        in_place = getattr(self._protocol, "in_place", None)
-        while in_place and self._state == OPEN and not self._paused and self._incoming.pending:
-            space = in_place()
+        stream = self._stream
+        while stream and self._state == OPEN and not self._paused and self._incoming.pending:
+            space = stream.space()
             if space is None:
                 break
             size = self._tls.read(len(space), space)
             if not size:
                 self._peer_ended = True
                 break
-            self._protocol.filled(size)
+            stream.filled(size)
 
     def _encrypt(self, data: Any) -> None:
         """Encrypt and send."""

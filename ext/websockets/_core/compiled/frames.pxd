@@ -32,7 +32,9 @@ cdef class FrameReader:
     cdef Py_ssize_t _queued
 
     cpdef bytes payload(self)
-    cpdef feed(self, bytes data)
+    @cython.locals(other=FrameReader)
+    cpdef FrameReader copy(self)
+    cpdef append(self, bytes data)
     cpdef skip(self, Py_ssize_t size)
     cpdef clear(self)
     cpdef release(self)
