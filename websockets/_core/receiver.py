@@ -43,11 +43,13 @@ class Receiver:
             message = receive(stream, self._host)
             if message is not None:
                 return message
-            stream.waiter.begin(self)
+            # Each wait has a mark of its own: several steps may be under way, if one is cancelled.
+            mark = object()
+            stream.waiter.begin(mark)
             try:
                 yield stream.waiter
             finally:
-                stream.waiter.end(self)
+                stream.waiter.end(mark)
 
     def __aiter__(self) -> Receiver:
         return self
