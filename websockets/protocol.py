@@ -30,7 +30,7 @@ from ._engine.opening import Opening
 from ._engine.overridable import overridable
 from ._engine.pings import Pings
 from ._engine.sending import Sending
-from ._transports.descriptors import plain_descriptor
+from ._transports.descriptors import plain_socket
 from ._transports.reading import InPlace, read_buffer
 from .datastructures import Headers
 from .exceptions import (
@@ -510,7 +510,7 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
     def _read_in_place(self) -> None:
         """Have a transport that would give us bytes read them into their place, for a while."""
         transport = self.transport
-        if plain_descriptor(transport) >= 0 and transport.get_protocol() is self:
+        if plain_socket(transport) is not None and transport.get_protocol() is self:
             transport.set_protocol(InPlace(self))
 
     def eof_received(self) -> Optional[bool]:
@@ -583,7 +583,7 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
         self._stream = _core.MessageStream(
             self._endpoint,
             _core.Waiter(self.loop.call_soon, asyncio.get_running_loop, asyncio.current_task, DONE),
-            _core.Writer(self.transport, plain_descriptor(self.transport)),
+            _core.Writer(self.transport, plain_socket(self.transport)),
             self.loop,
             monotonic,
         )

@@ -19,7 +19,7 @@ except ImportError:  # pragma: no cover
     ssl = None  # type: ignore[assignment]
 
 from .._core import Writer
-from .descriptors import plain_descriptor
+from .descriptors import plain_socket
 from .reading import read_buffer
 
 __all__ = ["Handshakes", "TLSLayer"]
@@ -86,7 +86,7 @@ class TLSLayer:
     def connection_made(self, transport: Any) -> None:
         """Take a TCP transport, and begin with the TLS handshake."""
         self._tcp = transport
-        self._writer = Writer(transport, plain_descriptor(transport))
+        self._writer = Writer(transport, plain_socket(transport))
         self._timer = self._loop.call_later(self._handshake_timeout, self._take_too_long)
         if self._begun is not None:
             self._begun(self)
