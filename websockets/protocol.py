@@ -31,6 +31,7 @@ from ._engine.overridable import overridable
 from ._engine.pings import Pings
 from ._engine.sending import Sending
 from ._transports.descriptors import plain_socket
+from ._transports.known import extra_info
 from ._transports.reading import InPlace, read_buffer
 from .datastructures import Headers
 from .exceptions import (
@@ -246,12 +247,12 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
     @property
     def local_address(self) -> Any:
         """Address of this end, ``(host, port)`` for IPv4, or None without a transport."""
-        return None if self.transport is None else self.transport.get_extra_info("sockname")
+        return None if self.transport is None else extra_info(self.transport, "sockname")
 
     @property
     def remote_address(self) -> Any:
         """Address of the peer, ``(host, port)`` for IPv4, or None without a transport."""
-        return None if self.transport is None else self.transport.get_extra_info("peername")
+        return None if self.transport is None else extra_info(self.transport, "peername")
 
     @overridable
     def latency(self) -> float:

@@ -20,6 +20,7 @@ except ImportError:  # pragma: no cover
 
 from .._core import Writer
 from .descriptors import plain_socket
+from .known import extra_info
 from .reading import read_buffer
 
 __all__ = ["Handshakes", "TLSLayer"]
@@ -409,7 +410,7 @@ class TLSLayer:
             return self._tls.cipher()
         if name == "compression":
             return self._tls.compression()
-        return self._tcp.get_extra_info(name, default)
+        return extra_info(self._tcp, name, default)
 
 
 class Handshakes:
