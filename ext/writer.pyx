@@ -64,7 +64,7 @@ cdef list send(int descriptor, list pieces):
     cdef websockets_piece vector[PIECES]
     cdef int count = min(len(pieces), PIECES), i = 0
     cdef long long size = 0
-    cdef Py_ssize_t taken
+    cdef Py_ssize_t taken, length
     for i in range(count):
         if not PyBytes_CheckExact(pieces[i]):
             return pieces
@@ -79,10 +79,10 @@ cdef list send(int descriptor, list pieces):
     if taken == size:
         return pieces[count:] if count < len(pieces) else None
     for i in range(count):
-        size = PyBytes_GET_SIZE(pieces[i])
-        if taken < size:
+        length = PyBytes_GET_SIZE(pieces[i])
+        if taken < length:
             break
-        taken -= size
+        taken -= length
     return [memoryview(pieces[i])[taken:], *pieces[i + 1 :]]
 
 
