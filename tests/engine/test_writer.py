@@ -105,6 +105,27 @@ def test_errors_of_the_socket_are_for_the_transport_to_meet(core):
         assert transport.written == [b"lost"]
 
 
+def test_a_socket_that_is_closed_gets_nothing_more(core):
+    transport = Transport()
+    with pair() as (here, there):
+        writer = core.writer.Writer(transport, here)
+        number = here.detach()
+        try:
+            assert writer.write([b"for the transport"])
+            assert arrived(there) == b""
+            assert transport.written == [b"for the transport"]
+        finally:
+            os.close(number)
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview, type("Subclass", (bytes,), {})])
+def test_pieces_of_other_kinds_are_left_to_the_transport(core, kind):
+    transport = Transport()
+    with pair() as (here, there):
+        assert core.writer.Writer(transport, here).write([b"one", kind(b"two")])
+        assert arrived(there) + b"".join(transport.written) == b"onetwo"
+
+
 def test_nothing_is_written_to_a_transport_that_closes_or_is_gone(core):
     transport = Transport()
     with pair() as (here, there):
