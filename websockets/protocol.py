@@ -25,7 +25,8 @@ from ._engine.opening import Opening
 from ._engine.overridable import overridable
 from ._engine.phases import UNCONNECTED
 from ._engine.session import Session
-from ._transports.descriptors import plain_descriptor
+from ._transports.descriptors import plain_socket
+from ._transports.known import extra_info
 from .datastructures import Headers
 from .exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
 from .framing import ExtensionChain, encode_data
@@ -210,12 +211,12 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     @property
     def local_address(self) -> Any:
         """Address of this end, ``(host, port)`` for IPv4, or None without a transport."""
-        return None if self.transport is None else self.transport.get_extra_info("sockname")
+        return None if self.transport is None else extra_info(self.transport, "sockname")
 
     @property
     def remote_address(self) -> Any:
         """Address of the peer, ``(host, port)`` for IPv4, or None without a transport."""
-        return None if self.transport is None else self.transport.get_extra_info("peername")
+        return None if self.transport is None else extra_info(self.transport, "peername")
 
     @overridable
     def latency(self) -> float:
@@ -423,7 +424,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         stream = _core.MessageStream(
             endpoint,
             _core.Waiter(self.loop.call_soon, asyncio.get_running_loop, asyncio.current_task, DONE),
-            _core.Writer(self.transport, plain_descriptor(self.transport)),
+            _core.Writer(self.transport, plain_socket(self.transport)),
             self.loop.call_soon,
             monotonic,
         )

@@ -24,7 +24,7 @@ from .._core import (
     Endpoint,
     forget_frames,
 )
-from .._transports.descriptors import plain_descriptor
+from .._transports.descriptors import plain_socket
 from .._transports.reading import InPlace, read_buffer
 from ..exceptions import WebSocketException
 from ..framing import OP_PING, OP_PONG
@@ -352,7 +352,7 @@ class Session(Phase):
         read_into = getattr(transport, "read_into", None)
         if read_into is not None:
             read_into(self.stream)
-        elif plain_descriptor(transport) >= 0 and transport.get_protocol() is self.face:
+        elif plain_socket(transport) is not None and transport.get_protocol() is self.face:
             transport.set_protocol(InPlace(self.face, transport, self.stream))
 
     # The end

@@ -19,7 +19,8 @@ except ImportError:  # pragma: no cover
     ssl = None  # type: ignore[assignment]
 
 from .._core import Writer
-from .descriptors import plain_descriptor
+from .descriptors import plain_socket
+from .known import extra_info
 from .reading import read_buffer
 
 __all__ = ["Handshakes", "TLSLayer"]
@@ -87,7 +88,7 @@ class TLSLayer:
     def connection_made(self, transport: Any) -> None:
         """Take a TCP transport, and begin with the TLS handshake."""
         self._tcp = transport
-        self._writer = Writer(transport, plain_descriptor(transport))
+        self._writer = Writer(transport, plain_socket(transport))
         self._timer = self._loop.call_later(self._handshake_timeout, self._take_too_long)
         if self._begun is not None:
             self._begun(self)
@@ -421,7 +422,7 @@ class TLSLayer:
             return self._tls.cipher()
         if name == "compression":
             return self._tls.compression()
-        return self._tcp.get_extra_info(name, default)
+        return extra_info(self._tcp, name, default)
 
 
 class Handshakes:

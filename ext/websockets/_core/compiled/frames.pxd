@@ -41,7 +41,7 @@ cdef class FrameReader:
     @cython.locals(size="long long")
     cpdef bint next(self) except -1
     @cython.locals(chunk=bytes)
-    cdef bint _require(self, Py_ssize_t count) except -1
+    cdef bint _require(self, long long count) except -1
     @cython.locals(
         chunk=bytes, start=Py_ssize_t, byte0=int, byte1=int, opcode=int, form=int, extended=int,
         size=Py_ssize_t, length="long long",
