@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import logging
 
 import pytest
@@ -322,113 +321,6 @@ async def test_a_ping_of_more_than_125_bytes_is_refused_and_the_connection_stays
             await ws.ping(42)
         await ws.pong("unsolicited")
         assert await peer.read() == (0x80 | PONG, b"unsolicited")
-
-
-# Keepalive
-
-
-class Timer:
-    def __init__(self, when, callback, args):
-        self.when = when
-        self.fire = functools.partial(callback, *args)
-
-    def cancel(self):
-        self.fire = lambda: None
-
-
-class Clock:
-    """The event loop, with timers that fire when a test lets time pass."""
-
-    def __init__(self):
-        self.loop = asyncio.get_running_loop()
-        self.now = 0
-        self.timers = []
-
-    def __getattr__(self, name):
-        return getattr(self.loop, name)
-
-    def call_later(self, delay, callback, *args):
-        self.timers.append(Timer(self.now + delay, callback, args))
-        return self.timers[-1]
-
-    def advance(self, seconds):
-        end = self.now + seconds
-        while due := [timer for timer in self.timers if timer.when <= end]:
-            timer = min(due, key=lambda timer: timer.when)
-            self.timers.remove(timer)
-            self.now = timer.when
-            timer.fire()
-        self.now = end
-
-
-@contextlib.asynccontextmanager
-async def with_clock(connection, **options):
-    """An open connection, its peer, and the clock of its keepalive."""
-    clock = Clock()
-
-    class Timed(BASES[connection]):
-        def connection_open(self):
-            self.loop = clock
-            super().connection_open()
-
-    async with connection(create_protocol=Timed, **options) as (ws, peer):
-        yield ws, peer, clock
-
-
-@both_sides
-async def test_keepalive_sends_pings_that_a_peer_answers(connection):
-    async with connection(ping_interval=0.001, ping_timeout=5) as (ws, peer):
-        payloads = set()
-        for _ in range(3):
-            byte0, payload = await peer.read()
-            assert byte0 == 0x80 | PING
-            payloads.add(payload)
-            peer.send(PONG, payload)
-        assert len(payloads) == 3
-
-
-@both_sides
-async def test_keepalive_closes_with_1011_when_nothing_is_heard(connection):
-    async with connection(ping_interval=0.001, ping_timeout=0.001) as (ws, peer):
-        assert await peer.read_close() == (1011, "keepalive ping timeout")
-        await peer.close()
-        with pytest.raises(websockets.ConnectionClosedError) as error:
-            await ws.recv()
-        assert error.value.code == 1011
-
-
-@both_sides
-async def test_keepalive_without_a_timeout_only_pings(connection):
-    async with connection(ping_interval=0.001, ping_timeout=None) as (ws, peer):
-        for _ in range(5):
-            assert (await peer.read())[0] == 0x80 | PING
-        assert ws.open
-
-
-@both_sides
-async def test_keepalive_takes_any_bytes_for_life(connection):
-    async with with_clock(connection, ping_interval=20, ping_timeout=20) as (ws, peer, clock):
-        # No pong ever comes, but messages do, for many times the timeout.
-        for _ in range(30):
-            peer.send(TEXT, b"alive")
-            await ws.recv()
-            clock.advance(15)
-        assert ws.open
-        clock.advance(15)
-        assert await peer.read_close() == (1011, "keepalive ping timeout")
-
-
-@both_sides
-async def test_keepalive_spares_a_peer_that_we_do_not_read_from(connection):
-    options = {"ping_interval": 20, "ping_timeout": 20, "max_queue": 1, "read_limit": 1}
-    async with with_clock(connection, **options) as (ws, peer, clock):
-        for _ in range(3):
-            peer.send(TEXT, b"waits")
-        while ws.transport.is_reading():
-            await turns(1)
-        clock.advance(1000)
-        assert ws.open
-        assert [await ws.recv() for _ in range(3)] == ["waits"] * 3
 
 
 # Flow control
