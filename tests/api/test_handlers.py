@@ -2,11 +2,13 @@
 Handlers and factories of many kinds.
 """
 
+import asyncio
 import functools
+import logging
 import types
 
 import pytest
-from peer import uri_of
+from peer import hold, port_of, uri_of
 
 import websockets
 
@@ -125,3 +127,82 @@ async def test_a_handler_that_cannot_be_called_is_logged_and_closes_with_1011(ha
                 await ws.recv()
     assert error.value.code == 1011
     assert [record.exc_info[0] for record in caplog.records] == [TypeError]
+
+
+async def one_argument(ws):
+    await ws.send("hello")
+
+
+async def two_arguments(ws, path):
+    await ws.send("hello")
+
+
+async def three_arguments(greeting, ws, path):
+    await ws.send(greeting)
+
+
+class Callable:
+    async def __call__(self, ws):
+        await ws.send("hello")
+
+    async def method(self, ws, path=None):
+        await ws.send("hello" if path else "no path")
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        one_argument,
+        two_arguments,
+        functools.partial(three_arguments, "hello"),
+        Callable(),
+        Callable().method,
+    ],
+    ids=["one", "two", "partial", "object", "method"],
+)
+async def test_handlers_of_any_shape(handler):
+    async with websockets.serve(handler, "127.0.0.1", 0) as server:
+        async with websockets.connect(f"ws://127.0.0.1:{port_of(server)}") as ws:
+            assert await ws.recv() == "hello"
+            with pytest.raises(websockets.ConnectionClosedOK):
+                await ws.recv()
+
+
+async def test_a_handler_that_fails_is_logged_once_and_closes_with_1011(caplog):
+    async def handler(ws, path):
+        raise ZeroDivisionError("on purpose")
+
+    async with websockets.serve(handler, "127.0.0.1", 0) as server:
+        async with websockets.connect(f"ws://127.0.0.1:{port_of(server)}") as ws:
+            with pytest.raises(websockets.ConnectionClosedError) as error:
+                await ws.recv()
+    assert error.value.code == 1011
+    [record] = [r for r in caplog.records if r.levelno >= logging.ERROR]
+    assert record.name == "websockets.server" and record.exc_info[0] is ZeroDivisionError
+
+
+async def test_a_handler_that_its_connection_ends_under_is_no_error(caplog):
+    async def handler(ws, path):
+        while True:
+            await ws.recv()
+
+    async with websockets.serve(handler, "127.0.0.1", 0) as server:
+        for code in (1000, 4000):
+            ws = await websockets.connect(f"ws://127.0.0.1:{port_of(server)}")
+            await ws.close(code)
+        ws = await websockets.connect(f"ws://127.0.0.1:{port_of(server)}")
+        ws.transport.abort()
+        await ws.wait_closed()
+    assert not caplog.records
+
+
+async def test_cancelling_a_handler_tells_the_client_and_ends_the_connection():
+    async with websockets.serve(hold, "127.0.0.1", 0) as server:
+        async with websockets.connect(f"ws://127.0.0.1:{port_of(server)}") as ws:
+            [protocol] = server.websockets
+            protocol.handler_task.cancel()
+            with pytest.raises(websockets.ConnectionClosedOK) as error:
+                await ws.recv()
+            assert error.value.code == 1001
+            await asyncio.wait([protocol.handler_task])
+            assert protocol.handler_task.cancelled()
