@@ -39,12 +39,20 @@ class CallableObject:
     async def method_of_one(self, ws):
         await ws.send(ws.path)
 
+    async def optional(self, ws, path=None):
+        await ws.send(path)
+
     @staticmethod
     async def static(ws, path):
         await ws.send(path)
 
     @classmethod
     async def of_class(cls, ws):
+        await ws.send(ws.path)
+
+
+class OfOneArgument:
+    async def __call__(self, ws):
         await ws.send(ws.path)
 
 
@@ -67,8 +75,10 @@ HANDLERS = {
     "lambda": lambda ws, path: two(ws, path),
     "lambda of one": lambda ws: one(ws),
     "object": CallableObject(),
+    "object of one": OfOneArgument(),
     "method": CallableObject().method,
     "method of one": CallableObject().method_of_one,
+    "optional of a method": CallableObject().optional,
     "static method": CallableObject.static,
     "class method": CallableObject.of_class,
     "any arguments": lambda *args: two(*args),
@@ -82,6 +92,8 @@ async def test_handlers(kind):
     async with websockets.serve(HANDLERS[kind], "127.0.0.1", 0) as server:
         async with websockets.connect(uri_of(server, "/path")) as ws:
             assert await ws.recv() == "/path"
+            with pytest.raises(websockets.ConnectionClosedOK):
+                await ws.recv()
 
 
 class MarkedServer(websockets.WebSocketServerProtocol):
@@ -127,45 +139,6 @@ async def test_a_handler_that_cannot_be_called_is_logged_and_closes_with_1011(ha
                 await ws.recv()
     assert error.value.code == 1011
     assert [record.exc_info[0] for record in caplog.records] == [TypeError]
-
-
-async def one_argument(ws):
-    await ws.send("hello")
-
-
-async def two_arguments(ws, path):
-    await ws.send("hello")
-
-
-async def three_arguments(greeting, ws, path):
-    await ws.send(greeting)
-
-
-class Callable:
-    async def __call__(self, ws):
-        await ws.send("hello")
-
-    async def method(self, ws, path=None):
-        await ws.send("hello" if path else "no path")
-
-
-@pytest.mark.parametrize(
-    "handler",
-    [
-        one_argument,
-        two_arguments,
-        functools.partial(three_arguments, "hello"),
-        Callable(),
-        Callable().method,
-    ],
-    ids=["one", "two", "partial", "object", "method"],
-)
-async def test_handlers_of_any_shape(handler):
-    async with websockets.serve(handler, "127.0.0.1", 0) as server:
-        async with websockets.connect(f"ws://127.0.0.1:{port_of(server)}") as ws:
-            assert await ws.recv() == "hello"
-            with pytest.raises(websockets.ConnectionClosedOK):
-                await ws.recv()
 
 
 async def test_a_handler_that_fails_is_logged_once_and_closes_with_1011(caplog):

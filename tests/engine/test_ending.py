@@ -14,6 +14,7 @@ from peer import (
     both_sides,
     client_and_peer,
     close_payload,
+    echo,
     frame,
     server_and_peer,
 )
@@ -134,12 +135,7 @@ async def answered_ping(ws, peer, unread=False):
 @both_sides
 async def test_what_a_program_answers_at_once_goes_out_before_the_close_frame(connection):
     async with connection() as (ws, peer):
-
-        async def echo():
-            async for message in ws:
-                await ws.send(message)
-
-        echoing = asyncio.ensure_future(echo())
+        echoing = asyncio.ensure_future(echo(ws, ws.path))
         await asyncio.sleep(0)
         peer.write(
             frame(TEXT, b"a", masked=peer.masked)
@@ -156,12 +152,7 @@ async def test_what_a_program_answers_at_once_goes_out_before_the_close_frame(co
 @both_sides
 async def test_what_a_program_answers_at_once_goes_out_before_a_violation_is(connection):
     async with connection() as (ws, peer):
-
-        async def echo():
-            async for message in ws:
-                await ws.send(message)
-
-        echoing = asyncio.ensure_future(echo())
+        echoing = asyncio.ensure_future(echo(ws, ws.path))
         await asyncio.sleep(0)
         peer.write(frame(TEXT, b"a", masked=peer.masked) + frame(3, b"", masked=peer.masked))
         assert (await peer.read())[1] == b"a"
@@ -252,10 +243,6 @@ async def test_a_violation_closes_with_its_code_and_says_what_was_wrong(connecti
 
 
 async def test_the_server_serves_others_after_a_violation():
-    async def echo(ws):
-        async for message in ws:
-            await ws.send(message)
-
     async with websockets.serve(echo, "127.0.0.1", 0) as server:
         uri = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with websockets.connect(uri) as good, websockets.connect(uri) as bad:

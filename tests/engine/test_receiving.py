@@ -5,7 +5,7 @@ Receiving messages, on either side: one by one, and all in a loop.
 import asyncio
 
 import pytest
-from peer import BINARY, PING, PONG, TEXT, both_sides, close_payload, frame, server_and_peer, turns
+from peer import BINARY, PING, PONG, TEXT, both_sides, close_payload, turns
 
 import websockets
 
@@ -28,18 +28,6 @@ async def test_recv_gives_fragments_as_one_message_with_a_ping_in_between(connec
         peer.send(0, b"cd")
         assert await ws.recv() == b"abcd"
         assert await peer.read() == (0x80 | PONG, b"!")
-
-
-@both_sides
-async def test_cancelling_recv_in_the_turn_in_which_a_message_arrives_loses_nothing(connection):
-    async with connection() as (ws, peer):
-        receiving = asyncio.ensure_future(ws.recv())
-        await turns()
-        ws.data_received(frame(TEXT, b"kept", masked=peer.masked))
-        receiving.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await receiving
-        assert await ws.recv() == "kept"
 
 
 @both_sides
@@ -84,22 +72,3 @@ async def test_iteration_raises_for_other_codes_after_all_messages(connection):
                 received.append(message)
         assert received == ["a"]
         assert (error.value.code, error.value.reason) == (4001, "why")
-
-
-async def test_iteration_uses_an_overridden_recv():
-    class Shouting(websockets.WebSocketServerProtocol):
-        async def recv(self):
-            return (await super().recv()).upper()
-
-    async with server_and_peer(create_protocol=Shouting) as (ws, peer):
-        peer.send(TEXT, b"quiet")
-        peer.send(8, close_payload(1000))
-        assert [message async for message in ws] == ["QUIET"]
-
-
-@both_sides
-async def test_legacy_recv_returns_none_at_the_end(connection):
-    async with connection(legacy_recv=True) as (ws, peer):
-        peer.send(TEXT, b"a")
-        peer.send(8, close_payload(1000))
-        assert [await ws.recv(), await ws.recv(), await ws.recv()] == ["a", None, None]
