@@ -6,54 +6,26 @@ is the test's. Over sockets, the last test sees that they do the same there.
 """
 
 import asyncio
-import contextlib
-import gc
 
 import proxy
 import pytest
-from dialogue import MESSAGES, NOT_OPENED, Echo, ends, lead
+from dialogue import MESSAGES, ends
 from peer import hold, port_of, turns
-from proxy import Way, connections, ended, link, nothing_left
-from virtual import flowing_loop
+from proxy import Way, ended, link, nothing_left
+from virtual_dialogue import (
+    CLOSING,
+    DEADLINES,
+    KEEPALIVE,
+    OPENING,
+    contexts,
+    converse,
+    uri_with,
+    virtually,
+)
 
 import websockets
 
 STEP = 11  # bytes from one stall to the next; frames are shorter, and so each is hit
-
-DEADLINES = {"ping_interval": 20, "ping_timeout": 15, "open_timeout": 7, "close_timeout": 3}
-KEEPALIVE = DEADLINES["ping_interval"] + DEADLINES["ping_timeout"]
-OPENING, CLOSING = DEADLINES["open_timeout"], DEADLINES["close_timeout"]
-
-
-def virtually(function, *args, **kwargs):
-    """Run a coroutine function on a loop of its own, where no time passes while anything happens."""
-    loop = flowing_loop()
-    gc.collect()
-    before = connections()
-    gc.disable()
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            # When messages are gathered depends on a clock, too.
-            patch.setattr(websockets.protocol, "monotonic", loop.time, raising=False)
-            result = loop.run_until_complete(function(loop, *args, **kwargs))
-        loop.run_until_complete(turns())
-        assert not asyncio.all_tasks(loop)
-        assert not loop.timers()
-        loop.ends.clear()
-        assert connections() == before
-        return result
-    finally:
-        gc.enable()
-        loop.close()
-
-
-def contexts(tls):
-    return ({}, {}) if tls is None else ({"ssl": tls[0]}, {"ssl": tls[1]})
-
-
-def uri(tls):
-    return f"{'ws' if tls is None else 'wss'}://localhost/client"
-
 
 # At any moment of a conversation
 
@@ -63,56 +35,11 @@ def fall_silent(end):
     end.dead = end.peer.dead = True
 
 
-class Conversation:
-    """
-    What became of a conversation.
+def silent_after(direction, count):
+    def disturb(up, down):
+        {"up": up, "down": down}[direction].break_after(count, fall_silent)
 
-    Attributes:
-        code: the client's close code, None if the connection wasn't opened.
-        received: the client's messages.
-        server_code, server_received: the same of the server.
-        passed: what went from the client to the server, and the other way.
-        took: seconds.
-    """
-
-
-async def converse(loop, direction=None, after=None, tls=None):
-    """Have a conversation that falls silent after so many bytes of a direction."""
-
-    def laid(accepted, connected):
-        laid.ends = {"up": connected, "down": accepted}
-        for one, end in laid.ends.items():
-            end.said = laid.said[one]
-            if one == direction:
-                end.break_after(after, fall_silent)
-
-    laid.said = {"up": Written(), "down": Written()}
-    loop.laid = laid
-    had, received, echo = Conversation(), [], Echo()
-    server_tls, client_tls = contexts(tls)
-    async with websockets.serve(echo, "localhost", 0, **DEADLINES, **server_tls) as server:
-        ws = None
-        with contextlib.suppress(*NOT_OPENED):
-            ws = await websockets.connect(uri(tls), **DEADLINES, **client_tls)
-        if ws is not None:
-            outcome = await ended(lead(ws, received))
-            await ws.wait_closed()
-            assert outcome[1] == ws.close_code
-        while server.websockets:
-            await asyncio.sleep(1)
-        had.code = ws and ws.close_code
-    had.received, had.took = received, loop.time()
-    had.server_code, had.server_received = echo.codes.get("/client"), echo.received.get("/client")
-    had.passed = {one: bytes(said.data) for one, said in laid.said.items()}
-    return had
-
-
-class Written:
-    def __init__(self):
-        self.data = bytearray()
-
-    def read(self, data):
-        self.data += data
+    return disturb
 
 
 def noticed(had):
@@ -124,11 +51,11 @@ def noticed(had):
 def test_a_network_that_falls_silent_at_any_moment(direction, caplog):
     clean = virtually(converse)
     assert (clean.code, clean.received, clean.took) == (1000, MESSAGES, 0)
-    found = ends(clean.passed[direction])
+    found = ends(getattr(clean, direction))
     head, last, total = found[0][0], found[-2][0], found[-1][0]
     frames = {end for end, _ in found[:-1]}
     for position in sorted({*range(0, total, STEP), *frames} - {head}):
-        had = virtually(converse, direction, position)
+        had = virtually(converse, silent_after(direction, position))
         assert had.received == MESSAGES[: len(had.received)]
         # It is keepalive that notices, until the client closes, at last.
         if position < head:
@@ -150,10 +77,10 @@ def test_a_network_that_falls_silent_at_any_moment(direction, caplog):
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_a_network_that_falls_silent_under_tls(direction, certificates, caplog):
     tls = certificates.server_context(), certificates.client_context()
-    clean = virtually(converse, tls=tls)
+    clean = virtually(converse, None, tls)
     assert (clean.code, clean.received) == (1000, MESSAGES)
-    for position in range(0, len(clean.passed[direction]), STEP):
-        had = virtually(converse, direction, position, tls=tls)
+    for position in range(0, len(getattr(clean, direction)), STEP):
+        had = virtually(converse, silent_after(direction, position), tls)
         for code, received in [(had.code, had.received), (had.server_code, had.server_received)]:
             assert code in (None, 1006, 1011) or received == MESSAGES
         assert noticed(had) or had.server_code in (None, 1000)
@@ -243,7 +170,7 @@ async def release(loop, fault, side, how, tls=None):
     options = {"close_timeout": CLOSING, "ping_interval": None}
     server_tls, client_tls = contexts(tls)
     async with websockets.serve(handler, "localhost", 0, **options, **server_tls) as server:
-        client = await websockets.connect(uri(tls), **options, **client_tls)
+        client = await websockets.connect(uri_with(tls), **options, **client_tls)
         ws, other = await opened.get(), client
         if side == "client":
             ws, other = other, ws
@@ -283,7 +210,7 @@ async def give_up(loop, direction, after, fault, tls):
     options = {**DEADLINES, "open_timeout": OPENING + 1}
     async with websockets.serve(hold, "localhost", 0, **options, **server_tls) as server:
         with pytest.raises(asyncio.TimeoutError):
-            await websockets.connect(uri(tls), **DEADLINES, **client_tls)
+            await websockets.connect(uri_with(tls), **DEADLINES, **client_tls)
         client = loop.time()
         accepted, _ = loop.ends
         while server.websockets or not accepted.lost:
@@ -324,7 +251,7 @@ async def test_everybody_is_released_over_sockets(over_tls, certificates, caplog
         async with websockets.serve(handler, "127.0.0.1", 0, **options, **server_tls) as server:
             up = Way()
             async with link(port_of(server), up) as sock:
-                client = await websockets.connect(uri(tls), sock=sock, **options, **client_tls)
+                client = await websockets.connect(uri_with(tls), sock=sock, **options, **client_tls)
                 ws, other = await opened.get(), client
                 if side == "client":
                     ws, other = other, ws

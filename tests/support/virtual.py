@@ -150,6 +150,7 @@ class End(asyncio.Transport):
     Attributes:
         said: reads all that is written here, unless it is None; heard: all that arrives.
         passed: how many bytes went from here to the other end.
+        changed: function that makes of bytes on their way to the other end what arrives there.
         faults: what was done to this that real transports don't allow, or complain of.
         dead: whether nothing gets from here to the other end any more, and nobody is told.
         capacity: how many bytes the kernel takes that the other end hasn't got.
@@ -164,6 +165,7 @@ class End(asyncio.Transport):
         self.faults = []
         self.dead = False
         self.passed = 0
+        self.changed = None
         self._fault = self._after = None
         self.lost = False
         self.closing = False
@@ -267,7 +269,10 @@ class End(asyncio.Transport):
             data = bytes(self.wire[:count])
             del self.wire[:count]
             self.passed += len(data)
-            peer._hear(data)
+            if self.changed is not None:
+                data = self.changed(data)
+            if data:
+                peer._hear(data)
             if self.passed == self._after:
                 self._strike()
             self._fill()
