@@ -29,7 +29,8 @@ demo: $(VENV)/demo $(VENV)/built  ## build, then show a server and a client at w
 
 test: $(VENV)/dev $(VENV)/built node-peer  ## build, then run the whole suite on both backends
 	@$(BIN)/python -m pytest
-	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest -m "not build and not programs"
+	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest \
+		-m "not build and not programs and not one_backend"
 
 ##@ Speed
 

@@ -50,6 +50,12 @@ def load(backend):
         pytest.skip(f"the compiled backend isn't built ({error})")
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "core" in item.fixturenames:
+            item.add_marker("one_backend")
+
+
 def pytest_collection_finish():
     # Tests ask the garbage collector what is left: it need not look at ten thousand tests for that.
     gc.collect()

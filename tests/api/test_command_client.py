@@ -15,6 +15,8 @@ from terminal import DEADLINE, Piped, environment, expect_failure, posix, run, s
 import websockets
 from websockets._terminal.showing import describe, escape
 
+pytestmark = pytest.mark.one_backend
+
 
 async def test_each_line_is_a_message_and_the_end_of_the_input_closes():
     closed = asyncio.get_running_loop().create_future()

@@ -14,6 +14,8 @@ from terminal import CTRL_C, DEADLINE, Piped, Terminal, environment, posix, run
 
 import websockets
 
+pytestmark = pytest.mark.one_backend
+
 
 class Served:
     """The server with pipes, and what it says."""

@@ -36,6 +36,8 @@ try:
 except ImportError:
     readline = None
 
+pytestmark = pytest.mark.one_backend
+
 
 @posix
 @pytest.mark.parametrize("key", [CTRL_D, CTRL_C], ids=["Ctrl-D", "Ctrl-C"])

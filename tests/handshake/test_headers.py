@@ -26,6 +26,8 @@ from websockets.headers import (
     parse_upgrade,
 )
 
+pytestmark = pytest.mark.one_backend
+
 PARSERS = [parse_connection, parse_upgrade, parse_extension, parse_subprotocol]
 
 tokens = st.text("!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters, min_size=1)
