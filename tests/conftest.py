@@ -52,7 +52,7 @@ def load(backend):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "core" in item.fixturenames:
+        if {"core", "compiled_core"} & set(item.fixturenames):
             item.add_marker("one_backend")
 
 
