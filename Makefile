@@ -29,7 +29,8 @@ demo: $(VENV)/demo $(VENV)/built  ## build, then show a server and a client at w
 
 test: $(VENV)/dev $(VENV)/built node-peer  ## build, then run the whole suite on both backends
 	@$(BIN)/python -m pytest
-	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest -m "not build and not programs"
+	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest \
+		-m "not build and not programs and not one_backend"
 
 ##@ Speed
 
@@ -78,7 +79,7 @@ sanitize: $(VENV)/dev  ## run the core's tests under AddressSanitizer and Undefi
 	@LD_PRELOAD="$(ASAN) $$(gcc -print-file-name=libubsan.so)" PYTHONMALLOC=malloc \
 		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 		WEBSOCKETS_REQUIRE_EXTENSIONS=1 PYTHONPATH=$(SANITIZE)/lib \
-		$(BIN)/pytest -q --capture=sys -k "not pure" -m "not build" --ignore=tests/project/test_build.py \
+		$(BIN)/pytest -q --capture=sys -k "not pure" -m "not build" --ignore=tests/project \
 		$$(grep -lw -e core -e compiled_core -e _core tests/*/test_*.py)
 
 # A finding is written to build/fuzz, and so is what a run adds to the corpus of a target.

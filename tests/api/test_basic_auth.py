@@ -5,7 +5,8 @@ HTTP Basic authentication, as documented.
 import http
 
 import pytest
-from peer import hold, uri_of
+from peer import REQUEST, hold, uri_of
+from responses import answer, header, status
 
 import websockets
 
@@ -42,7 +43,64 @@ async def test_basic_auth_with_a_subclass_of_its_protocol():
                 assert challenge.startswith('Basic realm="the realm"')
 
 
-@pytest.mark.parametrize("credentials", ["ab", ("a",), ("a", "b", "c"), [("a", b"b")], 1, [None]])
-def test_basic_auth_needs_pairs(credentials):
+@pytest.mark.parametrize(
+    "credentials, expected",
+    [
+        ("user:secret", 101),
+        ("\u00fcser:p\u00e4ss:w\u00f6rd", 101),
+        ("user:wrong", 401),
+        ("nobody:secret", 401),
+        ("nobody:", 401),
+        (None, 401),
+    ],
+)
+@pytest.mark.parametrize("by", ["list", "function"])
+async def test_basic_auth(credentials, expected, by):
+    known = [("user", "secret"), ("\u00fcser", "p\u00e4ss:w\u00f6rd")]
+
+    async def check(username, password):
+        return (username, password) in known
+
+    names = []
+
+    async def handler(ws, path):
+        names.append(ws.username)
+
+    factory = websockets.basic_auth_protocol_factory(
+        "the realm",
+        **({"credentials": known} if by == "list" else {"check_credentials": check}),
+    )
+    request = REQUEST
+    if credentials is not None:
+        value = websockets.headers.build_authorization_basic(*credentials.split(":", 1))
+        request += f"Authorization: {value}\r\n".encode()
+    head, _ = await answer(request + b"\r\n", handler, create_protocol=factory)
+    assert status(head) == expected
+    if expected == 401:
+        assert header(head, "WWW-Authenticate")[0].startswith('Basic realm="the realm"')
+    else:
+        assert names == [credentials.split(":")[0]]
+
+
+@pytest.mark.parametrize("value", ["Basic \xff", "Basic ////", "Bearer abc", ""])
+async def test_malformed_credentials_are_401(value):
+    factory = websockets.basic_auth_protocol_factory("realm", ("user", "secret"))
+    request = REQUEST + b"Authorization: " + value.encode("latin-1") + b"\r\n\r\n"
+    head, _ = await answer(request, create_protocol=factory)
+    assert status(head) == 401
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"credentials": ("a", "b"), "check_credentials": hold},
+        *[
+            {"credentials": no_pairs}
+            for no_pairs in ["ab", ("a",), ("a", "b", "c"), [("a", b"b")], [("a", 1)], 1, [None]]
+        ],
+    ],
+)
+def test_basic_auth_refuses_wrong_arguments(arguments):
     with pytest.raises(TypeError):
-        websockets.basic_auth_protocol_factory("realm", credentials)
+        websockets.basic_auth_protocol_factory("realm", **arguments)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from websockets.datastructures import Headers, MultipleValuesError
 
+pytestmark = pytest.mark.one_backend
+
 PAIRS = [("Connection", "Upgrade"), ("Server", "house"), ("Set-Cookie", "a=1"), ("set-cookie", "b")]
 
 # Few letters in both cases, so that names do collide.

@@ -2,7 +2,7 @@
 Documented limits, between a peer and either side: at the limit, one below it and one above.
 
 The core's own limits are tried in test_messages.py and test_heads.py, and how reading pauses at
-read_limit in test_protocol.py; here is what becomes of them on the wire.
+read_limit in test_flow_control.py; here is what becomes of them on the wire.
 """
 
 import asyncio

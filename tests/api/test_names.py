@@ -11,6 +11,8 @@ import pytest
 
 import websockets
 
+pytestmark = pytest.mark.one_backend
+
 SUBMODULES = """
     auth client datastructures exceptions extensions extensions.base extensions.permessage_deflate
     framing handshake headers http protocol server typing uri version

@@ -5,7 +5,7 @@ Options of connections, as documented: what they are by default, and who gets th
 import asyncio
 
 import pytest
-from peer import BINARY, PING, PONG, SIDES, TEXT, both_ends, both_sides, frame
+from peer import BINARY, PING, PONG, TEXT, both_ends, both_sides, frame
 
 import websockets
 
@@ -92,14 +92,6 @@ async def test_options_of_the_connection_are_handed_on():
     async with both_ends(options, **options) as ends:
         for ws in ends:
             assert {name: getattr(ws, name) for name in options} == options
-
-
-async def test_without_an_interval_no_ping_is_sent():
-    for connection in SIDES.values():
-        async with connection(ping_interval=None, ping_timeout=0.001) as (ws, peer):
-            with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(peer.read(), 0.02)
-            assert ws.open
 
 
 async def hang_up_after_close(peer, code):

@@ -12,7 +12,7 @@ import threading
 import weakref
 
 import pytest
-from peer import echo, hold, server_and_peer, uri_of
+from peer import echo, hold, uri_of
 
 import websockets
 from websockets.exceptions import ConnectionClosed
@@ -158,10 +158,10 @@ async def test_attributes_of_a_subclass():
         def __init__(self, *args, **kwargs):
             self.before = self.name = "set before"
             self.user = None
-            super().__init__(*args, **kwargs)
-            self.after = "set after"
             self.logger = logging.getLogger("mine")
             self.latency = 0.5
+            super().__init__(*args, **kwargs)
+            self.after = "set after"
 
     async def handler(ws, path):
         assert (ws.before, ws.name, ws.after) == ("set before", "set before", "set after")
@@ -299,19 +299,3 @@ async def test_extra_headers_of_a_client_subclass():
     async with websockets.serve(handler, "127.0.0.1", 0) as server:
         async with websockets.connect(uri_of(server), create_protocol=Protocol) as ws:
             assert await ws.recv() == "1"
-
-
-@pytest.mark.parametrize("name", ["latency", "logger"])
-async def test_a_subclass_may_have_attributes_and_properties_of_these_names(name):
-    class Attribute(websockets.WebSocketServerProtocol):
-        def __init__(self, *args, **kwargs):
-            setattr(self, name, "mine")
-            super().__init__(*args, **kwargs)
-
-    class Property(websockets.WebSocketServerProtocol):
-        pass
-
-    setattr(Property, name, property(lambda self: "mine"))
-    for create_protocol in (Attribute, Property):
-        async with server_and_peer(create_protocol=create_protocol) as (ws, peer):
-            assert getattr(ws, name) == "mine"

@@ -9,6 +9,8 @@ import pytest
 
 from websockets import _core
 
+pytestmark = pytest.mark.one_backend
+
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 INPUTS = sorted(path.relative_to(CORPUS).as_posix() for path in CORPUS.glob("*/*"))
 

@@ -509,6 +509,7 @@ start_lines = st.sampled_from(
     [b"GET / HTTP/1.1\r\n"] * 4
     + [b"HTTP/1.1 101 Switching Protocols\r\n"] * 3
     + [b"\r\n\r\nGET /\xe9 HTTP/1.1\r\n", b"GET /\x7f HTTP/1.1\r\n", b"GET  HTTP/1.1\r\n"]
+    + [b"POST / HTTP/1.1\r\n", b"HTTP/1.1 200\r\n", b"GET / HTTP/1.1\r"]
     + [b"GET / a HTTP/1.1\r\n", b"GET HTTP/1.1\r\n", b"GET / HTTP/1.0\r\n", b"HTTP/1.1 20\r\n"]
     + [line_of(size, b"GET /", b" HTTP/1.1") for size in [8192, 8193]]
 )
@@ -520,7 +521,7 @@ any_heads = st.builds(
             other_fields | other_fields | long_fields | many_fields | long_heads | broken_fields,
             max_size=6,
         ).map(b"".join),
-        st.sampled_from([b"\r\n", b"\r\n", b"\n", b""]),
+        st.sampled_from([b"\r\n", b"\r\n", b"\r", b"\n", b""]),
         st.binary(max_size=4),
     ),
 )

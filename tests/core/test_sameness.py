@@ -110,49 +110,6 @@ def test_arbitrary_bytes(backends, is_client, wire, positions, options, extended
     check(backends, is_client, cut(wire, positions), [], options, extensions)
 
 
-def head_story(core, pieces, response):
-    head = core.heads.HeadReader(response)
-    shown = []
-    for piece in pieces:
-        try:
-            complete = head.feed(piece)
-        except Exception as exc:
-            shown.append((type(exc).__name__, str(exc), exc.status))
-            break
-        fields = list(head.headers.raw_items())
-        shown.append((complete, head.path, head.status, head.reason, head.rest, fields))
-        if complete:
-            break
-    return shown
-
-
-lines = st.sampled_from(
-    [
-        b"GET / HTTP/1.1",
-        b"GET /\xe9 HTTP/1.1",
-        b"POST / HTTP/1.1",
-        b"HTTP/1.1 101 Switching Protocols",
-        b"HTTP/1.1 200",
-        b"Host: example.com",
-        b"Upgrade:websocket",
-        b"Name : x",
-        b" folded",
-        b"",
-    ]
-) | st.binary(max_size=20)
-plausible_heads = st.lists(
-    st.builds(bytes.__add__, lines, st.sampled_from([b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r"])),
-    max_size=6,
-).map(b"".join)
-
-
-@settings(max_examples=200)
-@given(wire=plausible_heads | st.binary(max_size=60), positions=positions, response=st.booleans())
-def test_heads(backends, wire, positions, response):
-    one, other = (head_story(core, cut(wire, positions), response) for core in backends)
-    assert one == other
-
-
 @settings(max_examples=150)
 @given(pieces=st.lists(st.binary(max_size=4) | st.text(max_size=3).map(str.encode), max_size=10))
 def test_utf8(backends, pieces):

@@ -62,6 +62,8 @@ def busy_threads():
 
 def offloading(handler=None, **options):
     extension = ServerPerMessageDeflateFactory(thread_size=THREAD_SIZE)
+    # What threads do may take long, and peers here answer no pings.
+    options = {"ping_interval": None, **options}
     return server_and_peer(handler, OFFER, extensions=[extension], **options)
 
 

@@ -13,6 +13,8 @@ from peer import port_of
 
 import websockets
 
+pytestmark = pytest.mark.one_backend
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "processes.py"
 ATTEMPTS = 200  # connections until each process must have had one
 

@@ -101,7 +101,7 @@ async def test_cancelling_who_waits_for_a_server_leaves_the_server_alone():
 
 
 @both_sides
-@pytest.mark.parametrize("arrives", ["fragment", "rest of a message", "close"])
+@pytest.mark.parametrize("arrives", ["message", "fragment", "rest of a message", "close"])
 async def test_cancelling_recv_in_the_turn_in_which_something_arrives(connection, arrives):
     async with connection() as (ws, peer):
         first = frame(TEXT, b"a", fin=False, masked=peer.masked)
@@ -116,6 +116,7 @@ async def test_cancelling_recv_in_the_turn_in_which_something_arrives(connection
             ws.data_received(rest)
         else:
             ws.data_received(first + rest)
+        if arrives == "close":
             ws.data_received(frame(CLOSE, close_payload(1000), masked=peer.masked))
         receiving.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -7,15 +7,12 @@ mean anything, but never that somebody waits for ever.
 
 import asyncio
 import codecs
-import contextlib
 import itertools
 
 import pytest
-from dialogue import NOT_OPENED, at_every, conversing, lead
 from peer import BINARY, CLOSE, PING, PONG, TEXT, both_sides, close_payload, frame
-from proxy import Way, ended, link
-
-import websockets
+from proxy import ended
+from virtual_dialogue import converse, virtually
 
 CONT = 0
 
@@ -103,8 +100,6 @@ async def test_frames_in_disorder(connection, at_once, caplog):
     assert not [record for record in caplog.records if record.name != "asyncio"]
 
 
-IMPATIENT = {"open_timeout": 0.3, "close_timeout": 0.05, "ping_interval": 0.1, "ping_timeout": 0.1}
-
 CHUNK = 5  # bytes that are in disorder
 
 DISORDERS = {
@@ -116,45 +111,37 @@ DISORDERS = {
 }
 
 
-class Disorder(Way):
-    """A way on which bytes get into disorder at one place."""
+class Disorder:
+    """Passes on one direction's bytes, which get into disorder at one place."""
 
     def __init__(self, position, change):
-        super().__init__(position, self._begin)
+        self.position = position  # None when that has happened
         self.change = change
-        self._held = None
-
-    def _begin(self, way):
         self._held = b""
 
-    def pass_on(self, data):
-        if self._held is not None:
-            self._held += data
-            if len(self._held) < 2 * CHUNK:
-                return
-            data = self.change(self._held[:CHUNK], self._held[CHUNK:])
-            self._held = None
-        super().pass_on(data)
+    def __call__(self, data):
+        if self.position is None:
+            return data
+        self._held += data
+        if len(self._held) < self.position + 2 * CHUNK:
+            # What is held for ever is what never arrives.
+            passed, self._held = self._held[: self.position], self._held[self.position :]
+            self.position -= len(passed)
+            return passed
+        before, rest = self._held[: self.position], self._held[self.position :]
+        self.position = None
+        return before + self.change(rest[:CHUNK], rest[CHUNK : 2 * CHUNK]) + rest[2 * CHUNK :]
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("disorder", DISORDERS)
-async def test_bytes_in_disorder(disorder, direction, caplog):
-    async with conversing(**IMPATIENT) as talk:
+def test_bytes_in_disorder(disorder, direction, caplog):
+    for position in range(0, 420, 7):
 
-        async def check(position):
-            way = {direction: Disorder(position, DISORDERS[disorder])}
-            async with link(talk.port, **way) as sock:
-                uri = f"ws://127.0.0.1:{talk.port}/client/{position}"
-                with contextlib.suppress(*NOT_OPENED):
-                    ws = await websockets.connect(uri, sock=sock, **talk.options)
-                    # Where a message became none, its answer doesn't come.
-                    timer = asyncio.get_running_loop().call_later(0.2, ws.fail_connection, 4000)
-                    await ended(lead(ws, []))
-                    timer.cancel()
-                    await ws.close()
-                    assert ws.closed and ws.close_code is not None
-            await talk.settled()
+        def disturb(up, down):
+            way = Disorder(position, DISORDERS[disorder])  # noqa: B023
+            {"up": up, "down": down}[direction].changed = way
 
-        await at_every(range(0, 420, 7), check)
+        # Both kinds of protocols take turns.
+        virtually(converse, disturb, buffered=bool(position % 2))
     assert not caplog.records

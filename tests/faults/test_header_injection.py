@@ -58,7 +58,7 @@ async def test_control_characters_do_not_get_into_a_request(place, evil):
         received.append(await peer.read_eof())
 
     async with listening(accept) as server:
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="control character|token"):
             await websockets.connect(uri_of(server), **options)
         while not received:
             await asyncio.sleep(0)

@@ -5,34 +5,26 @@ Whatever reaches the program has been said by the peer, and the end is never tak
 """
 
 import pytest
-from dialogue import MESSAGES, at_every, conversing
-from proxy import Way
-
-# A record that is lost is noticed with the next one; where none comes it is for the deadlines.
-IMPATIENT = {
-    "ping_interval": 0.1,
-    "ping_timeout": 0.1,
-    "open_timeout": 0.5,
-    "close_timeout": 0.05,
-}
+from dialogue import MESSAGES
+from virtual_dialogue import converse, virtually
 
 ALERT = bytes.fromhex("15 03 03 00 02 02 28")  # in plain text: fatal, handshake_failure
 CLOSE_NOTIFY = bytes.fromhex("15 03 03 00 02 01 00")
 
 
-class Records(Way):
-    """A way on which something is done to one TLS record (RFC 8446 5.1)."""
+class Records:
+    """Passes on one direction's bytes, and does something to one TLS record (RFC 8446 5.1)."""
 
     def __init__(self, number=None, change=None):
-        super().__init__()
         self.number = number
         self.change = change
         self.count = 0
         self._bytes = bytearray()
         self._held = b""
 
-    def data_received(self, data):
+    def __call__(self, data):
         self._bytes += data
+        passed = b""
         while len(self._bytes) >= 5:
             size = 5 + int.from_bytes(self._bytes[3:5], "big")
             if len(self._bytes) < size:
@@ -44,7 +36,8 @@ class Records(Way):
             elif self._held:
                 record, self._held = record + self._held, b""
             self.count += 1
-            self.pass_on(record)
+            passed += record
+        return passed
 
 
 CHANGES = {
@@ -62,23 +55,25 @@ CHANGES = {
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("change", CHANGES)
-async def test_a_record_that_is_changed(change, direction, certificates, caplog):
-    async with conversing(certificates, **IMPATIENT) as talk:
-        clean = {"up": Records(), "down": Records()}
-        assert await talk.have("/client/full", **clean) == (1000, MESSAGES)
-        count = clean[direction].count
-        assert count > 10
+def test_a_record_that_is_changed(change, direction, certificates, caplog):
+    tls = certificates.server_context(), certificates.client_context()
 
-        async def check(number):
-            path = f"/client/{number:04}"
-            way = Records(number, CHANGES[change])
-            code, received = await talk.have(path, **{direction: way})
-            await talk.settled()
-            assert received == MESSAGES[: len(received)]
-            assert code == 1006 or (code is None and not received) or received == MESSAGES
-            server_code, received = talk.echo.codes.get(path), talk.echo.received.get(path, [])
-            assert received == MESSAGES[: len(received)]
-            assert server_code != 1000 or received == MESSAGES
+    def had_with(records):
+        def disturb(up, down):
+            {"up": up, "down": down}[direction].changed = records
 
-        await at_every(range(count), check)
+        # Both kinds of protocols take turns.
+        return virtually(converse, disturb, tls, buffered=bool((records.number or 0) % 2))
+
+    clean = Records()
+    assert had_with(clean).received == MESSAGES
+    assert clean.count > 10
+    for number in range(clean.count):
+        had = had_with(Records(number, CHANGES[change]))
+        code, received = had.code, had.received
+        assert received == MESSAGES[: len(received)]
+        assert code == 1006 or (code is None and not received) or received == MESSAGES
+        received = had.server_received or []
+        assert received == MESSAGES[: len(received)]
+        assert had.server_code != 1000 or received == MESSAGES
     assert not caplog.records

@@ -1,40 +1,17 @@
-"""Servers: the opening handshake seen from a client that writes bytes, handlers, shutting down."""
+"""
+Servers: the opening handshake seen from a client that writes bytes.
+"""
 
 import asyncio
-import functools
 import http
 import logging
-import socket
 
 import pytest
-from peer import REQUEST, TEXT, close_payload, echo, frame, hold, port_of, tcp_to, turns
+from peer import REQUEST, TEXT, close_payload, echo, frame, hold, port_of, tcp_to
+from responses import answer, header, status
 
 import websockets
 from websockets.http import Headers
-
-
-def header(head, name):
-    """Return the values of a header in the bytes of a head."""
-    lines = head.decode().split("\r\n")[1:]
-    fields = [line.split(": ", 1) for line in lines if line]
-    return [value for field, value in fields if field.lower() == name.lower()]
-
-
-async def answer(request, handler=hold, **kwargs):
-    """Return the head and the body of the response to a request."""
-    async with websockets.serve(handler, "127.0.0.1", 0, **kwargs) as server:
-        async with tcp_to(port_of(server)) as peer:
-            peer.write(request)
-            head = await peer.read_head()
-            body = b"" if b" 101 " in head.split(b"\r\n")[0] else await peer.read_eof()
-            return head, body
-
-
-def status(head):
-    return int(head.split(b" ", 2)[1])
-
-
-# The handshake
 
 
 async def test_the_handshake_of_rfc_6455_section_1_3_byte_for_byte():
@@ -170,9 +147,6 @@ async def test_a_client_that_goes_away_in_the_handshake_is_no_error(caplog):
     assert not caplog.records
 
 
-# Origins, subprotocols, headers
-
-
 @pytest.mark.parametrize(
     "origins, sent, expected",
     [
@@ -239,14 +213,6 @@ async def test_extra_headers(extra_headers):
     assert header(head, "X-Extra") == ["1"]
 
 
-@pytest.mark.parametrize("value", ["a\r\nX-Smuggled: 1", "a\0"])
-async def test_control_characters_cannot_get_into_the_response(value, caplog):
-    caplog.set_level(logging.CRITICAL, "websockets.server")
-    head, _ = await answer(REQUEST + b"\r\n", extra_headers={"X": value})
-    assert status(head) == 500
-    assert not header(head, "X-Smuggled")
-
-
 def test_subprotocols_are_a_list():
     with pytest.raises(TypeError, match="list"):
         websockets.serve(hold, subprotocols="chat")
@@ -255,9 +221,6 @@ def test_subprotocols_are_a_list():
 def test_compression_is_deflate_or_none():
     with pytest.raises(ValueError, match="compression"):
         websockets.serve(hold, compression="gzip")
-
-
-# process_request
 
 
 def plain(path, request_headers):
@@ -307,306 +270,3 @@ async def test_process_request_that_fails_is_logged_and_gives_500(wrong, caplog)
     assert status(head) == 500 and b"on purpose" not in body
     assert [record.name for record in caplog.records] == ["websockets.server"]
     assert caplog.records[0].exc_info
-
-
-# Handlers
-
-
-async def one_argument(ws):
-    await ws.send("hello")
-
-
-async def two_arguments(ws, path):
-    await ws.send("hello")
-
-
-async def three_arguments(greeting, ws, path):
-    await ws.send(greeting)
-
-
-class Callable:
-    async def __call__(self, ws):
-        await ws.send("hello")
-
-    async def method(self, ws, path=None):
-        await ws.send("hello" if path else "no path")
-
-
-@pytest.mark.parametrize(
-    "handler",
-    [
-        one_argument,
-        two_arguments,
-        functools.partial(three_arguments, "hello"),
-        Callable(),
-        Callable().method,
-    ],
-    ids=["one", "two", "partial", "object", "method"],
-)
-async def test_handlers_of_any_shape(handler):
-    async with websockets.serve(handler, "127.0.0.1", 0) as server:
-        async with websockets.connect(f"ws://127.0.0.1:{port_of(server)}") as ws:
-            assert await ws.recv() == "hello"
-            with pytest.raises(websockets.ConnectionClosedOK):
-                await ws.recv()
-
-
-async def test_a_handler_that_fails_is_logged_once_and_closes_with_1011(caplog):
-    async def handler(ws, path):
-        raise ZeroDivisionError("on purpose")
-
-    async with websockets.serve(handler, "127.0.0.1", 0) as server:
-        async with websockets.connect(f"ws://127.0.0.1:{port_of(server)}") as ws:
-            with pytest.raises(websockets.ConnectionClosedError) as error:
-                await ws.recv()
-    assert error.value.code == 1011
-    [record] = [r for r in caplog.records if r.levelno >= logging.ERROR]
-    assert record.name == "websockets.server" and record.exc_info[0] is ZeroDivisionError
-
-
-async def test_a_handler_that_its_connection_ends_under_is_no_error(caplog):
-    async def handler(ws, path):
-        while True:
-            await ws.recv()
-
-    async with websockets.serve(handler, "127.0.0.1", 0) as server:
-        for code in (1000, 4000):
-            ws = await websockets.connect(f"ws://127.0.0.1:{port_of(server)}")
-            await ws.close(code)
-        ws = await websockets.connect(f"ws://127.0.0.1:{port_of(server)}")
-        ws.transport.abort()
-        await ws.wait_closed()
-    assert not caplog.records
-
-
-async def test_cancelling_a_handler_tells_the_client_and_ends_the_connection():
-    async with websockets.serve(hold, "127.0.0.1", 0) as server:
-        async with websockets.connect(f"ws://127.0.0.1:{port_of(server)}") as ws:
-            [protocol] = server.websockets
-            protocol.handler_task.cancel()
-            with pytest.raises(websockets.ConnectionClosedOK) as error:
-                await ws.recv()
-            assert error.value.code == 1001
-            await asyncio.wait([protocol.handler_task])
-            assert protocol.handler_task.cancelled()
-
-
-# Shutting down
-
-
-async def test_close_sends_1001_and_waits_for_handlers():
-    events = []
-    go_on = asyncio.Event()
-
-    async def handler(ws, path):
-        try:
-            await ws.recv()
-        except websockets.ConnectionClosedOK as exc:
-            events.append(exc.code)
-        await go_on.wait()
-        events.append("returned")
-
-    server = await websockets.serve(handler, "127.0.0.1", 0)
-    port = port_of(server)
-    ws = await websockets.connect(f"ws://127.0.0.1:{port}")
-    assert server.is_serving()
-    server.close()
-    server.close()
-    assert server.sockets is None and not server.is_serving()
-    with pytest.raises(websockets.ConnectionClosedOK) as error:
-        await ws.recv()
-    assert error.value.code == 1001
-    waiting = [asyncio.ensure_future(server.wait_closed()) for _ in range(2)]
-    while not events:
-        await turns(1)
-    await turns()
-    assert events == [1001] and not any(task.done() for task in waiting)
-    go_on.set()
-    await asyncio.gather(*waiting)
-    assert events == [1001, "returned"]
-    await server.wait_closed()
-    with pytest.raises(OSError):
-        await websockets.connect(f"ws://127.0.0.1:{port}")
-    await ws.wait_closed()
-
-
-async def test_close_answers_503_to_handshakes_that_are_not_complete():
-    server = await websockets.serve(hold, "127.0.0.1", 0)
-    async with tcp_to(port_of(server)) as peer:
-        peer.write(REQUEST)
-        while not server.websockets:
-            await asyncio.sleep(0)
-        server.close()
-        assert status(await peer.read_head()) == 503
-        assert b"shutting down" in await peer.read_eof()
-    await server.wait_closed()
-
-
-async def test_close_answers_503_while_process_request_runs():
-    events = []
-
-    class Slow(websockets.WebSocketServerProtocol):
-        async def process_request(self, path, request_headers):
-            events.append("begun")
-            await self.wait_closed()
-            events.append("told")
-
-    server = await websockets.serve(hold, "127.0.0.1", 0, create_protocol=Slow)
-    async with tcp_to(port_of(server)) as peer:
-        peer.write(REQUEST + b"\r\n")
-        while not events:
-            await asyncio.sleep(0)
-        server.close()
-        assert status(await peer.read_head()) == 503
-        await peer.read_eof()
-    await server.wait_closed()
-    assert events == ["begun", "told"]
-
-
-async def test_close_before_a_connection_is_made_by_the_loop():
-    server = await websockets.serve(hold, "127.0.0.1", 0, close_timeout=0.02)
-    port = port_of(server)
-    with socket.create_connection(("127.0.0.1", port)):
-        server.close()
-        await server.wait_closed()
-
-
-async def test_serve_forever_ends_with_its_cancellation():
-    server = await websockets.serve(hold, "127.0.0.1", 0, start_serving=False)
-    assert not server.is_serving()
-    serving = asyncio.ensure_future(server.serve_forever())
-    while not server.is_serving():
-        await asyncio.sleep(0)
-    ws = await websockets.connect(f"ws://127.0.0.1:{port_of(server)}")
-    serving.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await serving
-    await ws.wait_closed()
-    assert ws.close_code == 1001
-    assert server.sockets is None
-
-
-# Where servers listen
-
-
-async def test_unix_sockets(tmp_path):
-    path = str(tmp_path / "socket")
-    async with websockets.unix_serve(echo, path) as server:
-        assert isinstance(server, websockets.WebSocketServer)
-        async with websockets.unix_connect(path) as ws:
-            await ws.send("over a Unix socket")
-            assert await ws.recv() == "over a Unix socket"
-            assert ws.request_headers["Host"] == "localhost"
-
-
-async def test_a_socket_that_is_there_already():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        async with websockets.serve(echo, sock=sock) as server:
-            ours = socket.create_connection(("127.0.0.1", port_of(server)))
-            ours.setblocking(False)
-            async with websockets.connect("ws://example.com/", sock=ours) as ws:
-                assert ws.request_headers["Host"] == "example.com"
-                await ws.send("x")
-                assert await ws.recv() == "x"
-
-
-async def test_tls(certificates):
-    async with websockets.serve(
-        echo, "127.0.0.1", 0, ssl=certificates.server_context(), max_size=None
-    ) as server:
-        uri = f"wss://localhost:{port_of(server)}"
-        async with websockets.connect(
-            uri, ssl=certificates.client_context(), host="127.0.0.1", max_size=None
-        ) as ws:
-            for size in (0, 1, 100_000, 3_000_000):
-                await ws.send(b"x" * size)
-                assert await ws.recv() == b"x" * size
-            assert ws.secure
-        assert ws.close_code == 1000
-        async with websockets.connect(uri, ssl=certificates.client_context()) as ws:
-            ws.transport.write(frame(3, masked=True))
-            with pytest.raises(websockets.ConnectionClosedError) as error:
-                await ws.recv()
-            assert error.value.code == 1002
-
-
-async def test_a_client_that_dribbles_its_tls_handshake_is_cut_off(certificates):
-    server = await websockets.serve(
-        hold, "127.0.0.1", 0, ssl=certificates.server_context(), open_timeout=0.05
-    )
-    async with tcp_to(port_of(server)) as peer:
-        assert await peer.read_eof() == b""
-    server.close()
-    await server.wait_closed()
-
-
-async def test_a_server_that_closes_waits_for_tls_handshakes_no_longer_than_open_timeout(
-    certificates,
-):
-    # Python 3.12 has no way not to wait.
-    server = await websockets.serve(
-        hold, "127.0.0.1", 0, ssl=certificates.server_context(), open_timeout=0.2
-    )
-    async with tcp_to(port_of(server)):
-        server.close()
-        await asyncio.wait_for(server.wait_closed(), 10)
-
-
-# Basic authentication
-
-
-@pytest.mark.parametrize(
-    "credentials, expected",
-    [
-        ("user:secret", 101),
-        ("\u00fcser:p\u00e4ss:w\u00f6rd", 101),
-        ("user:wrong", 401),
-        ("nobody:secret", 401),
-        ("nobody:", 401),
-        (None, 401),
-    ],
-)
-@pytest.mark.parametrize("by", ["list", "function"])
-async def test_basic_auth(credentials, expected, by):
-    known = [("user", "secret"), ("\u00fcser", "p\u00e4ss:w\u00f6rd")]
-
-    async def check(username, password):
-        return (username, password) in known
-
-    names = []
-
-    async def handler(ws, path):
-        names.append(ws.username)
-
-    factory = websockets.basic_auth_protocol_factory(
-        "the realm",
-        **({"credentials": known} if by == "list" else {"check_credentials": check}),
-    )
-    request = REQUEST
-    if credentials is not None:
-        value = websockets.headers.build_authorization_basic(*credentials.split(":", 1))
-        request += f"Authorization: {value}\r\n".encode()
-    head, _ = await answer(request + b"\r\n", handler, create_protocol=factory)
-    assert status(head) == expected
-    if expected == 401:
-        assert header(head, "WWW-Authenticate")[0].startswith('Basic realm="the realm"')
-    else:
-        assert names == [credentials.split(":")[0]]
-
-
-@pytest.mark.parametrize("value", ["Basic \xff", "Basic ////", "Bearer abc", ""])
-async def test_malformed_credentials_are_401(value):
-    factory = websockets.basic_auth_protocol_factory("realm", ("user", "secret"))
-    request = REQUEST + b"Authorization: " + value.encode("latin-1") + b"\r\n\r\n"
-    head, _ = await answer(request, create_protocol=factory)
-    assert status(head) == 401
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [{}, {"credentials": ("a", "b"), "check_credentials": hold}, {"credentials": [("a", 1)]}],
-)
-def test_basic_auth_refuses_wrong_arguments(arguments):
-    with pytest.raises(TypeError):
-        websockets.basic_auth_protocol_factory("realm", **arguments)

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
 
+pytestmark = pytest.mark.one_backend
+
 text = st.text(st.characters(exclude_categories=("Cs",)))
 
 

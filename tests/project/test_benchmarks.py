@@ -20,6 +20,8 @@ if sys.platform != "linux" or shutil.which("cc") is None:
 
 from benchmarks import contestants, native, series, trials  # noqa: E402
 
+pytestmark = pytest.mark.one_backend
+
 OURS = contestants.BY_NAME["ours"]
 RAW = contestants.BY_NAME["raw"]
 NATIVE = contestants.BY_NAME["native"]

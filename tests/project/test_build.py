@@ -1,9 +1,7 @@
 """
-How the library is put together: what imports what, which backend runs, and what a build contains.
+What builds contain: wheels with and without a compiler, source distributions.
 """
 
-import ast
-import importlib.util
 import os
 import re
 import shlex
@@ -16,247 +14,13 @@ from pathlib import Path
 
 import contents
 import pytest
+from package import BUILT, CORE, ROOT, WHAT_RUNS, run
 
-import websockets
 from websockets import _core
-
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = Path(websockets.__file__).resolve().parent  # of the tree, or of an installation
-CORE = sorted(path.stem for path in PACKAGE.glob("_core/[!_]*.py"))
-# Windows has no zlib that a compiled module could stand on.
-BUILT = [name for name in CORE if sys.platform != "win32" or name not in _core.OPTIONAL]
-
-# Imports go down, or stay on their floor; see docs/design.md.
-FLOORS = {
-    "websockets": 9,
-    "websockets.__main__": 8,
-    "websockets._terminal": 8,
-    "websockets.auth": 8,
-    "websockets.legacy": 8,
-    "websockets.client": 7,
-    "websockets.server": 7,
-    "websockets.protocol": 6,
-    "websockets._registry": 6,
-    "websockets._engine": 5,
-    "websockets._handshake": 5,
-    "websockets._transports": 5,
-    "websockets._transports.secure": 6,
-    "websockets.extensions": 5,
-    "websockets.handshake": 5,
-    "websockets.framing": 4,
-    "websockets.http": 4,
-    "websockets._core": 3,
-    "websockets.headers": 3,
-    "websockets.uri": 3,
-    "websockets.exceptions": 2,
-    "websockets.datastructures": 1,
-    "websockets.frames": 1,
-    "websockets.typing": 1,
-    "websockets.version": 1,
-}
-
-OUTSIDE_WORLD = {
-    "asyncio",
-    "concurrent",
-    "multiprocessing",
-    "select",
-    "selectors",
-    "signal",
-    "socket",
-    "ssl",
-    "subprocess",
-    "threading",
-    "time",
-}
-
-
-def modules():
-    """Map the name of every module of the package to its file."""
-    found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
-MODULES = modules()
-
-
-def imports(name):
-    """Return the names of all modules that a module's text imports, wherever in the text."""
-    path = MODULES[name]
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            start = "." * node.level + (node.module or "")
-            base = importlib.util.resolve_name(start, package)
-            for alias in node.names:
-                submodule = f"{base}.{alias.name}"
-                found.add(submodule if submodule in MODULES else base)
-    if name == "websockets._core":
-        found.update(f"websockets._core.{module}" for module in _core.MODULES)
-    return found
-
-
-def floor(name):
-    while name not in FLOORS:
-        name, dot, _ = name.rpartition(".")
-        assert dot, f"no floor is given for {name}"
-    return FLOORS[name]
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_every_module_has_a_floor(name):
-    assert name in FLOORS or name.rpartition(".")[0] in set(FLOORS) - {"websockets"}
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_imports_only_go_down(name):
-    above = {
-        imported
-        for imported in imports(name)
-        if imported in MODULES and floor(imported) > floor(name)
-    }
-    assert not above
-
-
-def test_there_is_no_circle_of_imports():
-    # Take away the modules that import nothing which is left, until there are none.
-    left = {name: imports(name) & set(MODULES) - {name} for name in MODULES}
-    while left:
-        bottom = {name for name, imported in left.items() if not imported & set(left)}
-        assert bottom, f"these import each other: {sorted(left)}"
-        for name in bottom:
-            del left[name]
-
-
-@pytest.mark.parametrize("name", [name for name in MODULES if floor(name) <= 3])
-def test_the_core_and_what_it_stands_on_are_sans_io(name):
-    assert not {imported.partition(".")[0] for imported in imports(name)} & OUTSIDE_WORLD
-
-
-@pytest.mark.parametrize("name", [name for name in MODULES if floor(name) < 6])
-def test_asyncio_begins_with_the_protocol(name):
-    assert "asyncio" not in {imported.partition(".")[0] for imported in imports(name)}
-
-
-def test_nothing_imports_cython():
-    assert not {name for name in MODULES if "cython" in {n.lower() for n in imports(name)}}
-
-
-def test_the_switch_knows_all_modules_of_the_core():
-    assert sorted(_core.MODULES) == CORE
-
-
-def test_backends_have_the_same_names(core):
-    pure = _core.load("pure")
-    for name in _core.MODULES:
-        module = getattr(core, name)
-        for public in getattr(pure, name).__all__:
-            assert hasattr(module, public), f"{public} of {name}"
-
-
-def run(code, **environment):
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), **environment}
-    # -S leaves out what an editable installation adds: it would mend what a test has broken.
-    return subprocess.run(
-        [sys.executable, "-S", "-c", code],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=60,
-    ).stdout.split()
-
-
-WHAT_RUNS = """
-import sys
-from websockets import _core
-print(_core.backend, _core.apply_mask.__module__)
-print(*[name for name in sys.modules if name.startswith("websockets._core.compiled")])
-"""
-
-
-@pytest.mark.parametrize("value", ["1", "yes"])
-def test_the_switch_at_run_time(value):
-    assert run(WHAT_RUNS, WEBSOCKETS_NO_EXTENSIONS=value) == ["pure", "websockets._core.mask"]
-
-
-@pytest.mark.parametrize("value", ["", "0"])
-@pytest.mark.usefixtures("compiled_core")
-def test_the_compiled_backend_is_the_default(value):
-    backend, module, *compiled = run(WHAT_RUNS, WEBSOCKETS_NO_EXTENSIONS=value)
-    assert (backend, module) == ("compiled", "websockets._core.compiled.mask")
-    expected = {f"websockets._core.compiled.{name}" for name in BUILT}
-    assert set(compiled) == expected | {"websockets._core.compiled"}
-
-
-def test_one_missing_twin_makes_all_pure(tmp_path):
-    shutil.copytree(PACKAGE, tmp_path / "websockets")
-    for path in (tmp_path / "websockets/_core/compiled").glob("utf8.*"):
-        path.unlink()
-    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{WHAT_RUNS}"
-    backend, module, *_ = run(code, WEBSOCKETS_NO_EXTENSIONS="")
-    assert (backend, module) == ("pure", "websockets._core.mask")
-
-
-@pytest.mark.usefixtures("compiled_core")
-def test_without_its_c_library_a_module_alone_is_pure(tmp_path):
-    shutil.copytree(PACKAGE, tmp_path / "websockets")
-    for path in (tmp_path / "websockets/_core/compiled").glob("deflate.*"):
-        path.unlink()
-    code = f"""import sys; sys.path.insert(0, {str(tmp_path)!r})\n{WHAT_RUNS}
-print(_core.Deflater.__module__, _core.Inflater(15, True).decompress(b"\\xf2H\\xcd\\xc9\\xc9\\x07\\x00"))
-"""
-    backend, module, *_, owner, hello = run(code, WEBSOCKETS_NO_EXTENSIONS="")
-    assert (backend, module) == ("compiled", "websockets._core.compiled.mask")
-    assert (owner, hello) == ("websockets._core.deflate", "b'Hello'")
-
-
-def test_nothing_stands_on_a_module_that_may_be_missing():
-    for name in MODULES:
-        if name.startswith("websockets._core."):
-            assert not imports(name) & {f"websockets._core.{module}" for module in _core.OPTIONAL}
-
-
-def test_compiled_modules_use_compiled_siblings(core):
-    package = "websockets._core.compiled" if core.backend == "compiled" else "websockets._core"
-    for name in BUILT:
-        module = getattr(core, name)
-        assert module.__name__ == f"{package}.{name}"
-        for value in vars(module).values():
-            owner = getattr(value, "__module__", None) or ""
-            if owner.startswith("websockets._core"):
-                assert owner.rpartition(".")[0] == package
-
-
-SHEETS = sorted(path.stem for path in ROOT.glob("ext/websockets/_core/compiled/*.pxd"))
-
-
-@pytest.mark.parametrize("name", SHEETS)
-def test_type_sheets_are_taken(compiled_core, name):
-    # Cython says nothing of a sheet that it doesn't find; a class that has types has no __dict__.
-    pure = getattr(_core.load("pure"), name)
-    sheet = (ROOT / f"ext/websockets/_core/compiled/{name}.pxd").read_text("utf-8")
-    for cls in [value for value in vars(pure).values() if isinstance(value, type)]:
-        if cls.__module__ == pure.__name__ and f"cdef class {cls.__name__}:" in sheet:
-            assert "__dict__" not in vars(getattr(getattr(compiled_core, name), cls.__name__))
-
-
-def test_extensions_can_be_loaded_more_than_once(compiled_core):
-    # PEP 489: each interpreter of a process gets modules of its own.
-    for name in BUILT:
-        binary = Path(getattr(compiled_core, name).__file__).read_bytes()
-        assert b"PyModuleDef_Init" in binary
-        assert b"PyModule_Create2" not in binary
-
 
 # utf8_blocks.h is a part of utf8.h, which includes it once for each kind of vectors.
 OUR_C = sorted({path.name for path in ROOT.glob("ext/*.h")} - {"utf8_blocks.h"})
+
 COMPILER = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cl")
 
 
@@ -302,20 +66,6 @@ def test_every_version_has_wheels():
     assert f'build = "{wheels}"' in project
 
 
-def test_every_target_is_explained():
-    makefile = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
-    targets = re.findall(r"[\w-]+", " ".join(re.findall(r"^\.PHONY:(.*)", makefile, re.MULTILINE)))
-    assert len(targets) > 10
-    for target in targets:
-        assert re.search(rf"^{target}:.*  ## \w", makefile, re.MULTILINE), target
-
-
-@pytest.mark.parametrize("example", ["echo_server.py", "echo_client.py"])
-def test_the_readme_shows_the_examples_as_they_are(example):
-    code = (ROOT / "examples" / example).read_text("utf-8")
-    assert f"```python\n{code}```" in (ROOT / "README.md").read_text("utf-8")
-
-
 @pytest.fixture(scope="module")
 def source_tree(tmp_path_factory):
     """A copy of the source, with what has been generated and compiled already."""
@@ -352,15 +102,6 @@ def wheel(source_tree, target, **environment):
     return path, files
 
 
-NO_COMPILER = {"CC": "/bin/false"}
-NO_CYTHON = {"PYTHONPATH": "no_cython"}
-
-
-def hide_cython(tree):
-    (tree / "no_cython").mkdir(exist_ok=True)
-    (tree / "no_cython/Cython.py").write_text("raise ImportError('Cython is hidden')")
-
-
 @pytest.mark.build
 @pytest.mark.usefixtures("compiled_core")
 def test_the_compiled_wheel(source_tree, tmp_path):
@@ -380,6 +121,9 @@ def test_the_pure_wheel(source_tree, tmp_path):
     assert contents.twins(files) == []
 
 
+NO_COMPILER = {"CC": "/bin/false"}
+
+
 @pytest.mark.build
 @pytest.mark.skipif(sys.platform == "win32", reason="CC means nothing to Windows' compiler")
 def test_a_machine_without_a_compiler(source_tree, tmp_path):
@@ -391,6 +135,14 @@ def test_a_machine_without_a_compiler(source_tree, tmp_path):
     assert contents.twins(files) == []
     code = f"import sys; sys.path.insert(0, {str(path)!r})\n{WHAT_RUNS}"
     assert run(code, WEBSOCKETS_NO_EXTENSIONS="")[0] == "pure"
+
+
+NO_CYTHON = {"PYTHONPATH": "no_cython"}
+
+
+def hide_cython(tree):
+    (tree / "no_cython").mkdir(exist_ok=True)
+    (tree / "no_cython/Cython.py").write_text("raise ImportError('Cython is hidden')")
 
 
 @pytest.mark.build
@@ -504,15 +256,27 @@ def test_the_generated_c_keeps_the_global_interpreter_lock(source_distribution):
         assert "#define __Pyx_FREETHREADING_COMPATIBLE Py_MOD_GIL_USED" in path.read_text("utf-8")
 
 
+# Looks for what is wrong in C, but leaves empty objects: nobody runs what comes of them.
+QUICK_COMPILER = """#!/bin/sh
+for argument; do
+    test "$before" = -o && object=$argument
+    before=$argument
+done
+case " $* " in
+    *" -c "*) {compiler} "$@" -fsyntax-only && exec {compiler} -c -x c /dev/null -o "$object" ;;
+    *) exec {compiler} "$@" ;;
+esac
+"""
+
+
 @pytest.mark.build
 @pytest.mark.usefixtures("compiled_core")
 def test_a_source_distribution_needs_no_cython(source_distribution, tmp_path):
     hide_cython(source_distribution)
     environment = {"WEBSOCKETS_NO_EXTENSIONS": "", **NO_CYTHON}
     if os.name == "posix":
-        # Nobody runs what comes of it, so that there is no use in optimizing for half a minute.
         compiler = tmp_path / "cc"
-        compiler.write_text(f'#!/bin/sh\nexec {sysconfig.get_config_var("CC")} "$@" -O0\n')
+        compiler.write_text(QUICK_COMPILER.format(compiler=sysconfig.get_config_var("CC")))
         compiler.chmod(0o755)
         environment["CC"] = str(compiler)
     _, files = wheel(source_distribution, tmp_path, **environment)

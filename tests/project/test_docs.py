@@ -35,6 +35,8 @@ from programs import need, started
 
 import websockets
 
+pytestmark = pytest.mark.one_backend
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]

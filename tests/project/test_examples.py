@@ -20,7 +20,7 @@ from programs import DEADLINE, free_port, line_with, need, started
 
 import websockets
 
-pytestmark = pytest.mark.one_loop
+pytestmark = [pytest.mark.one_loop, pytest.mark.one_backend]
 signals = pytest.mark.skipif(sys.platform == "win32", reason="the example needs Unix signals")
 
 

@@ -3,11 +3,12 @@ Documents that promise something name the tests that hold it: those exist, and s
 """
 
 import re
-from pathlib import Path
 
 import pytest
+from package import ROOT
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.one_backend
+
 DOCUMENTS = ["SECURITY.md", "docs/reliability.md"]
 
 
@@ -32,3 +33,17 @@ def test_the_targets_that_are_named_exist(document):
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_readme_leads_there(document):
     assert f"]({document})" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_every_target_is_explained():
+    makefile = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
+    targets = re.findall(r"[\w-]+", " ".join(re.findall(r"^\.PHONY:(.*)", makefile, re.MULTILINE)))
+    assert len(targets) > 10
+    for target in targets:
+        assert re.search(rf"^{target}:.*  ## \w", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("example", ["echo_server.py", "echo_client.py"])
+def test_the_readme_shows_the_examples_as_they_are(example):
+    code = (ROOT / "examples" / example).read_text("utf-8")
+    assert f"```python\n{code}```" in (ROOT / "README.md").read_text("utf-8")

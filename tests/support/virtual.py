@@ -3,8 +3,9 @@ An event loop whose network and clock a test holds in its hands, so that whateve
 again in the same order.
 
 Connections are pairs of transports in memory. What is written waits until a test carries it over,
-as many bytes as it likes. Time passes only when nothing else is left to do. When even that can't
-help, because everybody waits for somebody else, the loop raises :class:`Stuck`.
+as many bytes as it likes, unless it lets bytes flow by themselves. Time passes only when nothing
+else is left to do. When even that can't help, because everybody waits for somebody else, the loop
+raises :class:`Stuck`.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import weakref
 from collections import deque
 
 BUSY = 20_000  # turns that no test needs to come to rest
+CAPACITY = 65536  # bytes that a network holds which passes everything on
 
 
 class Stuck(Exception):
@@ -28,6 +30,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.capacity = 0  # of connections that are made
         self.buffered = False
         self.fragile = False
+        self.flowing = False  # whether bytes arrive by themselves
+        self.laid = None  # called with the server's and the client's end of a connection
         self.ends = []  # of all connections, servers' and clients' in turn
         self._at_rest = None
         self._timers = weakref.WeakSet()
@@ -56,6 +60,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Nothing is left to do for so many seconds, or at all."""
         if self._at_rest is not None and not self._at_rest.done():
             self._at_rest.set_result(None)
+        elif self.flowing and any([end.carry() for end in self.ends]):
+            pass
         elif timeout is None:
             raise Stuck("nothing will ever happen again")
         else:
@@ -73,6 +79,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         accepted, connected = End(self), End(self)
         accepted.peer, connected.peer = connected, accepted
         self.ends += accepted, connected
+        if self.laid is not None:
+            self.laid(accepted, connected)
         accepted.protocol = self.factory()
         connected.protocol = factory()
         made = self.create_future()
@@ -85,6 +93,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             connected.close()
             raise
         return connected, connected.protocol
+
+
+def flowing_loop():
+    """Make a loop whose network passes everything on, and whose time is spent by nobody's work."""
+    loop = VirtualLoop()
+    loop.flowing = True
+    loop.capacity = CAPACITY
+    return loop
 
 
 def _set(future):
@@ -106,10 +122,16 @@ class _Selector(selectors.SelectSelector):
         return []
 
 
+class _Socket:
+    def getsockname(self):
+        return "127.0.0.1", 1
+
+
 class _Server:
+    sockets = [_Socket()]
+
     def __init__(self, loop):
         self.loop = loop
-        self.sockets = ()
 
     def is_serving(self):
         return self.loop.factory is not None
@@ -126,9 +148,12 @@ class End(asyncio.Transport):
     One end of a connection.
 
     Attributes:
-        said: reads all that is written here, and is told of its end; heard: all that arrives.
+        said: reads all that is written here, unless it is None; heard: all that arrives.
+        passed: how many bytes went from here to the other end.
+        changed: function that makes of bytes on their way to the other end what arrives there.
         faults: what was done to this that real transports don't allow, or complain of.
-        dead: whether the network has gone silently, in both directions.
+        dead: whether nothing gets from here to the other end any more, and nobody is told.
+        capacity: how many bytes the kernel takes that the other end hasn't got.
     """
 
     def __init__(self, loop):
@@ -139,6 +164,9 @@ class End(asyncio.Transport):
         self.said = self.heard = None
         self.faults = []
         self.dead = False
+        self.passed = 0
+        self.changed = None
+        self._fault = self._after = None
         self.lost = False
         self.closing = False
         self.high, self.low = 65536, 16384
@@ -183,7 +211,8 @@ class End(asyncio.Transport):
         if self.closing or self.ended:
             self.faults.append("write")
             return
-        self.said.read(bytes(data))
+        if self.said is not None:
+            self.said.read(bytes(data))
         self.waiting.append(bytes(data))
         self.size += len(data)
         self._fill()
@@ -198,12 +227,16 @@ class End(asyncio.Transport):
         if self.closing or self.ended:
             self.faults.append("write_eof")
         self.ended = True
-        self.said.end()
+        self._say_end()
+
+    def _say_end(self):
+        if self.said is not None:
+            self.said.end()
 
     def close(self):
         if not self.closing:
             self.closing = True
-            self.said.end()
+            self._say_end()
             if not self.size:
                 self.loop.call_soon(self._die, None)
 
@@ -216,9 +249,17 @@ class End(asyncio.Transport):
 
     # What a test calls
 
+    def break_after(self, count, fault):
+        """Have a function called with this end when so many bytes have gone to the other one."""
+        self._after, self._fault = count, fault
+
     def carry(self, count=1 << 30):
         """Carry so many bytes to the other end, or what comes behind them; False if there's none."""
         peer = self.peer
+        if self._fault is not None and self.wire:
+            count = min(count, self._after - self.passed)
+            if not count:
+                self._strike()
         if self.dead or peer.lost or not peer.reading:
             if peer.lost and self.wire and not self.dead:
                 # RFC 9293 3.10.7.1: who is gone answers with a reset.
@@ -233,7 +274,13 @@ class End(asyncio.Transport):
                 return False  # It doesn't read any more, nor is it gone yet.
             data = bytes(self.wire[:count])
             del self.wire[:count]
-            peer._hear(data)
+            self.passed += len(data)
+            if self.changed is not None:
+                data = self.changed(data)
+            if data:
+                peer._hear(data)
+            if self.passed == self._after:
+                self._strike()
             self._fill()
             self._drain()
             return True
@@ -256,6 +303,10 @@ class End(asyncio.Transport):
             self.size = 0
             self.loop.call_soon(self._die, ConnectionResetError("reset by a test"))
 
+    def _strike(self):
+        fault, self._fault, self._after = self._fault, None, None
+        fault(self)
+
     def _fill(self):
         while self.waiting and len(self.wire) < self.capacity:
             data = self.waiting.popleft()
@@ -273,7 +324,8 @@ class End(asyncio.Transport):
             self.loop.call_soon(self._die, None)
 
     def _hear(self, data):
-        self.heard.read(data)
+        if self.heard is not None:
+            self.heard.read(data)
         if not self.loop.buffered:
             self.protocol.data_received(data)
             return

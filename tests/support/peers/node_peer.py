@@ -1,14 +1,17 @@
 """
-The peer ws, which runs on Node.js: each of its ends is a process of node/peer.js.
+The peer ws, which runs on Node.js: one process of node/peer.js has all of its ends.
 
-The process gets commands and tells events by lines of JSON on its standard streams.
+An end gets commands and tells events by lines of JSON, on a TCP connection of its own to the process.
 """
 
 import asyncio
+import atexit
 import base64
 import contextlib
+import functools
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 from .end import TIME_LIMIT, End, Listening
@@ -26,6 +29,16 @@ def missing():
     return None
 
 
+@functools.lru_cache(maxsize=None)
+def control_port():
+    """Start the process, unless it has been; it ends with this one. Return its port."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(["node", "peer.js"], cwd=DIRECTORY, stdin=pipe, stdout=pipe)
+
+    atexit.register(process.communicate)
+    return int(process.stdout.readline())
+
+
 class NodeEnd(End):
     abilities = frozenset(
         {
@@ -37,8 +50,9 @@ class NodeEnd(End):
         }
     )
 
-    def __init__(self, process):
-        self.process = process
+    def __init__(self, reader, writer):
+        self.reader = reader
+        self.writer = writer
 
     async def opened(self):
         """Wait until the opening handshake is complete."""
@@ -76,22 +90,23 @@ class NodeEnd(End):
         return event["code"], event["reason"]
 
     async def drop(self):
-        """End the process: the end of its standard input tells it to."""
-        self.process.stdin.close()
-        try:
-            await asyncio.wait_for(self.process.wait(), TIME_LIMIT)
-        finally:
-            if self.process.returncode is None:
-                self.process.kill()
-                await self.process.wait()
+        """End the control connection, which tells the process to; it ends it when that is done."""
+        if self.writer.is_closing():
+            return
+        with contextlib.suppress(ConnectionError):
+            self.writer.write_eof()
+            await asyncio.wait_for(self.reader.read(), TIME_LIMIT)
+        self.writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self.writer.wait_closed()
 
     async def command(self, command, **details):
         line = json.dumps({"command": command, **details})
-        self.process.stdin.write(line.encode() + b"\n")
-        await self.process.stdin.drain()
+        self.writer.write(line.encode() + b"\n")
+        await self.writer.drain()
 
     async def next(self, name):
-        event = json.loads(await self.process.stdout.readline() or '{"event": "the process ended"}')
+        event = json.loads(await self.reader.readline() or '{"event": "the process ended"}')
         assert event["event"] == name, event
         return event
 
@@ -103,14 +118,12 @@ def pack(data):
 
 
 async def start(role, wishes, **details):
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        "node", "peer.js", cwd=DIRECTORY, stdin=pipe, stdout=pipe, limit=LONGEST_LINE
-    )
+    streams = await asyncio.open_connection("127.0.0.1", control_port(), limit=LONGEST_LINE)
+    end = NodeEnd(*streams)
     wishes = {**wishes._asdict(), **details, "role": role}
     del wishes["certificates"]
-    process.stdin.write(json.dumps(wishes).encode() + b"\n")
-    return NodeEnd(process)
+    end.writer.write(json.dumps(wishes).encode() + b"\n")
+    return end
 
 
 async def connect(uri, wishes):
