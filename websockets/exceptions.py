@@ -9,6 +9,7 @@ Everything the library raises on purpose, in one tree.
     │   └── ConnectionClosedOK              1000 or 1001
     ├── InvalidHandshake
     │   ├── SecurityError
+    │   │   └── RedirectRefused             a ValueError too
     │   ├── InvalidMessage
     │   ├── InvalidHeader
     │   │   ├── InvalidHeaderFormat         it can't be parsed
@@ -60,6 +61,7 @@ __all__ = [
     "PayloadTooBig",
     "ProtocolError",
     "RedirectHandshake",
+    "RedirectRefused",
     "SecurityError",
     "WebSocketException",
     "WebSocketProtocolError",
@@ -154,6 +156,10 @@ class InvalidHandshake(WebSocketException):
 
 class SecurityError(InvalidHandshake):
     """The peer's handshake breaks a limit that protects this side."""
+
+
+class RedirectRefused(SecurityError, ValueError):
+    """The server redirects a client to where the program's arguments don't let it go."""
 
 
 class InvalidMessage(InvalidHandshake):
