@@ -126,7 +126,7 @@ class End(asyncio.Transport):
     One end of a connection.
 
     Attributes:
-        said: reads all that is written here; heard: all that arrives.
+        said: reads all that is written here; heard: all that arrives; None for nobody.
         faults: what was done to this that real transports don't allow, or complain of.
         dead: whether the network has gone silently, in both directions.
     """
@@ -183,7 +183,8 @@ class End(asyncio.Transport):
         if self.closing or self.ended:
             self.faults.append("write")
             return
-        self.said.read(bytes(data))
+        if self.said is not None:
+            self.said.read(bytes(data))
         self.waiting.append(bytes(data))
         self.size += len(data)
         self._fill()
@@ -271,7 +272,8 @@ class End(asyncio.Transport):
             self.loop.call_soon(self._die, None)
 
     def _hear(self, data):
-        self.heard.read(data)
+        if self.heard is not None:
+            self.heard.read(data)
         if not self.loop.buffered:
             self.protocol.data_received(data)
             return

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Optional
 
@@ -320,6 +320,8 @@ class Connect:
             warn_of_loop()
         if isinstance(subprotocols, str):
             raise TypeError("subprotocols must be a list of str, not a str")
+        if isinstance(extra_headers, Iterator):
+            extra_headers = list(extra_headers)  # for more than one attempt
         if compression == "deflate":
             extensions = enable_client_permessage_deflate(extensions)
         elif compression is not None:

@@ -8,6 +8,7 @@ names alone, so that every face follows the same rules, whatever carries its byt
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from collections.abc import Collection
 from typing import NamedTuple, Optional
@@ -24,6 +25,8 @@ STATUSES = (300, 301, 302, 303, 307, 308)
 
 # Headers that are meant for one server only: its secrets, and its name.
 FOR_ONE_SERVER = ("Authorization", "Cookie", "Host", "Proxy-Authorization")
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")  # RFC 3986 3.1
 
 
 class Redirect(NamedTuple):
@@ -112,8 +115,11 @@ def _resolve(uri: str, location: str) -> str:
     # urljoin() drops some control characters in silence, where a URI has none.
     if not location.isprintable() or " " in location:
         raise InvalidURI(location)
+    # RFC 9110 10.2.2: a reference, relative to the URI that was asked for. RFC 3986 5.2.2: it isn't
+    # relative if it has a scheme, even the same one, of which urljoin() isn't sure.
+    if _SCHEME.match(location) is not None:
+        return location
     try:
-        # RFC 9110 10.2.2: a reference, relative to the URI that was asked for.
         return urllib.parse.urljoin(uri, location)
     except ValueError as exc:
         raise InvalidURI(location) from exc
