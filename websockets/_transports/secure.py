@@ -12,7 +12,8 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Callable, Optional
 
-from .tls import Handshakes, TLSLayer
+from .handshakes import Handshakes
+from .tls import TLSLayer
 from .trust import own_context, shared_context
 
 try:

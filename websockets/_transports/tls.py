@@ -23,7 +23,7 @@ from .._core import Writer
 from .descriptors import plain_descriptor
 from .reading import read_buffer
 
-__all__ = ["Handshakes", "TLSLayer"]
+__all__ = ["TLSLayer"]
 
 RECORD = 2**14  # bytes that a record carries at most (RFC 8446 5.1)
 PORTION = 2**16  # bytes that are encrypted or decrypted before they are handed on
@@ -388,7 +388,8 @@ class TLSLayer:
                 self._fail(exc)
                 return b""
             data = data[size:]
-            self._writer.write([self._outgoing.read()])
+            if not self._writer.write([self._outgoing.read()]):
+                return b""  # TCP has ended.
         return data
 
     def _resend(self) -> None:
@@ -550,29 +551,3 @@ class TLSLayer:
         if name == "compression":
             return self._tls.compression()
         return self._tcp.get_extra_info(name, default)
-
-
-class Handshakes:
-    """The TLS handshakes of a server that aren't complete."""
-
-    def __init__(self) -> None:
-        self._layers: set[TLSLayer] = set()
-        self._over = False
-
-    def begun(self, layer: TLSLayer) -> None:
-        """Note that a handshake begins."""
-        self._layers.add(layer)
-        if self._over:
-            layer.abort()
-
-    def ended(self, layer: TLSLayer, exc: Optional[Exception]) -> None:
-        """Note that a handshake has ended, with an exception if it has failed."""
-        self._layers.discard(layer)
-        if exc is not None:
-            layer.get_protocol()._logger.debug("the TLS handshake failed: %s", exc)
-
-    def abort(self) -> None:
-        """End them, and all that come."""
-        self._over = True
-        for layer in list(self._layers):
-            layer.abort()
