@@ -13,7 +13,7 @@ import asyncio
 from types import TracebackType
 from typing import Any, Optional
 
-from ._transports.tls import Handshakes
+from ._transports.handshakes import Handshakes
 
 __all__ = ["WebSocketServer"]
 

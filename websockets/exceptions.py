@@ -9,6 +9,7 @@ Everything the library raises on purpose, in one tree.
     │   └── ConnectionClosedOK              1000 or 1001
     ├── InvalidHandshake
     │   ├── SecurityError
+    │   │   └── RedirectRefused             a ValueError too
     │   ├── InvalidMessage
     │   ├── InvalidHeader
     │   │   ├── InvalidHeaderFormat         it can't be parsed
@@ -61,6 +62,7 @@ __all__ = [
     "PayloadTooBig",
     "ProtocolError",
     "RedirectHandshake",
+    "RedirectRefused",
     "SecurityError",
     "WebSocketException",
     "WebSocketProtocolError",
@@ -175,6 +177,10 @@ class InvalidHandshake(WebSocketException):
 
 class SecurityError(InvalidHandshake):
     """The peer's handshake breaks a limit that protects this side."""
+
+
+class RedirectRefused(SecurityError, ValueError):
+    """The server redirects a client to where the program's arguments don't let it go."""
 
 
 class InvalidMessage(InvalidHandshake):

@@ -17,6 +17,8 @@ FLOORS = {
     "websockets.protocol": 6,
     "websockets._registry": 6,
     "websockets._engine": 5,
+    "websockets._engine.connecting": 6,
+    "websockets._engine.reconnecting": 6,
     "websockets._handshake": 5,
     "websockets._transports": 5,
     "websockets._transports.secure": 6,
