@@ -42,7 +42,10 @@ def new_loop(name):
 def run(start, *distributions, **versions):
     """Run a server until the standard input ends, and tell versions, those of distributions too."""
     options = SimpleNamespace(**json.loads(sys.argv[1]))
-    sock = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    # asyncio sets TCP_NODELAY only where a socket says that its protocol is TCP.
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(1024)
 
     async def main():
         ended = asyncio.Event()
