@@ -118,6 +118,11 @@ GAUGES = {
         scenarios.THRESHOLDS,
         compare,
     ),
+    "thresholds-instructions": Gauge(
+        "count instructions and system calls for the same; four minutes",
+        [replace(each, connections=instructions.CONNECTIONS) for each in scenarios.THRESHOLDS],
+        count,
+    ),
     "senders": Gauge(
         "measure tasks that each send a message on one connection",
         [
