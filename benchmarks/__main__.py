@@ -86,7 +86,8 @@ def parser() -> argparse.ArgumentParser:
         text = "who takes part (ours); a path, with a slash, is another tree of this library"
         command.add_argument("--against", type=CONTESTANTS, metavar="NAME,...", help=text)
         command.add_argument("--loop", type=LOOP_NAMES, metavar="NAME,...", help="event loops")
-        command.add_argument("--only", metavar="WORD", help="rows with that word", default="")
+        rows = {row.name: row for row in gauge.rows}
+        command.add_argument("--rows", type=named(rows), metavar="NAME,...", help=", ".join(rows))
     table = commands.add_parser("micro", help="show pytest-benchmark's JSON in one table")
     table.add_argument("file", type=Path)
     return main
@@ -162,7 +163,8 @@ def gauge(options: argparse.Namespace) -> None:
     """Measure a table of our own, and show it."""
     series.raise_limits()
     wanted = gauges.GAUGES[options.command]
-    wanted = replace(wanted, rows=[row for row in wanted.rows if options.only in row.title])
+    if options.rows:
+        wanted = replace(wanted, rows=options.rows)
     folder = SCRATCH / options.command
     grid = gauges.run(wanted, options.against, options.loop, folder, lambda line: progress(line, 0))
     progress("", 0)
