@@ -17,6 +17,7 @@ import ssl
 import pytest
 import trustme
 from hypothesis import settings
+from variants import BACKENDS, LOOPS, switched_on
 
 from websockets import _core
 
@@ -25,14 +26,6 @@ BUSY_LIMIT = 180  # seconds, for every test; only reached by one that doesn't co
 
 settings.register_profile("tests", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("tests")
-
-
-def switched_on(variable):
-    return os.environ.get(variable, "") not in ("", "0")
-
-
-# A run that forbids the extensions is about the pure backend; the other run has compared the two.
-BACKENDS = ["pure"] if switched_on("WEBSOCKETS_NO_EXTENSIONS") else ["compiled", "pure"]
 
 
 def pytest_configure():
@@ -93,13 +86,6 @@ class Certificates:
 @pytest.fixture(scope="session")
 def certificates():
     return Certificates()
-
-
-def new_uvloop_loop():
-    return pytest.importorskip("uvloop").new_event_loop()
-
-
-LOOPS = {"asyncio": asyncio.SelectorEventLoop, "uvloop": new_uvloop_loop}
 
 
 def pytest_generate_tests(metafunc):

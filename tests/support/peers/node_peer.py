@@ -1,0 +1,139 @@
+"""
+The peer ws, which runs on Node.js: each of its ends is a process of node/peer.js.
+
+The process gets commands and tells events by lines of JSON on its standard streams.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+import shutil
+from pathlib import Path
+
+from .end import TIME_LIMIT, End, Listening
+
+DIRECTORY = Path(__file__).parent / "node"
+LONGEST_LINE = 2**23  # bytes; a message of 1 MiB may have 6 for each of its own in JSON
+
+
+def missing():
+    """Return the reason why this peer can't be had, None if it can."""
+    if shutil.which("node") is None:
+        return "Node.js isn't installed"
+    if not (DIRECTORY / "node_modules/ws").exists():
+        return "the ws library isn't in tests/support/peers/node: run make node-peer"
+    return None
+
+
+class NodeEnd(End):
+    abilities = frozenset(
+        {
+            "compression",
+            "no context takeover",
+            "fragments",
+            "pings in compressed messages",
+            "closing without a code",
+        }
+    )
+
+    def __init__(self, process):
+        self.process = process
+
+    async def opened(self):
+        """Wait until the opening handshake is complete."""
+        event = await self.next("open")
+        self.headers = event["headers"]
+        self.subprotocol = event["subprotocol"] or None
+        self.compressed = "permessage-deflate" in event["extensions"]
+        return self
+
+    async def send(self, message):
+        await self.send_fragment(message, first=True, final=True)
+
+    async def send_fragment(self, fragment, *, first, final):
+        await self.command("send", final=final, **pack(fragment))
+
+    async def recv(self):
+        event = await self.next("message")
+        return event["text"] if "text" in event else base64.b64decode(event["binary"])
+
+    async def ping(self, payload):
+        await self.command("ping", **pack(payload))
+
+    async def pong(self):
+        return base64.b64decode((await self.next("pong"))["binary"])
+
+    async def close(self, code, reason):
+        if code is None:
+            await self.command("close")
+        else:
+            await self.command("close", code=code, reason=reason)
+        return (await self.next("close"))["code"]
+
+    async def closed(self):
+        event = await self.next("close")
+        return event["code"], event["reason"]
+
+    async def drop(self):
+        """End the process: the end of its standard input tells it to."""
+        self.process.stdin.close()
+        try:
+            await asyncio.wait_for(self.process.wait(), TIME_LIMIT)
+        finally:
+            if self.process.returncode is None:
+                self.process.kill()
+                await self.process.wait()
+
+    async def command(self, command, **details):
+        line = json.dumps({"command": command, **details})
+        self.process.stdin.write(line.encode() + b"\n")
+        await self.process.stdin.drain()
+
+    async def next(self, name):
+        event = json.loads(await self.process.stdout.readline() or '{"event": "the process ended"}')
+        assert event["event"] == name, event
+        return event
+
+
+def pack(data):
+    if isinstance(data, str):
+        return {"text": data}
+    return {"binary": base64.b64encode(data).decode()}
+
+
+async def start(role, wishes, **details):
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        "node", "peer.js", cwd=DIRECTORY, stdin=pipe, stdout=pipe, limit=LONGEST_LINE
+    )
+    wishes = {**wishes._asdict(), **details, "role": role}
+    del wishes["certificates"]
+    process.stdin.write(json.dumps(wishes).encode() + b"\n")
+    return NodeEnd(process)
+
+
+async def connect(uri, wishes):
+    pem = {}
+    if wishes.certificates:
+        pem["ca"] = wishes.certificates.authority.cert_pem.bytes().decode()
+    end = await start("client", wishes, uri=uri, **pem)
+    try:
+        return await end.opened()
+    except BaseException:
+        await end.drop()
+        raise
+
+
+@contextlib.asynccontextmanager
+async def serve(wishes):
+    pem = {}
+    if wishes.certificates:
+        certificate = wishes.certificates.certificate
+        pem["key"] = certificate.private_key_pem.bytes().decode()
+        pem["cert"] = b"".join(blob.bytes() for blob in certificate.cert_chain_pems).decode()
+    end = await start("server", wishes, **pem)
+    try:
+        yield Listening((await end.next("listening"))["port"], end.opened)
+    finally:
+        await end.drop()
