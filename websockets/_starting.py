@@ -34,7 +34,7 @@ class Function(NamedTuple):
     * ``name``: its name;
     * ``method``: the event loop's method that takes the arguments it doesn't know;
     * ``rules``: the rules of those that it knows;
-    * ``ways``: how it is used.
+    * ``ways``: how it is used, with ``{0}`` for its name.
     """
 
     name: str
@@ -66,7 +66,8 @@ class Function(NamedTuple):
 
     def misused(self, statement: str) -> NoReturn:
         """Tell who uses it in a statement that can't wait."""
-        raise TypeError(f"{self.name}() can't be used in a plain {statement!r}: use {self.ways}")
+        ways = self.ways.format(self.name)
+        raise TypeError(f"{self.name}() can't be used in a plain {statement!r}: use {ways}")
 
 
 class Starting:

@@ -20,11 +20,18 @@ from types import SimpleNamespace
 from typing import Any, Optional, Union
 
 from . import _core
+from ._engine.arguments import CONNECTION, Rules, check_arguments
 from ._engine.broadcasting import broadcast
 from ._engine.ending import Ending
 from ._engine.fragments import fragments_of
 from ._engine.gate import Gate
 from ._engine.keepalive import Keepalive
+from ._engine.limits import (
+    limit_of_fragments,
+    limits_of_queue,
+    limits_of_size,
+    limits_of_writing,
+)
 from ._engine.offloading import Job, do_elsewhere
 from ._engine.opening import Opening
 from ._engine.overridable import overridable
@@ -49,6 +56,15 @@ __all__ = ["State", "WebSocketCommonProtocol", "broadcast"]
 # to the messages before that frame still goes out.
 ANSWER_TIME = 0.1
 
+
+# Arguments that are kept under other names.
+ARGUMENTS = {
+    "_max_size": "max_size",
+    "_process_request": "process_request",
+    "_select_subprotocol": "select_subprotocol",
+    "available_extensions": "extensions",
+    "available_subprotocols": "subprotocols",
+}
 
 # What a task is given when it goes on: for futures, of whatever event loop, tasks have a short way.
 _no_loop: Any = SimpleNamespace(get_debug=bool)
@@ -160,20 +176,23 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
         logger: Any = None,
     ) -> None:
         if close_timeout is None:
+            check_arguments(CONNECTION, {"timeout": timeout})
             close_timeout = 10 if timeout is None else timeout
         self._set_unless_usual(
+            CONNECTION,
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
             close_timeout=close_timeout,
             max_queue=max_queue,
-            max_fragments=max_fragments,
+            max_fragments=limit_of_fragments(max_fragments),
             gather_writes=gather_writes,
-            read_limit=read_limit,
+            read_limit=2**16 if read_limit is None else read_limit,
             write_limit=write_limit,
             legacy_recv=legacy_recv,
-            _max_size=max_size,
+            _max_size=limits_of_size(max_size)[0],
         )
         if logger is not None:
+            check_arguments(CONNECTION, {"logger": logger})
             self._logger = logger
         if loop is not None:
             self.loop = loop
@@ -190,9 +209,13 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
         self._fragmented = Gate()
         self._closed_gate = Gate()
 
-    def _set_unless_usual(self, **settings: Any) -> None:
+    def _set_unless_usual(self, rules: Rules, **settings: Any) -> None:
         for name, value in settings.items():
             if value != getattr(self, name):
+                # What has its usual value needs no check, and neither has None.
+                if value is not None:
+                    argument = ARGUMENTS.get(name, name)
+                    rules[argument](argument, value)
                 setattr(self, name, value)
 
     # Facts about the connection
@@ -461,7 +484,7 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
             self._debug_thread = threading.get_ident()
         self._opening = Opening(self.loop, self.is_client)
         self._ending = Ending(self.loop, transport, self.close_timeout)
-        transport.set_write_buffer_limits(self.write_limit, self.write_limit // 4)
+        transport.set_write_buffer_limits(*limits_of_writing(self.write_limit))
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer."""
@@ -575,7 +598,7 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
         self._endpoint = _core.Connection(
             self.is_client,
             self._max_size,
-            self.max_queue or None,
+            limits_of_queue(self.max_queue)[0],
             self.max_fragments,
             ExtensionChain(self.extensions) if self.extensions else None,
             self.gather_writes,

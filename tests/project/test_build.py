@@ -37,6 +37,7 @@ FLOORS = {
     "websockets.server": 7,
     "websockets.protocol": 6,
     "websockets._registry": 6,
+    "websockets._starting": 6,
     "websockets._engine": 5,
     "websockets._handshake": 5,
     "websockets._transports": 5,

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 Rule = Callable[[str, Any], object]
-"""A check of one argument; it takes the argument's name and its value."""
+"""A check of one argument, which takes its name and its value; None is right for all of them."""
 
 Rules = dict[str, Rule]
 
@@ -45,12 +45,12 @@ TEXTS = (str, bytes, bytearray, memoryview)
 
 def several(name: str, value: Any) -> None:
     """
-    Check that a value is None or a collection that can be looked through again and again.
+    Check that a value is a collection that can be looked through again and again.
 
     Raises:
         TypeError: if it isn't; a text isn't one either, though Python would look for parts of it.
     """
-    if type(value) is list or value is None:
+    if type(value) is list:
         return
     if isinstance(value, (*TEXTS, Iterator)) or not hasattr(value, "__iter__"):
         refuse(TypeError, name, "None or a list", value)
@@ -102,11 +102,14 @@ def factory_with(*methods: str) -> Callable[[Any], bool]:
     return is_factory
 
 
+texts = items("str", is_text)
+
+
 def subprotocols(name: str, value: Any) -> None:
     """Check a list of subprotocols (RFC 6455 4.1: they are tokens)."""
-    items("str", is_text)(name, value)
+    texts(name, value)
     try:
-        build_subprotocol(value or ())
+        build_subprotocol(value)
     except ValueError:
         refuse(ValueError, name, "None or a list of tokens", value)
 
@@ -115,8 +118,8 @@ def subprotocols(name: str, value: Any) -> None:
 
 
 def function(name: str, value: Any) -> None:
-    """Check that a value is None or can be called."""
-    if value is not None and not callable(value):
+    """Check that a value can be called."""
+    if not callable(value):
         refuse(TypeError, name, "None or a function", value)
 
 
@@ -127,9 +130,7 @@ def handler(name: str, value: Any) -> None:
 
 
 def header_value(name: str, value: Any) -> None:
-    """Check that a value is None or a str that can stand in a header (RFC 9110 5.5)."""
-    if value is None:
-        return
+    """Check that a value is a str that can stand in a header (RFC 9110 5.5)."""
     if not isinstance(value, str):
         refuse(TypeError, name, "None or a str", value)
     try:
@@ -139,9 +140,9 @@ def header_value(name: str, value: Any) -> None:
 
 
 def headers(name: str, value: Any) -> None:
-    """Check that a value is None or makes headers; what is in them is checked when they leave."""
+    """Check that a value makes headers; what is in them is checked when they leave."""
     # What can be looked through only once can't be looked at now.
-    if value is None or isinstance(value, Iterator):
+    if isinstance(value, Iterator):
         return
     wanted = "None, Headers, a mapping, or pairs (name, value), all of str"
     if isinstance(value, TEXTS) or not hasattr(value, "__iter__"):
@@ -162,8 +163,8 @@ def headers_or_function(name: str, value: Any) -> None:
 
 
 def logger(name: str, value: Any) -> None:
-    """Check that a value is None or a logger."""
-    if value is not None and not callable(getattr(value, "error", None)):
+    """Check that a value is a logger."""
+    if not callable(getattr(value, "error", None)):
         refuse(TypeError, name, "None or a logger", value)
 
 
@@ -191,7 +192,7 @@ CONNECTION: Rules = {
 
 SERVER: Rules = {
     **CONNECTION,
-    "ws_handler": function,
+    "ws_handler": handler,
     "origins": origins,
     "extensions": several,
     "subprotocols": several,
@@ -227,10 +228,9 @@ STARTING: Rules = {
 SERVE: Rules = {
     **SERVER,
     **STARTING,
-    "ws_handler": handler,
     "origins": items("str, compiled patterns and None", is_origin, origins),
     "extensions": items("factories for servers", factory_with("process_request_params")),
-    "allowed_hosts": items("str", is_text),
+    "allowed_hosts": texts,
 }
 
 CONNECT: Rules = {
@@ -251,5 +251,6 @@ def check_arguments(rules: Rules, arguments: Mapping[str, Any]) -> None:
         TypeError, ValueError: if a value can't be what it is meant to be.
     """
     for name, value in arguments.items():
-        if name in rules:
+        # All can be None, and most are.
+        if value is not None and name in rules:
             rules[name](name, value)

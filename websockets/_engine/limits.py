@@ -49,13 +49,13 @@ def refuse(error: type[Exception], name: str, wanted: str, value: Any) -> NoRetu
 
 def seconds(name: str, value: Any) -> None:
     """
-    Check a time: None or a number of seconds, 0 or more, of any real type.
+    Check a time that is given: a number of seconds, 0 or more, of any real type.
 
     Raises:
         TypeError: if it is no number; True and False aren't meant as such.
         ValueError: if it is negative, not a number (NaN), or too large for a clock.
     """
-    if value is None:
+    if type(value) in (int, float) and 0 <= value < HUGE:
         return
     wanted = "None or a number of seconds"
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -100,8 +100,9 @@ def halves(value: Any) -> tuple[Any, Any]:
 
 
 def size(name: str, value: Any) -> None:
-    """Check a number of bytes, 0 or more."""
-    number(name, "a number of bytes", value, value)
+    """Check a number of bytes that is given: 0 or more."""
+    if type(value) is not int or value < 0:
+        number(name, "a number of bytes", value, value)
 
 
 def limit_of_fragments(value: Any, name: str = "max_fragments") -> Optional[int]:
@@ -111,6 +112,8 @@ def limit_of_fragments(value: Any, name: str = "max_fragments") -> Optional[int]
     Raises:
         TypeError, ValueError: if it is something else, or negative.
     """
+    if value is None:
+        return None
     return limit(name, "None or a number of frames", value, value)
 
 
@@ -125,6 +128,8 @@ def limits_of_size(value: Any, name: str = "max_size") -> tuple[Optional[int], O
     Raises:
         TypeError, ValueError: if it is something else, or negative.
     """
+    if type(value) is int and 0 <= value < HUGE:
+        return value, None
     wanted = "None, a number of bytes, or a pair (message, fragment) of these"
     message, fragment = halves(value)
     return limit(name, wanted, value, message), limit(name, wanted, value, fragment)
@@ -142,6 +147,8 @@ def limits_of_queue(value: Any, name: str = "max_queue") -> tuple[Optional[int],
     Raises:
         TypeError, ValueError: if it is something else, or negative, or low is greater than high.
     """
+    if type(value) is int and 0 < value < HUGE:
+        return value, value // 4
     wanted = "None, a number of messages, or a pair (high, low) of these"
     first, second = halves(value)
     high = limit(name, wanted, value, first)
@@ -165,6 +172,8 @@ def limits_of_writing(value: Any, name: str = "write_limit") -> tuple[int, int]:
     Raises:
         TypeError, ValueError: if it is something else, or negative, or low is greater than high.
     """
+    if type(value) is int and 0 <= value <= HIGHEST_MARK:
+        return value, value // 4
     wanted = "a number of bytes, or a pair (high, low) of these"
     first, second = halves(value)
     low = None if second is None else number(name, wanted, value, second)

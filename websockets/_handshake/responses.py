@@ -53,9 +53,10 @@ def add_usual_headers(headers: Headers, seconds: float, server: Optional[str]) -
         seconds: the time, for Date.
         server: value of the Server header, None for no such header.
     """
-    headers.setdefault("Date", http_date(int(seconds)))
-    if server is not None:
-        headers.setdefault("Server", server)
+    if "Date" not in headers:
+        headers["Date"] = http_date(int(seconds))
+    if server is not None and "Server" not in headers:
+        headers["Server"] = server
 
 
 def serialize_response(status: int, headers: Headers, body: Optional[bytes] = None) -> bytes:
