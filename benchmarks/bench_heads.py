@@ -8,7 +8,7 @@ import http
 import pytest
 
 from websockets import _core
-from websockets._handshake.refusal import check_framing, check_host
+from websockets._handshake.admission import check_framing, check_host
 from websockets.datastructures import Headers
 from websockets.extensions.permessage_deflate import enable_server_permessage_deflate
 from websockets.handshake import build_response, check_request

@@ -10,9 +10,12 @@ have to close.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from types import TracebackType
 from typing import Any, Optional
 
+from ._engine.making import let_out
 from ._transports.handshakes import Handshakes
 
 __all__ = ["WebSocketServer"]
@@ -25,6 +28,7 @@ class WebSocketServer:
 
     Arguments:
         loop: the event loop.
+        logger: where errors are logged, ``websockets.server`` by default.
 
     Attributes:
         server: the underlying :class:`asyncio.Server`.
@@ -32,8 +36,9 @@ class WebSocketServer:
         handshakes: the TLS handshakes of those that aren't opening yet.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, logger: Any = None) -> None:
         self.loop = loop
+        self.logger = logger or logging.getLogger("websockets.server")
         self.server: Any = None
         self.websockets: set[Any] = set()
         self.handshakes = Handshakes()
@@ -68,6 +73,16 @@ class WebSocketServer:
 
     async def _close(self) -> None:
         try:
+            await self._close_connections()
+        except Exception:
+            self.logger.error("error while a server was closing", exc_info=True)
+        finally:
+            # Whatever went wrong, nobody is left waiting.
+            if not self.loop.is_closed():
+                self._closed_waiter.set_result(None)
+
+    async def _close_connections(self) -> None:
+        try:
             self.server.close()
         except (OSError, ValueError):
             listened = False  # The program has closed the socket that it gave us.
@@ -77,19 +92,37 @@ class WebSocketServer:
         # What was accepted before but isn't registered yet gets its turn, and is refused.
         await asyncio.sleep(0)
         for protocol in list(self.websockets):
-            protocol.shut_down()
+            self._shut_down(protocol)
         # Since Python 3.12 the underlying server waits for its connections, so they go first.
-        while self.websockets:
-            tasks = [protocol.handler_task for protocol in self.websockets]
+        while tasks := self._handler_tasks():
             await asyncio.wait(tasks)
-            # A task is done in the turn in which it unregisters its connection, or before.
-            self.websockets = {p for p in self.websockets if not p.handler_task.done()}
         if hasattr(self.server, "abort_clients"):
             # Of those whose TLS is the event loop's, some may have no protocol yet.
             self.server.abort_clients()  # pragma: no cover (since Python 3.13)
         if listened:
             await self.server.wait_closed()
-        self._closed_waiter.set_result(None)
+
+    def _shut_down(self, protocol: Any) -> None:
+        """Tell a connection that the server closes; if it fails to hear that, end it."""
+        try:
+            protocol.shut_down()
+        except BaseException as exc:
+            self.logger.error("error in shut_down() of a connection", exc_info=True)
+            with contextlib.suppress(Exception):
+                protocol.transport.abort()
+            let_out(self.loop, exc)
+
+    def _handler_tasks(self) -> list[Any]:
+        """Forget the connections whose handlers have ended; return the tasks of the others."""
+        # A task is done in the turn in which it unregisters its connection, or before; protocols
+        # that aren't ours may have none.
+        tasks = {protocol: getattr(protocol, "handler_task", None) for protocol in self.websockets}
+        self.websockets = {
+            protocol
+            for protocol, task in tasks.items()
+            if asyncio.isfuture(task) and not task.done()
+        }
+        return [tasks[protocol] for protocol in self.websockets]
 
     async def wait_closed(self) -> None:
         """Wait until the server is closed: no connection is left, all handlers have returned."""

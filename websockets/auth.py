@@ -11,9 +11,12 @@ from __future__ import annotations
 import functools
 import hmac
 import http
+import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Optional, Union
 
+from ._engine.arguments import function
+from ._engine.limits import refuse
 from .datastructures import Headers
 from .exceptions import InvalidHeader
 from .headers import build_www_authenticate_basic, parse_authorization_basic
@@ -22,6 +25,7 @@ from .server import HTTPResponse, WebSocketServerProtocol
 __all__ = ["BasicAuthWebSocketServerProtocol", "basic_auth_protocol_factory"]
 
 Credentials = tuple[str, str]
+Check = Callable[[str, str], Union[Awaitable[bool], bool]]
 
 
 class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
@@ -30,8 +34,8 @@ class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
 
     Arguments:
         realm: scope of protection.
-        check_credentials: coroutine function that takes a username and a password, and returns
-            whether they are right.
+        check_credentials: coroutine function, or function, that takes a username and a password,
+            and returns whether they are right.
         args, kwargs: arguments of :class:`WebSocketServerProtocol`.
 
     Attributes:
@@ -44,9 +48,11 @@ class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
         self,
         *args: Any,
         realm: str,
-        check_credentials: Callable[[str, str], Awaitable[bool]],
+        check_credentials: Check,
         **kwargs: Any,
     ) -> None:
+        if not callable(check_credentials):
+            refuse(TypeError, "check_credentials", "a function", check_credentials)
         self.realm = realm
         self.check_credentials = check_credentials
         super().__init__(*args, **kwargs)
@@ -64,7 +70,8 @@ class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
             username, password = parse_authorization_basic(authorization)
         except (LookupError, InvalidHeader):
             return self._unauthorized(b"Missing or malformed credentials.\n")
-        if not await self.check_credentials(username, password):
+        right = self.check_credentials(username, password)
+        if not (await right if inspect.isawaitable(right) else right):
             return self._unauthorized(b"Invalid credentials.\n")
         self.username = username
         return await super().process_request(path, request_headers)
@@ -77,7 +84,7 @@ class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
 def basic_auth_protocol_factory(
     realm: str,
     credentials: Union[Credentials, Iterable[Credentials], None] = None,
-    check_credentials: Optional[Callable[[str, str], Awaitable[bool]]] = None,
+    check_credentials: Optional[Check] = None,
     create_protocol: Callable[..., Any] = BasicAuthWebSocketServerProtocol,
 ) -> Callable[..., BasicAuthWebSocketServerProtocol]:
     """
@@ -86,14 +93,20 @@ def basic_auth_protocol_factory(
     Arguments:
         realm: scope of protection, in ASCII.
         credentials: a ``(username, password)`` pair, or several.
-        check_credentials: coroutine function that takes a username and a password, and returns
-            whether they are right; it or ``credentials`` is given, not both.
+        check_credentials: coroutine function, or function, that takes a username and a password,
+            and returns whether they are right; it or ``credentials`` is given, not both.
         create_protocol: class or function that takes the arguments of
             :class:`BasicAuthWebSocketServerProtocol` and returns an instance of it or a subclass.
 
     Raises:
-        TypeError: if neither or both are given, or the credentials aren't pairs of strings.
+        TypeError: if neither or both are given, the credentials aren't pairs of strings, or
+            another argument has the wrong type.
     """
+    if not isinstance(realm, str):
+        refuse(TypeError, "realm", "a str", realm)
+    if check_credentials is not None:
+        function("check_credentials", check_credentials)
+    function("create_protocol", create_protocol)
     if (credentials is None) == (check_credentials is None):
         raise TypeError("give either credentials or check_credentials")
     if credentials is not None:
@@ -107,9 +120,12 @@ def check_against(
     """Make a coroutine function that checks credentials against a list."""
     passwords: dict[str, bytes] = {}
     pairs: Iterable[Any] = [credentials] if is_pair(credentials) else credentials
+    wanted = "(username, password) pairs of str"
+    if isinstance(credentials, (str, bytes)) or not isinstance(credentials, Iterable):
+        refuse(TypeError, "credentials", wanted, credentials)
     for pair in pairs:
         if not is_pair(pair):
-            raise TypeError(f"credentials must be (username, password) pairs of str, not {pair!r}")
+            refuse(TypeError, "credentials", wanted, pair)
         username, password = pair
         passwords[username] = password.encode()
 

@@ -15,32 +15,25 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequen
 from types import TracebackType
 from typing import Any, NamedTuple, Optional
 
+from ._engine.arguments import CLIENT, CONNECT
 from ._engine.connecting import complete, follow_redirects, within
 from ._engine.reconnecting import reconnecting
+from ._handshake.negotiation import agreed_extensions, agreed_subprotocol
 from ._handshake.redirects import follow, for_another_server, redirect_location
+from ._handshake.requests import asking, replace_headers, serialize_request
+from ._handshake.upgrade import check_response
+from ._starting import Function, Starting
 from ._transports.secure import connect_over_tls
 from .datastructures import Headers, HeadersLike
 from .exceptions import (
-    InvalidHeader,
     InvalidMessage,
     InvalidStatusCode,
-    NegotiationError,
     RedirectHandshake,
 )
 from .extensions.base import ClientExtensionFactory, Extension
 from .extensions.permessage_deflate import enable_client_permessage_deflate
-from .handshake import build_request, check_response
-from .headers import (
-    build_authorization_basic,
-    build_extension,
-    build_host,
-    build_subprotocol,
-    check_headers,
-    parse_extension,
-    parse_subprotocol,
-)
 from .http import USER_AGENT
-from .protocol import WebSocketCommonProtocol, warn_of_loop
+from .protocol import WebSocketCommonProtocol, set_unless_usual, warn_of_loop
 from .typing import Origin, Subprotocol
 from .uri import WebSocketURI, parse_uri
 
@@ -80,6 +73,13 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
     side = "client"
     _ws_logger = logger
 
+    # As in the base class, for what has its usual value.
+    origin: Optional[Origin] = None
+    available_extensions: Optional[Sequence[ClientExtensionFactory]] = None
+    available_subprotocols: Optional[Sequence[Subprotocol]] = None
+    extra_headers: Optional[HeadersLike] = None
+    user_agent_header: Optional[str] = USER_AGENT
+
     def __init__(
         self,
         *,
@@ -89,11 +89,15 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
         extra_headers: Optional[HeadersLike] = None,
         **kwargs: Any,
     ) -> None:
-        self.origin = origin
-        self.available_extensions = extensions
-        self.available_subprotocols = subprotocols
-        self.extra_headers = extra_headers
-        self.user_agent_header: Optional[str] = kwargs.pop("user_agent_header", USER_AGENT)
+        set_unless_usual(
+            self,
+            CLIENT,
+            origin=origin,
+            available_extensions=extensions,
+            available_subprotocols=subprotocols,
+            extra_headers=extra_headers,
+            user_agent_header=kwargs.pop("user_agent_header", USER_AGENT),
+        )
         super().__init__(**kwargs)
 
     async def handshake(
@@ -118,25 +122,9 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
             InvalidHandshake: if the server's answer isn't acceptable.
             OSError: if the server goes away.
         """
-        headers = Headers()
-        headers["Host"] = build_host(wsuri.host, wsuri.port, wsuri.secure)
-        if wsuri.user_info is not None:
-            headers["Authorization"] = build_authorization_basic(*wsuri.user_info)
-        if origin is not None:
-            headers["Origin"] = origin
-        key = build_request(headers)
-        if available_extensions:
-            headers["Sec-WebSocket-Extensions"] = build_extension(
-                [(factory.name, factory.get_request_params()) for factory in available_extensions]
-            )
-        if available_subprotocols:
-            headers["Sec-WebSocket-Protocol"] = build_subprotocol(available_subprotocols)
+        headers, key = asking(wsuri, origin, available_extensions, available_subprotocols)
         if extra_headers is not None:
-            extra_headers = Headers(extra_headers)
-            for name in extra_headers:
-                if name in headers:
-                    del headers[name]
-            headers.update(extra_headers)
+            replace_headers(headers, extra_headers)
         if self.user_agent_header is not None:
             headers.setdefault("User-Agent", self.user_agent_header)
         self.write_http_request(wsuri.resource_name, headers)
@@ -157,10 +145,10 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
 
     def write_http_request(self, path: str, headers: Headers) -> None:
         """Write the request."""
-        check_headers(headers)
+        request = serialize_request(path, headers)
         self.path = path
         self.request_headers = headers
-        self.transport.write(f"GET {path} HTTP/1.1\r\n{headers}".encode(errors="surrogateescape"))
+        self.transport.write(request)
 
     async def read_http_response(self) -> tuple[int, Headers]:
         """
@@ -190,24 +178,7 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
         Raises:
             NegotiationError: if it accepted what wasn't offered.
         """
-        accepted: list[Extension] = []
-        values = headers.get_all("Sec-WebSocket-Extensions")
-        for name, params in parse_extension(", ".join(values)) if values else ():
-            error: Optional[NegotiationError] = None
-            for factory in available_extensions or ():
-                if factory.name != name:
-                    continue
-                try:
-                    accepted.append(factory.process_response_params(params, accepted))
-                except NegotiationError as exc:
-                    error = exc
-                else:
-                    break
-            else:
-                raise NegotiationError(
-                    f"the server accepted an extension that wasn't offered like that: {name}"
-                ) from error
-        return accepted
+        return agreed_extensions(headers, available_extensions)
 
     @staticmethod
     def process_subprotocol(
@@ -220,17 +191,7 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
             NegotiationError: if it wasn't offered.
             InvalidHeader: if there is more than one.
         """
-        values = headers.get_all("Sec-WebSocket-Protocol")
-        if not values:
-            return None
-        chosen = parse_subprotocol(", ".join(values))
-        if len(chosen) != 1:
-            raise InvalidHeader("Sec-WebSocket-Protocol", ", ".join(values))
-        if chosen[0] not in (available_subprotocols or ()):
-            raise NegotiationError(
-                f"the server chose subprotocol {chosen[0]}, which wasn't offered"
-            )
-        return chosen[0]
+        return agreed_subprotocol(headers, available_subprotocols)
 
 
 class _Target(NamedTuple):
@@ -252,7 +213,7 @@ class _Target(NamedTuple):
         return _Target(uri, wsuri, kwds, for_another_server(self.extra_headers))
 
 
-class Connect:
+class Connect(Starting):
     """
     Connect to a WebSocket server: ``await connect(...)`` or ``async with connect(...) as ws``.
 
@@ -289,6 +250,13 @@ class Connect:
         asyncio.TimeoutError: if it takes too long.
     """
 
+    _function = Function(
+        "connect",
+        "create_connection",
+        CONNECT,
+        "'await {0}(...)', 'async with {0}(...)' or 'async for ... in {0}(...)'",
+    )
+
     def __init__(
         self,
         uri: str,
@@ -309,6 +277,7 @@ class Connect:
         extra_headers: Optional[HeadersLike] = None,
         **kwds: Any,
     ) -> None:
+        self._function.check(locals())
         klass = kwds.pop("klass", None)
         # The older name of close_timeout counts where the newer one isn't given.
         timeout = kwds.pop("timeout", None)
@@ -318,8 +287,6 @@ class Connect:
         wsuri = parse_uri(uri)
         if loop is not None:
             warn_of_loop()
-        if isinstance(subprotocols, str):
-            raise TypeError("subprotocols must be a list of str, not a str")
         if isinstance(extra_headers, Iterator):
             extra_headers = list(extra_headers)  # for more than one attempt
         if compression == "deflate":
@@ -351,9 +318,6 @@ class Connect:
 
     def __await__(self) -> Generator[Any, None, WebSocketClientProtocol]:
         return self._open().__await__()
-
-    # Programs written before async/await say "yield from".
-    __iter__ = __await__
 
     async def __aenter__(self) -> WebSocketClientProtocol:
         self.protocol = await self
@@ -435,6 +399,8 @@ connect = Connect
 
 
 class _UnixConnect(Connect):
+    _function = Connect._function._replace(name="unix_connect", method="create_unix_connection")
+
     async def _connect(
         self, loop: asyncio.AbstractEventLoop, protocol: Any, kwds: dict[str, Any]
     ) -> Any:

@@ -19,8 +19,15 @@ from types import SimpleNamespace
 from typing import Any, Optional, Union
 
 from . import _core
+from ._engine.arguments import CONNECTION, Rules, check_arguments
 from ._engine.broadcasting import broadcast
 from ._engine.fragments import fragments_of
+from ._engine.limits import (
+    limit_of_fragments,
+    limits_of_queue,
+    limits_of_size,
+    limits_of_writing,
+)
 from ._engine.opening import Opening
 from ._engine.overridable import overridable
 from ._engine.phases import UNCONNECTED
@@ -36,6 +43,15 @@ __all__ = ["State", "WebSocketCommonProtocol", "broadcast"]
 
 # Bytes that messages which are sent quickly, one after the other, may wait for each other with.
 GATHERED = 65536
+
+# Arguments that are kept under other names.
+ARGUMENTS = {
+    "_ws_max_size": "max_size",
+    "_process_request": "process_request",
+    "_select_subprotocol": "select_subprotocol",
+    "available_extensions": "extensions",
+    "available_subprotocols": "subprotocols",
+}
 
 # What a task is given when it goes on: for futures, of whatever event loop, tasks have a short way.
 _no_loop: Any = SimpleNamespace(get_debug=bool)
@@ -139,21 +155,24 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         logger: Any = None,
     ) -> None:
         if close_timeout is None:
+            check_arguments(CONNECTION, {"timeout": timeout})
             close_timeout = 10 if timeout is None else timeout
         set_unless_usual(
             self,
+            CONNECTION,
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
             close_timeout=close_timeout,
             max_queue=max_queue,
-            max_fragments=max_fragments,
+            max_fragments=limit_of_fragments(max_fragments),
             gather_writes=gather_writes,
-            read_limit=read_limit,
+            read_limit=2**16 if read_limit is None else read_limit,
             write_limit=write_limit,
             legacy_recv=legacy_recv,
-            _ws_max_size=max_size,
+            _ws_max_size=limits_of_size(max_size)[0],
         )
         if logger is not None:
+            check_arguments(CONNECTION, {"logger": logger})
             self._ws_logger = logger
         if loop is not None:
             self.loop = loop
@@ -369,7 +388,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         self._ws_phase = self._ws_stream = Opening(
             transport, self.loop, self.is_client, self.close_timeout, closed_exc
         )
-        transport.set_write_buffer_limits(self.write_limit, self.write_limit // 4)
+        transport.set_write_buffer_limits(*limits_of_writing(self.write_limit))
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer."""
@@ -413,13 +432,15 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         """
         before = self._ws_phase
         opening = before.opening
+        high, low = limits_of_queue(self.max_queue)
         endpoint = _core.Endpoint(
             self.is_client,
             self._ws_max_size,
-            self.max_queue or None,
+            high,
             self.max_fragments,
             ExtensionChain(self.extensions) if self.extensions else None,
-            min(self.write_limit, GATHERED) if self.gather_writes else 0,
+            min(limits_of_writing(self.write_limit)[0], GATHERED) if self.gather_writes else 0,
+            low,
         )
         stream = _core.MessageStream(
             endpoint,
@@ -500,10 +521,14 @@ def is_ours(method: Any, function: Any) -> bool:
     return getattr(method, "__func__", None) is function
 
 
-def set_unless_usual(target: Any, **settings: Any) -> None:
+def set_unless_usual(target: Any, rules: Rules, **settings: Any) -> None:
     """Set attributes but for those that have their values already, from the class."""
     for name, value in settings.items():
         if value != getattr(target, name):
+            # What has its usual value needs no check, and neither has None.
+            if value is not None:
+                argument = ARGUMENTS.get(name, name)
+                rules[argument](argument, value)
             setattr(target, name, value)
 
 

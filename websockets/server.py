@@ -10,37 +10,34 @@ an HTTP response.
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import functools
 import http
 import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
+from re import Pattern
 from types import TracebackType
 from typing import Any, Optional, Union, cast
 
 from ._core import forget_frames
-from ._handshake.refusal import check_framing, check_host, response_to, shutting_down, too_slow
+from ._engine.arguments import SERVE, SERVER, check_arguments
+from ._engine.making import maker
+from ._handshake.admission import check_framing, check_host, check_origin
+from ._handshake.negotiation import choose_extensions, choose_subprotocol, offered_subprotocols
+from ._handshake.refusal import response_to, shutting_down, too_slow
+from ._handshake.responses import accepting, add_usual_headers, serialize_response
+from ._handshake.upgrade import check_request
 from ._registry import WebSocketServer
+from ._starting import Function, Starting
 from ._transports.secure import served_over_tls
-from .datastructures import Headers, HeadersLike, MultipleValuesError
-from .exceptions import (
-    AbortHandshake,
-    ConnectionClosed,
-    InvalidHandshake,
-    InvalidHeader,
-    InvalidMessage,
-    InvalidOrigin,
-    NegotiationError,
-)
+from .datastructures import Headers, HeadersLike
+from .exceptions import AbortHandshake, ConnectionClosed, InvalidHandshake, InvalidMessage
 from .extensions.base import Extension, ServerExtensionFactory
 from .extensions.permessage_deflate import enable_server_permessage_deflate
-from .handshake import build_response, check_request
-from .headers import build_extension, check_headers, parse_extension, parse_subprotocol
 from .http import USER_AGENT
 from .protocol import State, WebSocketCommonProtocol, set_unless_usual, warn_of_loop
-from .typing import ExtensionHeader, Origin, Subprotocol
+from .typing import Origin, Subprotocol
 
 __all__ = ["Serve", "WebSocketServer", "WebSocketServerProtocol", "serve", "unix_serve"]
 
@@ -55,10 +52,9 @@ ADDED_ARGUMENTS = (
     "server_header",
 )
 
-REASONS = {int(status): status.phrase for status in http.HTTPStatus}
-
 HTTPResponse = tuple[Union[http.HTTPStatus, int], HeadersLike, bytes]
 HeadersOrCallable = Union[HeadersLike, Callable[[str, Headers], HeadersLike]]
+Origins = Sequence[Union[Origin, Pattern[str], None]]
 
 
 class WebSocketServerProtocol(WebSocketCommonProtocol):
@@ -70,7 +66,8 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             request; when it returns, the connection is closed.
         ws_server: keeps track of connections; any object with ``register(protocol)``,
             ``unregister(protocol)`` and ``is_serving()``.
-        origins: acceptable values of the Origin header, None among them for requests without.
+        origins: acceptable values of the Origin header, also compiled regular expressions that
+            match a whole value, and None for requests without; None instead of a list for all.
         extensions: factories of supported extensions, the preferred first.
         subprotocols: supported subprotocols, the preferred first.
         extra_headers: additional headers of the response, or a function of the request's path and
@@ -94,7 +91,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
     origin: Optional[Origin] = None
 
     # As in the base class, for what has its usual value.
-    origins: Optional[Sequence[Optional[Origin]]] = None
+    origins: Optional[Origins] = None
     available_extensions: Optional[Sequence[ServerExtensionFactory]] = None
     available_subprotocols: Optional[Sequence[Subprotocol]] = None
     extra_headers: Optional[HeadersOrCallable] = None
@@ -111,7 +108,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         ws_handler: Callable[[WebSocketServerProtocol, str], Awaitable[Any]],
         ws_server: Any,
         *,
-        origins: Optional[Sequence[Optional[Origin]]] = None,
+        origins: Optional[Origins] = None,
         extensions: Optional[Sequence[ServerExtensionFactory]] = None,
         subprotocols: Optional[Sequence[Subprotocol]] = None,
         extra_headers: Optional[HeadersOrCallable] = None,
@@ -121,12 +118,13 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         ] = None,
         **kwargs: Any,
     ) -> None:
-        if isinstance(subprotocols, str):
-            raise TypeError("subprotocols must be a list of str, not a str")
+        if not callable(ws_handler):
+            check_arguments(SERVER, {"ws_handler": ws_handler})
         self.ws_handler = ws_handler
         self.ws_server = ws_server
         set_unless_usual(
             self,
+            SERVER,
             origins=origins,
             available_extensions=extensions,
             available_subprotocols=subprotocols,
@@ -152,11 +150,11 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             if path is not None:
                 await self._run_handler(path)
             await self.wait_closed()
-        except asyncio.CancelledError as exc:
-            # The program or the loop is stopping: there is no time for more than this.
-            self.fail_connection(1001)
-            self._ws_phase.hang_up()
+        except BaseException as exc:
             self.ws_server.unregister(self)
+            break_off(self, exc)
+            if isinstance(exc, Exception):
+                return
             # The task keeps this exception, and its frames would keep the connection.
             forget_frames(exc)
             del self
@@ -185,17 +183,14 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         try:
             await self.ws_handler(self, path)
         except Exception as exc:
-            # That its own connection ended isn't a handler's mistake.
-            if not (isinstance(exc, ConnectionClosed) and self.closed):
-                self._ws_logger.error("error in a connection handler", exc_info=True)
-            self.fail_connection(1011)
+            break_off(self, exc)
         await self.close()
 
     # Opening handshake
 
     async def handshake(
         self,
-        origins: Optional[Sequence[Optional[Origin]]] = None,
+        origins: Optional[Origins] = None,
         available_extensions: Optional[Sequence[ServerExtensionFactory]] = None,
         available_subprotocols: Optional[Sequence[Subprotocol]] = None,
         extra_headers: Optional[HeadersOrCallable] = None,
@@ -204,7 +199,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         Perform the server's side of the opening handshake (RFC 6455 4.2).
 
         Arguments:
-            origins: acceptable values of the Origin header, None among them for requests without.
+            origins: acceptable values of the Origin header, see :class:`WebSocketServerProtocol`.
             available_extensions: factories of supported extensions, the preferred first.
             available_subprotocols: supported subprotocols, the preferred first.
             extra_headers: additional headers, or a function of the path and the request's headers.
@@ -219,15 +214,17 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         self._check_serving()
         path, request_headers = await self.read_http_request()
         self._check_serving()
-        response: Any = self.process_request(path, request_headers)
-        if inspect.isawaitable(response):
-            response = await response
-        if response is not None:
-            raise AbortHandshake(*response)
-        self._check_serving()
+        if self._answers_requests():
+            response: Any = self.process_request(path, request_headers)
+            if inspect.isawaitable(response):
+                response = await response
+            if response is not None:
+                raise AbortHandshake(*response)
+            self._check_serving()
 
         check_framing(request_headers)
-        check_host(request_headers, self.allowed_hosts)
+        if self.allowed_hosts is not None:
+            check_host(request_headers, self.allowed_hosts)
         key = check_request(request_headers)
         self.origin = self.process_origin(request_headers, origins)
         extensions_header, self.extensions = self.process_extensions(
@@ -235,12 +232,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         )
         self.subprotocol = self.process_subprotocol(request_headers, available_subprotocols)
 
-        response_headers = Headers()
-        build_response(response_headers, key)
-        if extensions_header is not None:
-            response_headers["Sec-WebSocket-Extensions"] = extensions_header
-        if self.subprotocol is not None:
-            response_headers["Sec-WebSocket-Protocol"] = self.subprotocol
+        response_headers = accepting(key, extensions_header, self.subprotocol)
         if callable(extra_headers):
             extra_headers = extra_headers(path, request_headers)
         if extra_headers is not None:
@@ -284,6 +276,14 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         if not self.ws_server.is_serving():
             raise shutting_down()
 
+    def _answers_requests(self) -> bool:
+        """Whether a program wants to see requests."""
+        usual = WebSocketServerProtocol.process_request
+        return (
+            self._process_request is not None
+            or getattr(self.process_request, "__func__", None) is not usual
+        )
+
     async def process_request(self, path: str, request_headers: Headers) -> Optional[HTTPResponse]:
         """
         Answer a request with an HTTP response instead of a WebSocket, if that is appropriate.
@@ -306,22 +306,14 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         return cast(Optional[HTTPResponse], response)
 
     @staticmethod
-    def process_origin(
-        headers: Headers, origins: Optional[Sequence[Optional[Origin]]] = None
-    ) -> Optional[Origin]:
+    def process_origin(headers: Headers, origins: Optional[Origins] = None) -> Optional[Origin]:
         """
         Check the Origin header (RFC 6455 4.2.2 and 10.2).
 
         Raises:
             InvalidOrigin: if the origin isn't acceptable.
         """
-        try:
-            origin = cast("Optional[Origin]", headers.get("Origin"))
-        except MultipleValuesError as exc:
-            raise InvalidHeader("Origin", "more than one Origin header found") from exc
-        if origins is not None and origin not in origins:
-            raise InvalidOrigin(origin)
-        return origin
+        return check_origin(headers, origins)
 
     @staticmethod
     def process_extensions(
@@ -336,22 +328,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         Raises:
             InvalidHandshake: if the client's header is malformed.
         """
-        accepted_headers: list[ExtensionHeader] = []
-        accepted: list[Extension] = []
-        offers = headers.get_all("Sec-WebSocket-Extensions")
-        if offers and available_extensions:
-            for name, params in parse_extension(", ".join(offers)):
-                for factory in available_extensions:
-                    if factory.name != name:
-                        continue
-                    try:
-                        answer, extension = factory.process_request_params(params, accepted)
-                    except NegotiationError:
-                        continue  # The offer is declined; the next one may do.
-                    accepted_headers.append((name, answer))
-                    accepted.append(extension)
-                    break
-        return build_extension(accepted_headers) if accepted else None, accepted
+        return choose_extensions(headers, available_extensions)
 
     def process_subprotocol(
         self, headers: Headers, available_subprotocols: Optional[Sequence[Subprotocol]]
@@ -362,10 +339,10 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         Raises:
             InvalidHandshake: if the client's header is malformed.
         """
-        offers = headers.get_all("Sec-WebSocket-Protocol")
-        if not offers or not available_subprotocols:
+        if not available_subprotocols:
             return None
-        return self.select_subprotocol(parse_subprotocol(", ".join(offers)), available_subprotocols)
+        offered = offered_subprotocols(headers)
+        return self.select_subprotocol(offered, available_subprotocols) if offered else None
 
     def select_subprotocol(
         self,
@@ -387,13 +364,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         """
         if self._select_subprotocol is not None:
             return self._select_subprotocol(client_subprotocols, server_subprotocols)
-        common = [name for name in server_subprotocols if name in client_subprotocols]
-        # min() takes the first of equals, and common is in the server's order.
-        return min(
-            common,
-            key=lambda name: client_subprotocols.index(name) + server_subprotocols.index(name),
-            default=None,
-        )
+        return choose_subprotocol(client_subprotocols, server_subprotocols)
 
     # HTTP responses
 
@@ -401,30 +372,31 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         self, status: Union[http.HTTPStatus, int], headers: Headers, body: Optional[bytes] = None
     ) -> None:
         """Write a response; ``Date`` and ``Server`` are added unless they are there."""
-        headers.setdefault("Date", http_date(int(time.time())))
-        if self.server_header is not None:
-            headers.setdefault("Server", self.server_header)
-        check_headers(headers)
-        status = int(status)
-        reason = REASONS.get(status, "")
+        add_usual_headers(headers, time.time(), self.server_header)
+        response = serialize_response(int(status), headers, body)
         self.response_headers = headers
-        head = f"HTTP/1.1 {status} {reason}\r\n{headers}".encode(errors="surrogateescape")
-        self.transport.write(head if body is None else head + body)
+        self.transport.write(response)
 
-    def refuse(self, exc: Exception) -> None:
+    def refuse(self, exc: BaseException) -> None:
         """Answer a handshake that failed with the HTTP response that fits, and end TCP."""
         if self.state is State.OPEN:
             self.fail_connection(1011)
         if not self._ws_phase.is_answerable():
             return
         try:
-            status, headers, body = response_to(exc)
-            self._write_refusal(status, headers, body)
+            try:
+                self._write_refusal(*response_to(exc))
+            except Exception as error:
+                # What a program returned can't be sent.
+                self._ws_logger.error(
+                    "error in the response to an opening handshake", exc_info=True
+                )
+                self._write_refusal(*response_to(error))
         except Exception:
-            # What a program returned can't be sent.
-            self._ws_logger.error("error in the response to an opening handshake", exc_info=True)
-            self._write_refusal(http.HTTPStatus.INTERNAL_SERVER_ERROR, Headers(), b"")
-        self._ws_phase.half_close()
+            # Nor can any response, if a subclass has a header of its own in each.
+            self._ws_phase.hang_up()
+        else:
+            self._ws_phase.half_close()
 
     def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
         headers.setdefault("Connection", "close")
@@ -443,7 +415,33 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             self._ws_phase.give_up(shutting_down())
 
 
-class Serve:
+def break_off(protocol: Any, exc: BaseException) -> None:
+    """End a connection whose task ends with an exception, so that nobody will see to it."""
+    if isinstance(exc, asyncio.CancelledError):
+        # The program or the loop is stopping: there is no time for more than this.
+        protocol.fail_connection(1001)
+        protocol._ws_phase.hang_up()
+    elif isinstance(exc, GeneratorExit) and not is_running(protocol.handler_task):
+        pass  # Nobody raised it: the task is thrown away, together with its loop.
+    elif protocol.state is State.CONNECTING:
+        protocol._ws_logger.error("error in the opening handshake", exc_info=True)
+        protocol.refuse(exc)
+    else:
+        # That its own connection ended isn't a handler's mistake.
+        if not (isinstance(exc, ConnectionClosed) and protocol.closed):
+            protocol._ws_logger.error("error in a connection handler", exc_info=True)
+        protocol.fail_connection(1011)
+
+
+def is_running(task: Any) -> bool:
+    """Tell whether a task is the one that runs at the moment."""
+    try:
+        return asyncio.current_task() is task
+    except RuntimeError:
+        return False
+
+
+class Serve(Starting):
     """
     Start a WebSocket server: ``await serve(...)`` or ``async with serve(...) as server``.
 
@@ -471,6 +469,13 @@ class Serve:
         a :class:`WebSocketServer`, when awaited.
     """
 
+    _function = Function(
+        "serve",
+        "create_server",
+        SERVE,
+        "'await {0}(...)' or 'async with {0}(...)'",
+    )
+
     def __init__(
         self,
         ws_handler: Callable[..., Awaitable[Any]],
@@ -487,7 +492,7 @@ class Serve:
         write_limit: int = 2**16,
         loop: Optional[asyncio.AbstractEventLoop] = None,
         compression: Optional[str] = "deflate",
-        origins: Optional[Sequence[Optional[Origin]]] = None,
+        origins: Optional[Origins] = None,
         extensions: Optional[Sequence[ServerExtensionFactory]] = None,
         subprotocols: Optional[Sequence[Subprotocol]] = None,
         extra_headers: Optional[HeadersOrCallable] = None,
@@ -497,7 +502,10 @@ class Serve:
         ] = None,
         **kwds: Any,
     ) -> None:
+        self._function.check(locals())
         klass = kwds.pop("klass", None)
+        if ws_handler is None and create_protocol is None and klass is None:
+            raise TypeError("ws_handler must be a coroutine function, not None")
         # The older name of close_timeout counts where the newer one isn't given.
         timeout = kwds.pop("timeout", None)
         if timeout is not None and close_timeout == 10:
@@ -508,8 +516,6 @@ class Serve:
             kwds.setdefault("ssl_handshake_timeout", open_timeout)
         if loop is not None:
             warn_of_loop()
-        if isinstance(subprotocols, str):
-            raise TypeError("subprotocols must be a list of str, not a str")
         if compression == "deflate":
             extensions = enable_server_permessage_deflate(extensions)
         elif compression is not None:
@@ -537,15 +543,13 @@ class Serve:
             select_subprotocol=select_subprotocol,
             **added,
         )
+        self._logger = added.get("logger") or logging.getLogger(__name__)
         self._host = host
         self._port = port
         self._kwds = kwds
 
     def __await__(self) -> Generator[Any, None, WebSocketServer]:
         return self._start().__await__()
-
-    # Programs written before async/await say "yield from".
-    __iter__ = __await__
 
     async def __aenter__(self) -> WebSocketServer:
         return await self
@@ -560,12 +564,19 @@ class Serve:
 
     async def _start(self) -> WebSocketServer:
         loop = asyncio.get_running_loop()
-        self.ws_server = WebSocketServer(loop)
-        factory: Any = functools.partial(
+        self.ws_server = WebSocketServer(loop, self._logger)
+        create_protocol = functools.partial(
             self._create_protocol.func,
             *self._create_protocol.args,
             self.ws_server,
             **self._create_protocol.keywords,
+        )
+        factory: Any = maker(
+            loop,
+            create_protocol,
+            WebSocketServerProtocol,
+            self.ws_server.unregister,
+            self._logger,
         )
         factory, kwds = served_over_tls(loop, factory, self._kwds, self.ws_server.handshakes)
         self.ws_server.wrap(await self._listen(loop, factory, kwds))
@@ -581,6 +592,8 @@ serve = Serve
 
 
 class _UnixServe(Serve):
+    _function = Serve._function._replace(name="unix_serve", method="create_unix_server")
+
     async def _listen(
         self, loop: asyncio.AbstractEventLoop, factory: Any, kwds: dict[str, Any]
     ) -> Any:
@@ -599,12 +612,6 @@ def unix_serve(
         kwargs: arguments of :func:`serve`, or of :meth:`asyncio.loop.create_unix_server`.
     """
     return _UnixServe(ws_handler, path=path, **kwargs)
-
-
-@functools.lru_cache(maxsize=1)
-def http_date(seconds: int) -> str:
-    """Return a time as a Date header tells it (RFC 9110 6.6.1); many responses tell the same."""
-    return email.utils.formatdate(seconds, usegmt=True)
 
 
 def takes_path(ws_handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

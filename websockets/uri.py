@@ -84,6 +84,17 @@ def _parse_user_info(user_info: str | None) -> tuple[str, str] | None:
     return username, password
 
 
+def _what_is_wrong(uri: str) -> str:
+    """Say what keeps a text from being a URI, with what was probably meant."""
+    scheme, separator, rest = uri.partition("://") if "://" in uri else ("", "", uri)
+    if scheme.lower() in ("ws", "wss"):
+        return "it doesn't look like ws://host:port/path or wss://host:port/path"
+    error = "its scheme isn't ws or wss" if separator else "it has no scheme, ws or wss"
+    meant = f"wss://{rest}" if scheme.lower() == "https" else f"ws://{rest}"
+    likely = scheme.lower() in ("", "http", "https") and _URI.fullmatch(meant) is not None
+    return f"{error}; did you mean {meant}?" if likely else error
+
+
 def parse_uri(uri: str) -> WebSocketURI:
     """
     Parse a WebSocket URI (RFC 6455 3).
@@ -94,7 +105,10 @@ def parse_uri(uri: str) -> WebSocketURI:
 
     Raises:
         InvalidURI: if ``uri`` isn't a valid WebSocket URI; it is a :exc:`ValueError`.
+        TypeError: if it isn't a ``str``.
     """
+    if not isinstance(uri, str):
+        raise TypeError(f"uri must be a str such as 'ws://localhost:8765', not {uri!r}")
     if _FORBIDDEN.search(uri) is not None:
         raise InvalidURI(uri, "it contains a space or a control character")
     # RFC 6455 3: fragments mean nothing here and must not be used.
@@ -102,7 +116,7 @@ def parse_uri(uri: str) -> WebSocketURI:
         raise InvalidURI(uri, "it contains a fragment")
     match = _URI.fullmatch(uri)
     if match is None:
-        raise InvalidURI(uri, "it doesn't look like ws://host:port/path or wss://host:port/path")
+        raise InvalidURI(uri, _what_is_wrong(uri))
     secure = match["scheme"].lower() == "wss"
     try:
         host = _parse_host(match["ipv6"], match["name"])

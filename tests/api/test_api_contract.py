@@ -107,8 +107,8 @@ def test_kinds(name):
 
 
 STARTED_BY_AWAIT = {
-    "server.serve": lambda: websockets.serve(None),
-    "server.unix_serve": lambda: websockets.unix_serve(None, "path"),
+    "server.serve": lambda: websockets.serve(print),
+    "server.unix_serve": lambda: websockets.unix_serve(print, "path"),
     "client.connect": lambda: websockets.connect("ws://localhost/"),
     "client.unix_connect": lambda: websockets.unix_connect("path"),
 }

@@ -78,6 +78,22 @@ def test_reasons_of_123_bytes_at_most(core, character):
     assert str(raised.value) == "close reason of 124 bytes exceeds 123 bytes"
 
 
+@pytest.mark.parametrize(
+    "code, reason, text",
+    [
+        ("bye", "", "close code must be an int such as 1000, not 'bye'"),
+        (None, "", "close code must be an int such as 1000, not None"),
+        (1000.0, "", "close code must be an int such as 1000, not 1000.0"),
+        (1000, b"bye", "close reason must be a str, not b'bye'"),
+        (1000, None, "close reason must be a str, not None"),
+    ],
+)
+def test_codes_are_numbers_and_reasons_are_texts(core, code, reason, text):
+    with pytest.raises(TypeError) as raised:
+        core.closing.serialize_close(code, reason)
+    assert str(raised.value) == text
+
+
 @settings(max_examples=60)
 @given(
     code=st.sampled_from(ACCEPTED),

@@ -174,7 +174,15 @@ def test_control_frames_are_not_fragmented(core, opcode):
 def test_control_frames_have_125_bytes_at_most(core, opcode, length):
     assert read(core, [frame(opcode, bytes(125))]) == [(True, 0, opcode, bytes(125))]
     text = refusal(core, [header(opcode, length)[:2]])
-    assert text == "control frame with more than 125 bytes of payload"
+    assert text == "control frame whose length isn't in 7 bits, 125 bytes at most"
+
+
+@pytest.mark.parametrize("opcode", CONTROL)
+@pytest.mark.parametrize("form", [2, 8])
+def test_the_length_of_a_control_frame_has_one_form(core, opcode, form):
+    # RFC 6455 5.2: the shortest form; so many bytes would be fine.
+    text = refusal(core, [header(opcode, 125, form=form)[:2]])
+    assert text == "control frame whose length isn't in 7 bits, 125 bytes at most"
 
 
 @pytest.mark.parametrize("opcode", CONTROL)

@@ -16,6 +16,7 @@ FLOORS = {
     "websockets.server": 7,
     "websockets.protocol": 6,
     "websockets._registry": 6,
+    "websockets._starting": 6,
     "websockets._engine": 5,
     "websockets._engine.connecting": 6,
     "websockets._engine.reconnecting": 6,

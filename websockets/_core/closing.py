@@ -48,7 +48,12 @@ def serialize_close(code: int, reason: str) -> bytes:
     Raises:
         ProtocolError: if the code can't be used in a frame, or the reason takes more than 123
             bytes in UTF-8 (RFC 6455 5.5: a control frame carries 125 at most).
+        TypeError: if the code isn't an int, or the reason isn't a str.
     """
+    if not isinstance(code, int):
+        raise TypeError(f"close code must be an int such as 1000, not {code!r}")
+    if not isinstance(reason, str):
+        raise TypeError(f"close reason must be a str, not {reason!r}")
     if not is_valid_code(code):
         raise ProtocolError(f"close code {code} can't be sent")
     body = reason.encode()

@@ -285,7 +285,10 @@ class Endpoint:
         work, self.work = self.work, None
         if work is not None:
             try:
-                fin, opcode, payload = work()
+                try:
+                    fin, opcode, payload = work()
+                except PayloadTooBig as exc:
+                    raise self._messages.too_big(exc) from exc.__cause__
                 self._decoded(fin, opcode, payload)
             except Exception as exc:
                 self._blame(exc)
@@ -415,7 +418,10 @@ class Endpoint:
         if len(payload) >= self._thread_size:
             self.work = partial(decode, reader.fin, reader.rsv, reader.opcode, payload, room)
             return
-        fin, opcode, payload = decode(reader.fin, reader.rsv, reader.opcode, payload, room)
+        try:
+            fin, opcode, payload = decode(reader.fin, reader.rsv, reader.opcode, payload, room)
+        except PayloadTooBig as exc:
+            raise self._messages.too_big(exc) from exc.__cause__
         self._decoded(fin, opcode, payload)
 
     def _decoded(self, fin: bool, opcode: int, payload: bytes) -> None:

@@ -75,7 +75,10 @@ def check_start(byte0: int, byte1: int, masked: bool, any_rsv: bool) -> None:
     elif byte1 & 0x80:
         raise ProtocolError("frame from the server is masked")
     if opcode >= OP_CLOSE:
-        check_control(byte0 & 0x80 != 0, byte1 & 0x7F)
+        check_control(byte0 & 0x80 != 0, 0)
+        # RFC 6455 5.5 and 5.2: 125 bytes at most, whose length has no other form than 7 bits.
+        if byte1 & 0x7F > 125:
+            raise ProtocolError("control frame whose length isn't in 7 bits, 125 bytes at most")
 
 
 def check_length(length: int, form: int) -> None:

@@ -61,6 +61,12 @@ class MessageAssembler:
         # The limit may have been lowered below what is already there.
         return self._max_size - self._size if self._size < self._max_size else 0
 
+    def too_big(self, exc: PayloadTooBig) -> PayloadTooBig:
+        """Say what an extension, which knows only :meth:`room`, has found, in terms of messages."""
+        if self._max_size == UNLIMITED:
+            return exc
+        return PayloadTooBig(f"message exceeds the limit of {self._max_size} bytes when decoded")
+
     def begin_frame(self, opcode: int, fin: bool, length: int) -> None:
         """
         Announce a data frame, once its header is known and before any of its payload.

@@ -6,9 +6,7 @@ Owns the table from exceptions to responses. Must never know how a response is s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Optional
 
 from ..datastructures import Headers
 from ..exceptions import (
@@ -21,7 +19,7 @@ from ..exceptions import (
     InvalidUpgrade,
 )
 
-__all__ = ["check_framing", "check_host", "response_to", "shutting_down", "too_slow"]
+__all__ = ["response_to", "shutting_down", "too_slow"]
 
 
 def shutting_down() -> AbortHandshake:
@@ -35,63 +33,38 @@ def too_slow() -> AbortHandshake:
     return AbortHandshake(HTTPStatus.REQUEST_TIMEOUT, [], b"The request took too long.\n")
 
 
-def check_framing(headers: Headers) -> None:
-    """
-    Check the parts of a request that frame it in HTTP.
-
-    Raises:
-        InvalidHeader: if Host isn't there exactly once (RFC 9112 3.2), or the request has a body:
-            it would be taken for frames.
-    """
-    hosts = headers.get_all("Host")
-    if len(hosts) != 1:
-        raise InvalidHeader("Host", "more than one Host header found" if hosts else None)
-    for name in ("Transfer-Encoding", "Content-Length"):
-        for value in headers.get_all(name):
-            if name == "Transfer-Encoding" or value.strip("0") or not value:
-                raise InvalidHeaderValue(name, value)
-
-
-def check_host(headers: Headers, allowed_hosts: Optional[Sequence[str]]) -> None:
-    """
-    Check the name in the Host header against a list; None is a list of all.
-
-    Raises:
-        InvalidHeaderValue: if the name isn't in the list.
-    """
-    if allowed_hosts is None:
-        return
-    host = headers["Host"].lower()
-    # RFC 9110 7.2: uri-host [ ":" port ]; the colons of an IPv6 address stand in brackets.
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    if name not in [allowed.lower() for allowed in allowed_hosts]:
-        raise InvalidHeaderValue("Host", headers["Host"])
-
-
-def response_to(exc: Exception) -> tuple[int, Headers, bytes]:
-    """Return the HTTP response to a handshake that failed with an exception."""
+def status_of(exc: BaseException) -> tuple[int, Headers]:
+    """Return the status that tells of a failure, and the headers that this status asks for."""
     headers = Headers()
-    if isinstance(exc, AbortHandshake):
-        headers.update(exc.headers)
-        return int(exc.status), headers, exc.body
     if isinstance(exc, InvalidOrigin):
-        status = HTTPStatus.FORBIDDEN
-    elif isinstance(exc, InvalidUpgrade):
-        status = HTTPStatus.UPGRADE_REQUIRED
+        return HTTPStatus.FORBIDDEN, headers
+    if isinstance(exc, InvalidUpgrade):
         # RFC 9110 15.5.22
         headers["Upgrade"] = "websocket"
-    elif isinstance(exc, InvalidHeader) and exc.name == "Sec-WebSocket-Version":
-        status = HTTPStatus.UPGRADE_REQUIRED
+        return HTTPStatus.UPGRADE_REQUIRED, headers
+    if isinstance(exc, InvalidHeader) and exc.name == "Sec-WebSocket-Version":
         # RFC 6455 4.2.2 and 4.4
         headers["Sec-WebSocket-Version"] = "13"
-    elif isinstance(exc, InvalidHeaderValue) and exc.name == "Host":
-        status = HTTPStatus.MISDIRECTED_REQUEST
-    elif isinstance(exc, InvalidHandshake):
+        return HTTPStatus.UPGRADE_REQUIRED, headers
+    if isinstance(exc, InvalidHeaderValue) and exc.name == "Host":
+        return HTTPStatus.MISDIRECTED_REQUEST, headers
+    if isinstance(exc, InvalidHandshake):
         cause = exc.__cause__ if isinstance(exc, InvalidMessage) else exc
         status = HTTPStatus(getattr(cause, "status", HTTPStatus.BAD_REQUEST))
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = "GET"
+        return status, headers
+    return HTTPStatus.INTERNAL_SERVER_ERROR, headers
+
+
+def response_to(exc: BaseException) -> tuple[int, Headers, bytes]:
+    """Return the HTTP response to a handshake that failed with an exception."""
+    if isinstance(exc, AbortHandshake):
+        return int(exc.status), Headers(exc.headers), exc.body
+    status, headers = status_of(exc)
+    if isinstance(exc, InvalidHandshake):
+        text = f"No WebSocket connection was opened: {exc}.\n"
     else:
-        body = b"The server failed to open a WebSocket connection.\nSee its log for the reason.\n"
-        return HTTPStatus.INTERNAL_SERVER_ERROR, headers, body
-    return status, headers, f"No WebSocket connection was opened: {exc}.\n".encode()
+        # What a program raises is for its log, not for the peer.
+        text = "The server failed to open a WebSocket connection.\nSee its log for the reason.\n"
+    return status, headers, text.encode()

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import functools
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from .._core import RSV1, Compression, Deflater, Inflater
+from .._engine.limits import refuse, size
 from ..exceptions import (
     DuplicateParameter,
     InvalidParameterName,
@@ -111,6 +112,8 @@ def check_settings(
         lowest = 9 if name.startswith(own_side) else 8
         if isinstance(bits, bool) or not isinstance(bits, int) or not lowest <= bits <= 15:
             raise ValueError(f"{name} must be between {lowest} and 15, not {bits!r}")
+    if compress_settings is not None and not isinstance(compress_settings, Mapping):
+        refuse(TypeError, "compress_settings", "None or a dict", compress_settings)
     settings = dict(compress_settings or {})
     if "wbits" in settings:
         raise ValueError("compress_settings can't contain wbits: set a max_window_bits parameter")
@@ -119,6 +122,13 @@ def check_settings(
     # Whatever is wrong is better known now than when the first message is sent.
     zlib.compressobj(wbits=-15, **settings)
     return settings
+
+
+def check_sizes(min_size: int, thread_size: Optional[int]) -> None:
+    """Check the arguments of a factory that say which messages are concerned."""
+    size("min_size", min_size)
+    if thread_size is not None:
+        size("thread_size", thread_size)
 
 
 def make_deflater(bits: int, takeover: bool, settings: dict[str, Any]) -> Any:
@@ -270,7 +280,7 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
             is the connection's only extension; messages keep their order. None for never.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        TypeError, ValueError: if an argument has the wrong type or is out of its range.
     """
 
     name = NAME
@@ -291,6 +301,7 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
         self.server_max_window_bits = server_max_window_bits
         self.client_max_window_bits = client_max_window_bits
         self.compress_settings = check_settings(self._wanted(), compress_settings, "client")
+        check_sizes(min_size, thread_size)
         self.min_size = min_size
         self.thread_size = thread_size
 
@@ -370,7 +381,7 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
             is the connection's only extension; messages keep their order. None for never.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        TypeError, ValueError: if an argument has the wrong type or is out of its range.
     """
 
     name = NAME
@@ -397,6 +408,7 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
             client_max_window_bits,
         )
         self.compress_settings = check_settings(wanted, compress_settings, "server")
+        check_sizes(min_size, thread_size)
         self.min_size = min_size
         self.thread_size = thread_size
 

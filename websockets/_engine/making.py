@@ -1,0 +1,93 @@
+"""
+Making a server's connections, where a program's own code may fail.
+
+Owns the calls of ``create_protocol`` and of a ``connection_made()`` that a subclass overrides, as
+the event loop makes them. Must never know what a connection does. Key decision: what goes wrong
+there is logged once and ends that one TCP connection, which the event loop would leave open or
+close without a word; only what is meant to end the program goes on to the event loop.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["let_out", "maker"]
+
+
+class Unmade:
+    """Stands for a connection that couldn't be made: it ends TCP, and hears nothing."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Take a transport, and give it up."""
+        transport.abort()
+
+    def ignore(self, *args: Any) -> None:
+        """Take notice of nothing."""
+
+    data_received = eof_received = pause_writing = resume_writing = connection_lost = ignore
+
+
+def let_out(loop: Any, exc: BaseException) -> None:
+    """Raise what is meant to end the program, in a turn of its own: nothing is half done then."""
+    if isinstance(exc, (SystemExit, KeyboardInterrupt)):
+        loop.call_soon(reraise, exc)
+
+
+def reraise(exc: BaseException) -> None:
+    """Raise an exception."""
+    raise exc
+
+
+def maker(
+    loop: Any,
+    create: Callable[[], Any],
+    usual: Any,
+    unregister: Callable[[Any], None],
+    logger: Any,
+) -> Callable[[], Any]:
+    """
+    Make the factory of protocols that a server gives to the event loop.
+
+    Arguments:
+        loop: the event loop.
+        create: makes a protocol.
+        usual: the class of protocols, with a ``connection_made()`` that needs no watching.
+        unregister: forgets a protocol that couldn't begin.
+        logger: where errors are logged.
+    """
+
+    def make() -> Any:
+        try:
+            protocol = create()
+            if type(protocol) is not usual:
+                watch(protocol)
+            return protocol
+        except BaseException as exc:
+            logger.error("error in create_protocol", exc_info=True)
+            let_out(loop, exc)
+            return Unmade()
+
+    def watch(protocol: Any) -> None:
+        if not hasattr(protocol, "connection_made"):
+            raise TypeError(f"create_protocol must return a protocol, not {protocol!r}")
+        overridden = type(protocol).connection_made is not usual.connection_made
+        if overridden and isinstance(protocol, usual):
+            # The instance's own comes before the class's, for the one call that there is.
+            protocol.connection_made = functools.partial(begin, protocol)
+
+    def begin(protocol: Any, transport: Any) -> None:
+        del protocol.connection_made
+        try:
+            protocol.connection_made(transport)
+        except BaseException as exc:
+            logger.error("error in connection_made()", exc_info=True)
+            unregister(protocol)
+            if not hasattr(protocol, "handler_task"):
+                # It hasn't begun, so that it can't end.
+                transport.set_protocol(Unmade())
+            transport.abort()
+            let_out(loop, exc)
+
+    return make

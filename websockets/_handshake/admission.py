@@ -1,0 +1,80 @@
+"""
+Which requests a server lets in: how they are framed, for which host they are, and from which origin
+(RFC 6455 4.2.1, 4.2.2 and 10.2).
+
+Owns the checks that need nothing but a request's headers and a list. Must never know which of them
+a server makes, nor what a refusal looks like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Optional, cast
+
+from ..datastructures import Headers, MultipleValuesError
+from ..exceptions import InvalidHeader, InvalidHeaderValue, InvalidOrigin
+from ..typing import Origin
+
+__all__ = ["check_framing", "check_host", "check_origin"]
+
+
+def check_framing(headers: Headers) -> None:
+    """
+    Check the parts of a request that frame it in HTTP.
+
+    Raises:
+        InvalidHeader: if Host isn't there exactly once (RFC 9112 3.2), or the request has a body:
+            it would be taken for frames.
+    """
+    hosts = headers.get_all("Host")
+    if len(hosts) != 1:
+        raise InvalidHeader("Host", "more than one Host header found" if hosts else None)
+    for name in ("Transfer-Encoding", "Content-Length"):
+        for value in headers.get_all(name):
+            if name == "Transfer-Encoding" or value.strip("0") or not value:
+                raise InvalidHeaderValue(name, value)
+
+
+def check_host(headers: Headers, allowed_hosts: Optional[Iterable[str]]) -> None:
+    """
+    Check the name in the Host header against a list; None is a list of all.
+
+    Raises:
+        InvalidHeaderValue: if the name isn't in the list.
+    """
+    if allowed_hosts is None:
+        return
+    host = headers["Host"].lower()
+    # RFC 9110 7.2: uri-host [ ":" port ]; the colons of an IPv6 address stand in brackets.
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    if name not in [allowed.lower() for allowed in allowed_hosts]:
+        raise InvalidHeaderValue("Host", headers["Host"])
+
+
+def check_origin(headers: Headers, origins: Any) -> Optional[Origin]:
+    """
+    Check the Origin header (RFC 6455 4.2.2 and 10.2).
+
+    Arguments:
+        headers: headers of the request.
+        origins: acceptable values: a collection of ``str``, of compiled regular expressions that
+            must match the whole value, and of None, which stands for no such header; None for any.
+
+    Returns:
+        the origin, None if there is none.
+
+    Raises:
+        InvalidOrigin: if the origin isn't acceptable.
+        InvalidHeader: if there is more than one.
+    """
+    try:
+        origin = cast("Optional[Origin]", headers.get("Origin"))
+    except MultipleValuesError as exc:
+        raise InvalidHeader("Origin", "more than one Origin header found") from exc
+    if origins is None or origin in origins:
+        return origin
+    if origin is not None and hasattr(origins, "__iter__"):
+        for pattern in origins:
+            if hasattr(pattern, "fullmatch") and pattern.fullmatch(origin):
+                return origin
+    raise InvalidOrigin(origin)

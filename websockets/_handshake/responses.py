@@ -1,0 +1,72 @@
+"""
+What a server sends in the opening handshake: HTTP responses (RFC 9112 4, RFC 6455 4.2.2).
+
+Owns the headers that every response has, and its form on the wire. Must never know why a response
+is sent, nor what time it is.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import functools
+import http
+from typing import Optional
+
+from ..datastructures import Headers
+from ..headers import check_headers
+from .upgrade import build_response
+
+__all__ = ["accepting", "add_usual_headers", "http_date", "serialize_response"]
+
+REASONS = {int(status): status.phrase for status in http.HTTPStatus}
+
+
+def accepting(key: str, extensions: Optional[str], subprotocol: Optional[str]) -> Headers:
+    """
+    Build the headers of the response that opens a connection.
+
+    Arguments:
+        key: what ``check_request()`` returned.
+        extensions: the header of the chosen extensions, if there are any.
+        subprotocol: the chosen subprotocol, if there is one.
+    """
+    headers = Headers()
+    build_response(headers, key)
+    if extensions is not None:
+        headers["Sec-WebSocket-Extensions"] = extensions
+    if subprotocol is not None:
+        headers["Sec-WebSocket-Protocol"] = subprotocol
+    return headers
+
+
+@functools.lru_cache(maxsize=1)
+def http_date(seconds: int) -> str:
+    """Return a time as a Date header tells it (RFC 9110 6.6.1); many responses tell the same."""
+    return email.utils.formatdate(seconds, usegmt=True)
+
+
+def add_usual_headers(headers: Headers, seconds: float, server: Optional[str]) -> None:
+    """
+    Add what each response has, unless it is there.
+
+    Arguments:
+        seconds: the time, for Date.
+        server: value of the Server header, None for no such header.
+    """
+    if "Date" not in headers:
+        headers["Date"] = http_date(int(seconds))
+    if server is not None and "Server" not in headers:
+        headers["Server"] = server
+
+
+def serialize_response(status: int, headers: Headers, body: Optional[bytes] = None) -> bytes:
+    """
+    Return a response as it is sent.
+
+    Raises:
+        ValueError, TypeError: if a header can't be sent.
+    """
+    check_headers(headers)
+    reason = REASONS.get(status, "")
+    head = f"HTTP/1.1 {status} {reason}\r\n{headers}".encode(errors="surrogateescape")
+    return head if body is None else head + body

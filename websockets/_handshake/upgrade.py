@@ -1,0 +1,155 @@
+"""
+The headers that turn HTTP into WebSocket, built and checked (RFC 6455 sections 4.1 and 4.2).
+
+Owns Upgrade, Connection and the headers of key, answer and version. Must never know methods, status
+codes, origins, extensions or subprotocols: those have rooms of their own. Key decision: headers are
+any mapping. Servers with an HTTP parser of their own call these functions with their own
+containers, so nothing but ``get_all()``, if there is one, and item access is used.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+from collections.abc import Mapping, MutableMapping
+
+from ..exceptions import InvalidHeader, InvalidHeaderValue, InvalidUpgrade
+from ..headers import parse_connection, parse_upgrade
+
+__all__ = ["accept_key", "build_request", "build_response", "check_request", "check_response"]
+
+# RFC 6455 1.3: what a server mixes into the key to prove that it speaks WebSocket.
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+# What browsers and most libraries send is told without the grammar, whose answer it is.
+_USUAL_CONNECTIONS = frozenset({"Upgrade", "upgrade", "keep-alive, Upgrade", "Upgrade, keep-alive"})
+_USUAL_UPGRADES = frozenset({"websocket", "WebSocket"})
+
+# 16 bytes in Base64: 22 characters hold 132 bits, 21 would hold 126.
+_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
+
+
+def accept_key(key: str) -> str:
+    """
+    Return the ``Sec-WebSocket-Accept`` that answers a ``Sec-WebSocket-Key`` (RFC 6455 4.2.2).
+    """
+    # SHA-1 proves no secret here; systems that ban it for secrets must still let us compute it.
+    digest = hashlib.sha1((key + GUID).encode(), usedforsecurity=False).digest()
+    return binascii.b2a_base64(digest, newline=False).decode()
+
+
+def build_request(headers: MutableMapping[str, str]) -> str:
+    """
+    Add the headers of a handshake request to ``headers`` (RFC 6455 4.1).
+
+    Returns:
+        the key that :func:`check_response` needs.
+    """
+    # RFC 6455 4.1: the nonce is random, and new for each connection.
+    key = base64.b64encode(os.urandom(16)).decode()
+    headers["Upgrade"] = "websocket"
+    headers["Connection"] = "Upgrade"
+    headers["Sec-WebSocket-Key"] = key
+    headers["Sec-WebSocket-Version"] = "13"
+    return key
+
+
+def check_request(headers: Mapping[str, str]) -> str:
+    """
+    Check the headers of a handshake request (RFC 6455 4.2.1).
+
+    The method, the version of HTTP, ``Host`` and ``Origin`` are left to the caller.
+
+    Returns:
+        the key that :func:`build_response` needs.
+
+    Raises:
+        InvalidHandshake: if the request is invalid; its answer is 400 Bad Request.
+    """
+    _check_upgrade(headers)
+    key = _get_one(headers, "Sec-WebSocket-Key")
+    # RFC 6455 4.2.1: 16 bytes in Base64.
+    if _KEY.fullmatch(key) is None:
+        raise InvalidHeaderValue("Sec-WebSocket-Key", key)
+    version = _get_one(headers, "Sec-WebSocket-Version")
+    # RFC 6455 4.2.1: the version is 13.
+    if version != "13":
+        raise InvalidHeaderValue("Sec-WebSocket-Version", version)
+    return key
+
+
+def build_response(headers: MutableMapping[str, str], key: str) -> None:
+    """
+    Add the headers of a handshake response to ``headers`` (RFC 6455 4.2.2).
+
+    Arguments:
+        key: what :func:`check_request` returned.
+    """
+    headers["Upgrade"] = "websocket"
+    headers["Connection"] = "Upgrade"
+    headers["Sec-WebSocket-Accept"] = accept_key(key)
+
+
+def check_response(headers: Mapping[str, str], key: str) -> None:
+    """
+    Check the headers of a handshake response (RFC 6455 4.1).
+
+    The version of HTTP and the status code are left to the caller.
+
+    Arguments:
+        key: what :func:`build_request` returned.
+
+    Raises:
+        InvalidHandshake: if the response is invalid.
+    """
+    _check_upgrade(headers)
+    accept = _get_one(headers, "Sec-WebSocket-Accept")
+    if accept != accept_key(key):
+        raise InvalidHeaderValue("Sec-WebSocket-Accept", accept)
+
+
+def _check_upgrade(headers: Mapping[str, str]) -> None:
+    """Check what requests and responses share (RFC 6455 4.2.1 and 4.1)."""
+    connection = _get_list(headers, "Connection")
+    if connection not in _USUAL_CONNECTIONS:
+        if "upgrade" not in [option.lower() for option in parse_connection(connection)]:
+            raise InvalidUpgrade("Connection", connection)
+    upgrade = _get_list(headers, "Upgrade")
+    if upgrade not in _USUAL_UPGRADES:
+        if [protocol.lower() for protocol in parse_upgrade(upgrade)] != ["websocket"]:
+            raise InvalidUpgrade("Upgrade", upgrade)
+
+
+def _get_all(headers: Mapping[str, str], name: str) -> list[str]:
+    """Return all values of a header in any kind of mapping."""
+    get_all = getattr(headers, "get_all", None)
+    if get_all is not None:
+        values = get_all(name)
+        # email.message.Message answers None.
+        return values if type(values) is list else list(values or ())
+    try:
+        return [headers[name]]
+    except KeyError:
+        return []
+
+
+def _get_list(headers: Mapping[str, str], name: str) -> str:
+    """Return the value of a header that is a list and decides on the upgrade."""
+    values = _get_all(headers, name)
+    if not values:
+        raise InvalidUpgrade(name)
+    # RFC 9110 5.3: lines of one name make one list.
+    return ", ".join(values)
+
+
+def _get_one(headers: Mapping[str, str], name: str) -> str:
+    """Return the value of a header that must be there once (RFC 6455 11.3)."""
+    values = _get_all(headers, name)
+    if not values:
+        raise InvalidHeader(name)
+    if len(values) > 1:
+        raise InvalidHeader(name, f"more than one {name} header found")
+    return values[0]
