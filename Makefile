@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PEER := tests/peers/node
+PEER := tests/support/peers/node
 PEERS := build/peers
 AUTOBAHN := build/autobahn
 
@@ -14,13 +14,13 @@ CORE := setup.py pyproject.toml $(wildcard ext/*.* $(SHEETS)/*.pxd websockets/_c
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_QUIET = 1
 
-.PHONY: help demo test check coverage docs bench bench-quick bench-micro bench-peers sanitize fuzz concurrency soak \
-	autobahn autobahn-suite clean node-peer
+.PHONY: help demo test check coverage docs bench bench-quick bench-micro bench-instructions \
+	bench-peers sanitize fuzz concurrency soak autobahn autobahn-suite clean node-peer
 
 # Shows this file's ## lines: a heading after ##@, and after a target what it does.
 help:  ## list the targets (this list)
 	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' Makefile
+		/^[a-z-]+:.*## / { printf "  make %-18s  %s\n", $$1, $$2 }' Makefile
 
 ##@ To begin with
 
@@ -29,7 +29,8 @@ demo: $(VENV)/demo $(VENV)/built  ## build, then show a server and a client at w
 
 test: $(VENV)/dev $(VENV)/built node-peer  ## build, then run the whole suite on both backends
 	@$(BIN)/python -m pytest
-	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest -m "not build and not programs"
+	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest \
+		-m "not build and not programs and not one_backend"
 
 ##@ Speed
 
@@ -44,6 +45,9 @@ bench-micro: $(VENV)/dev $(VENV)/bench $(VENV)/built  ## measure the core's oper
 	@$(BIN)/python -m pytest benchmarks -q -o python_files='bench_*.py' \
 		--benchmark-quiet --benchmark-json=build/benchmarks/micro.json
 	@$(BIN)/python -m benchmarks micro build/benchmarks/micro.json
+
+bench-instructions: $(VENV)/dev $(VENV)/built  ## count instructions and system calls for a message, with valgrind
+	@$(BIN)/python -m benchmarks instructions
 
 bench-peers: $(PEERS)/made  ## install the other libraries, in an environment of their own
 
@@ -78,37 +82,37 @@ sanitize: $(VENV)/dev  ## run the core's tests under AddressSanitizer and Undefi
 	@LD_PRELOAD="$(ASAN) $$(gcc -print-file-name=libubsan.so)" PYTHONMALLOC=malloc \
 		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 		WEBSOCKETS_REQUIRE_EXTENSIONS=1 PYTHONPATH=$(SANITIZE)/lib \
-		$(BIN)/pytest -q --capture=sys -k "not pure" -m "not build" --ignore=tests/test_build.py \
-		$$(grep -lw -e core -e compiled_core -e _core tests/test_*.py)
+		$(BIN)/pytest -q --capture=sys -k "not pure" -m "not build" --ignore=tests/project \
+		$$(grep -lw -e core -e compiled_core -e _core tests/*/test_*.py)
 
 # A finding is written to build/fuzz, and so is what a run adds to the corpus of a target.
 SECONDS = 60
-TARGETS = $(notdir $(basename $(wildcard tests/fuzz/[a-z]*.py)))
+TARGETS = $(notdir $(basename $(wildcard tests/runs/fuzz/[a-z]*.py)))
 
 fuzz: $(VENV)/dev $(VENV)/built  ## fuzz what peers can reach, SECONDS=60 for each target
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install atheris || { \
 		echo "Fuzzing needs atheris, which can't be installed for this Python."; exit 1; }
 	@for target in $(TARGETS); do \
-		$(BIN)/python tests/fuzz $$target -max_total_time=$(SECONDS) || exit 1; \
+		$(BIN)/python tests/runs/fuzz $$target -max_total_time=$(SECONDS) || exit 1; \
 	done
 
 # What fails is kept in .hypothesis, and comes first the next time.
 SCHEDULES = 5000
 
 concurrency: $(VENV)/dev $(VENV)/built  ## play SCHEDULES=5000 random schedules of concurrent tasks
-	@SCHEDULES=$(SCHEDULES) $(BIN)/python -m pytest -q tests/test_concurrency.py
+	@SCHEDULES=$(SCHEDULES) $(BIN)/python -m pytest -q tests/engine/test_concurrency.py
 	@SCHEDULES=$(SCHEDULES) WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest -q \
-		tests/test_concurrency.py
+		tests/engine/test_concurrency.py
 
 soak: $(VENV)/dev $(VENV)/built  ## hold thousands of connections, good and bad, for SECONDS=60
-	@$(BIN)/python tests/soak.py $(SECONDS)
+	@$(BIN)/python tests/runs/soak.py $(SECONDS)
 
 # Some: CASES='1.* 9.7.*', or RUNS='client pure' with these words in their names.
 CASES = *
 RUNS =
 
 autobahn: $(VENV)/dev $(VENV)/built autobahn-suite  ## play the cases of Autobahn's test suite, CASES='*'; all take hours
-	@$(BIN)/python tests/autobahn --cases '$(CASES)' --runs '$(RUNS)'
+	@$(BIN)/python tests/runs/autobahn --cases '$(CASES)' --runs '$(RUNS)'
 
 autobahn-suite: $(AUTOBAHN)/made  ## install that test suite, which needs Python 2.7
 
@@ -122,10 +126,10 @@ test-all wheels: export PYTHONS ?=
 test-all wheels: export SUITE ?= -q
 
 test-all: $(VENV)/made node-peer  ## run the suite on every CPython, or PYTHONS='3.9 3.13'
-	@$(BIN)/python tests/everywhere.py
+	@$(BIN)/python tests/runs/everywhere.py
 
 wheels: $(VENV)/made  ## build wheels for them, and test those where they are installed
-	@$(BIN)/python tests/wheels.py
+	@$(BIN)/python tests/runs/wheels.py
 
 ##@ The rest
 
@@ -164,7 +168,7 @@ $(PEERS)/made: benchmarks/peers.txt
 # Python 2.7 gets its own last pip, whether it has one or not.
 PYTHON2 = python2.7 $(wildcard $(HOME)/.pyenv/versions/2.7*/bin/python)
 
-$(AUTOBAHN)/made: tests/autobahn/suite.txt | $(VENV)/made
+$(AUTOBAHN)/made: tests/runs/autobahn/suite.txt | $(VENV)/made
 	@rm -rf $(AUTOBAHN)/suite $(AUTOBAHN)/python2
 	@mkdir -p $(AUTOBAHN)
 	@for python in $(PYTHON2); do \

@@ -2,7 +2,8 @@
 What all tests share: both backends of the core, both event loops, and a certificate.
 
 A test function that is a coroutine runs once on asyncio's own loop and once on uvloop's, unless it
-is marked ``one_loop``. It fails when it leaves a task behind, when the loop was handed an exception
+is marked ``one_loop``, or ``given_clock``: then its loop is a virtual one, with a network in memory,
+where no time passes while anything happens. It fails when it leaves a task behind, when the loop was handed an exception
 that nobody expected, and when it takes longer than ``TIME_LIMIT``. There are no asynchronous
 fixtures: tests use ``async with``.
 """
@@ -17,22 +18,17 @@ import ssl
 import pytest
 import trustme
 from hypothesis import settings
+from variants import BACKENDS, LOOPS, switched_on
+from virtual import flowing_loop
 
 from websockets import _core
 
 TIME_LIMIT = 60  # seconds, for a coroutine
+VIRTUAL_LIMIT = 1e6  # seconds, which take none
 BUSY_LIMIT = 180  # seconds, for every test; only reached by one that doesn't come to rest
 
 settings.register_profile("tests", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("tests")
-
-
-def switched_on(variable):
-    return os.environ.get(variable, "") not in ("", "0")
-
-
-# A run that forbids the extensions is about the pure backend; the other run has compared the two.
-BACKENDS = ["pure"] if switched_on("WEBSOCKETS_NO_EXTENSIONS") else ["compiled", "pure"]
 
 
 def pytest_configure():
@@ -52,6 +48,12 @@ def load(backend):
         if switched_on("WEBSOCKETS_REQUIRE_EXTENSIONS"):
             raise
         pytest.skip(f"the compiled backend isn't built ({error})")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if {"core", "compiled_core"} & set(item.fixturenames):
+            item.add_marker("one_backend")
 
 
 def pytest_collection_finish():
@@ -95,18 +97,13 @@ def certificates():
     return Certificates()
 
 
-def new_uvloop_loop():
-    return pytest.importorskip("uvloop").new_event_loop()
-
-
-LOOPS = {"asyncio": asyncio.SelectorEventLoop, "uvloop": new_uvloop_loop}
-
-
 def pytest_generate_tests(metafunc):
     if inspect.iscoroutinefunction(metafunc.function):
         metafunc.fixturenames.append("event_loop")
-        one = metafunc.definition.get_closest_marker("one_loop")
-        metafunc.parametrize("event_loop", ["asyncio"] if one else LOOPS)
+        marked = metafunc.definition.get_closest_marker
+        virtual, one = marked("given_clock"), marked("one_loop")
+        loops = ["virtual"] if virtual else ["asyncio"] if one else list(LOOPS)
+        metafunc.parametrize("event_loop", loops)
 
 
 def too_busy(signal_number, frame):
@@ -132,12 +129,15 @@ def pytest_pyfunc_call(pyfuncitem):
         return None
     names = inspect.signature(pyfuncitem.obj).parameters
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
-    loop = LOOPS[pyfuncitem.callspec.params["event_loop"]]()
-    run(loop, pyfuncitem.obj(**arguments))
+    name = pyfuncitem.callspec.params["event_loop"]
+    if name == "virtual":
+        run(flowing_loop(), pyfuncitem.obj(**arguments), VIRTUAL_LIMIT)
+    else:
+        run(LOOPS[name](), pyfuncitem.obj(**arguments), TIME_LIMIT)
     return True
 
 
-def run(loop, coroutine):
+def run(loop, coroutine, limit):
     unexpected = []
 
     def handle(loop, context):
@@ -147,7 +147,7 @@ def run(loop, coroutine):
 
     loop.set_exception_handler(handle)
     try:
-        loop.run_until_complete(asyncio.wait_for(coroutine, TIME_LIMIT))
+        loop.run_until_complete(asyncio.wait_for(coroutine, limit))
         # A task that is about to return, or was cancelled, needs a turn to be gone.
         loop.run_until_complete(asyncio.sleep(0))
         leftover = [repr(task) for task in asyncio.all_tasks(loop)]

@@ -109,9 +109,10 @@ class WebSocketServer:
         await self.start_serving()
         try:
             await self.wait_closed()
-        finally:
+        except asyncio.CancelledError:
             self.close()
             await self.wait_closed()
+            raise
 
     @property
     def connections(self) -> set[Any]:

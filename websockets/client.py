@@ -78,7 +78,7 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
 
     is_client = True
     side = "client"
-    _logger = logger
+    _ws_logger = logger
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
             SecurityError: if it exceeds a limit.
         """
         try:
-            head = await self._opening.head()
+            head = await self._ws_phase.head()
         except (ValueError, EOFError) as exc:
             raise InvalidMessage(f"not a valid HTTP response: {exc}") from exc
         self.response_headers = head.headers

@@ -1,12 +1,19 @@
 """
-A peer with another TLS: it drives OpenSSL by hand, record by record.
-
-Must never know WebSocket beyond a request and the frames of a server.
+A peer that drives OpenSSL by hand, record by record, so that it can do what no TLS library would.
 """
 
+import asyncio
+import contextlib
 import ssl
 
-from peer import REQUEST
+import pytest
+from peer import REQUEST, echo, frame, port_of, tcp_to
+
+import websockets
+
+VERSIONS = {"TLS 1.2": ssl.TLSVersion.TLSv1_2, "TLS 1.3": ssl.TLSVersion.TLSv1_3}
+
+every_version = pytest.mark.parametrize("version", VERSIONS)
 
 
 class Stranger:
@@ -79,3 +86,50 @@ class Stranger:
         if size >= 126:
             size = int.from_bytes(await self.read(2 if size == 126 else 8), "big")
         return byte0 & 15, await self.read(size)
+
+
+@contextlib.asynccontextmanager
+async def stranger_at(server, certificates):
+    """A client that has opened a connection."""
+    async with tcp_to(port_of(server)) as peer:
+        stranger = Stranger(peer.reader, peer.writer, certificates.client_context())
+        await stranger.open()
+        yield stranger
+
+
+@contextlib.asynccontextmanager
+async def serving(certificates, handler=echo, **options):
+    context = certificates.server_context()
+    async with websockets.serve(handler, "127.0.0.1", 0, ssl=context, **options) as server:
+        yield server
+
+
+def connecting(server, certificates, **options):
+    options.setdefault("ssl", certificates.client_context())
+    return websockets.connect(f"wss://localhost:{port_of(server)}", host="127.0.0.1", **options)
+
+
+@contextlib.asynccontextmanager
+async def listening(serve):
+    """A TCP server that is no server of ours."""
+    tasks = []
+
+    async def serve_one(reader, writer):
+        tasks.append(asyncio.current_task())
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve_one, "127.0.0.1", 0)
+    try:
+        yield server
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def masked(opcode, payload=b""):
+    return frame(opcode, payload, masked=True)

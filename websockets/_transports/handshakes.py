@@ -29,7 +29,7 @@ class Handshakes:
         """Note that a handshake has ended, with an exception if it has failed."""
         self._layers.discard(layer)
         if exc is not None:
-            layer.get_protocol()._logger.debug("the TLS handshake failed: %s", exc)
+            layer.get_protocol()._ws_logger.debug("the TLS handshake failed: %s", exc)
 
     def abort(self) -> None:
         """End them, and all that come."""

@@ -20,7 +20,8 @@ except ImportError:  # pragma: no cover
     ssl = None  # type: ignore[assignment]
 
 from .._core import Writer
-from .descriptors import plain_descriptor
+from .descriptors import plain_socket
+from .known import extra_info
 from .reading import read_buffer
 
 __all__ = ["TLSLayer"]
@@ -57,6 +58,7 @@ class TLSLayer:
     _peer_ended = False
     _error: Optional[Exception] = None
     _read_buffer: Any = None
+    _stream: Any = None  # what large parts of messages are decrypted into
 
     # Reading: TCP's is stopped while either of the two doesn't want more.
     _paused = False  # by the connection
@@ -104,7 +106,7 @@ class TLSLayer:
     def connection_made(self, transport: Any) -> None:
         """Take a TCP transport, and begin with the TLS handshake."""
         self._tcp = transport
-        self._writer = Writer(transport, plain_descriptor(transport))
+        self._writer = Writer(transport, plain_socket(transport))
         self._timer = self._loop.call_later(self._handshake_timeout, self._take_too_long)
         if self._begun is not None:
             self._begun(self)
@@ -146,6 +148,7 @@ class TLSLayer:
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """Take notice that the TCP transport is gone."""
         exc, self._error = self._error or exc, None
+        self._stream = None
         self._state = CLOSED
         self._stop_timer()
         self._writer.detach()
@@ -285,15 +288,25 @@ class TLSLayer:
         if self._error is not None or self._peer_ended:
             self._hand_on_the_end()
 
+    def read_into(self, stream: Any) -> None:
+        """
+        Decrypt large parts of messages into the memory where they belong.
+
+        Arguments:
+            stream: an object with the methods ``space()``, which returns that memory or None, and
+                ``filled(size)``.
+        """
+        self._stream = stream
+
     def _read_in_place(self) -> bool:
         """
         Decrypt the rest of a large message into the memory where it belongs.
 
         Return whether there may be more to decrypt.
         """
-        in_place = getattr(self._protocol, "in_place", None)
-        while in_place is not None and self._incoming.pending:
-            space = in_place()
+        stream = self._stream
+        while stream is not None and self._incoming.pending:
+            space = stream.space()
             if space is None:
                 break
             try:
@@ -308,7 +321,7 @@ class TLSLayer:
                 return False
             if self._outgoing.pending:
                 self._answer()
-            self._protocol.filled(size)
+            stream.filled(size)
             if self._state == CLOSING:
                 self._discard()
             if self._state != OPEN or self._paused:
@@ -550,4 +563,4 @@ class TLSLayer:
             return self._tls.cipher()
         if name == "compression":
             return self._tls.compression()
-        return self._tcp.get_extra_info(name, default)
+        return extra_info(self._tcp, name, default)

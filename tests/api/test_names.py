@@ -1,0 +1,92 @@
+"""
+Names of modules, older ones too, and names that the document doesn't have.
+"""
+
+import importlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+import websockets
+
+pytestmark = pytest.mark.one_backend
+
+SUBMODULES = """
+    auth client datastructures exceptions extensions extensions.base extensions.permessage_deflate
+    framing handshake headers http protocol server typing uri version
+""".split()
+
+
+def fresh(code):
+    """Run code in an interpreter of its own, because an import changes this one for good."""
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stdout
+    return result.stdout.split()
+
+
+def test_submodules_are_attributes_of_the_package():
+    code = "import websockets\n" + "\n".join(f"websockets.{name}" for name in SUBMODULES)
+    assert fresh(code) == []
+
+
+ALIASES = ["auth", "client", "exceptions", "framing", "handshake", "http", "protocol", "server"]
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_older_names_of_modules(name):
+    module = importlib.import_module(f"websockets.{name}")
+    assert importlib.import_module(f"websockets.legacy.{name}") is module
+    assert getattr(importlib.import_module("websockets.legacy"), name) is module
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import websockets.legacy.server; s = websockets.legacy.server",
+        "import websockets, websockets.legacy; s = websockets.legacy.server",
+        "import websockets.legacy.server as s",
+        "from websockets.legacy import server as s",
+        "from websockets.legacy.server import *; from websockets.legacy import server as s",
+        "from websockets.legacy.server import HTTPResponse, WebSocketServerProtocol, serve\n"
+        "import websockets.legacy.protocol, websockets.legacy.server as s\n"
+        "assert serve is websockets.serve\n"
+        "assert WebSocketServerProtocol is websockets.WebSocketServerProtocol",
+        "import importlib; s = importlib.import_module('websockets.legacy.server')",
+    ],
+)
+def test_ways_to_import_the_older_names(code):
+    code += """
+import sys, websockets.server
+assert s is websockets.server
+files = [getattr(module, "__file__", None) or "" for module in set(sys.modules.values())]
+print(sum(file.endswith("server.py") and "websockets" in file for file in files))
+"""
+    assert fresh(code) == ["1"]
+
+
+def test_what_is_set_under_one_name_is_seen_under_the_other(monkeypatch):
+    legacy = importlib.import_module("websockets.legacy.client")
+    monkeypatch.setattr(legacy, "connect", "patched")
+    assert websockets.client.connect == "patched"
+
+
+def test_names_that_are_not_in_the_document():
+    assert list(websockets.protocol.State) == [0, 1, 2, 3]
+    assert [state.name for state in websockets.protocol.State] == [
+        "CONNECTING",
+        "OPEN",
+        "CLOSING",
+        "CLOSED",
+    ]
+    assert websockets.http.Headers is websockets.datastructures.Headers
+    assert websockets.http.HeadersLike is websockets.datastructures.HeadersLike
+    assert websockets.http.USER_AGENT

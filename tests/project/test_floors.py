@@ -1,0 +1,98 @@
+"""
+What imports what: floors, circles, and who may know the outside world; see docs/design.md.
+"""
+
+import pytest
+from package import MODULES, imports
+
+# Imports go down, or stay on their floor; see docs/design.md.
+FLOORS = {
+    "websockets": 9,
+    "websockets.__main__": 8,
+    "websockets._terminal": 8,
+    "websockets.auth": 8,
+    "websockets.legacy": 8,
+    "websockets.client": 7,
+    "websockets.server": 7,
+    "websockets.protocol": 6,
+    "websockets._registry": 6,
+    "websockets._engine": 5,
+    "websockets._engine.connecting": 6,
+    "websockets._engine.reconnecting": 6,
+    "websockets._handshake": 5,
+    "websockets._transports": 5,
+    "websockets._transports.secure": 6,
+    "websockets.extensions": 5,
+    "websockets.handshake": 5,
+    "websockets.framing": 4,
+    "websockets.http": 4,
+    "websockets._core": 3,
+    "websockets.headers": 3,
+    "websockets.uri": 3,
+    "websockets.exceptions": 2,
+    "websockets.datastructures": 1,
+    "websockets.frames": 1,
+    "websockets.typing": 1,
+    "websockets.version": 1,
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_has_a_floor(name):
+    assert name in FLOORS or name.rpartition(".")[0] in set(FLOORS) - {"websockets"}
+
+
+def floor(name):
+    while name not in FLOORS:
+        name, dot, _ = name.rpartition(".")
+        assert dot, f"no floor is given for {name}"
+    return FLOORS[name]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_only_go_down(name):
+    above = {
+        imported
+        for imported in imports(name)
+        if imported in MODULES and floor(imported) > floor(name)
+    }
+    assert not above
+
+
+def test_there_is_no_circle_of_imports():
+    # Take away the modules that import nothing which is left, until there are none.
+    left = {name: imports(name) & set(MODULES) - {name} for name in MODULES}
+    while left:
+        bottom = {name for name, imported in left.items() if not imported & set(left)}
+        assert bottom, f"these import each other: {sorted(left)}"
+        for name in bottom:
+            del left[name]
+
+
+OUTSIDE_WORLD = {
+    "asyncio",
+    "concurrent",
+    "multiprocessing",
+    "select",
+    "selectors",
+    "signal",
+    "socket",
+    "ssl",
+    "subprocess",
+    "threading",
+    "time",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if floor(name) <= 3])
+def test_the_core_and_what_it_stands_on_are_sans_io(name):
+    assert not {imported.partition(".")[0] for imported in imports(name)} & OUTSIDE_WORLD
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if floor(name) < 6])
+def test_asyncio_begins_with_the_protocol(name):
+    assert "asyncio" not in {imported.partition(".")[0] for imported in imports(name)}
+
+
+def test_nothing_imports_cython():
+    assert not {name for name in MODULES if "cython" in {n.lower() for n in imports(name)}}

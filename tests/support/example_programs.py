@@ -1,0 +1,76 @@
+"""
+The programs of the folder examples, copied and started.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from programs import DEADLINE, free_port, line_with, started
+
+import websockets
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+class Examples:
+    """A copy of all examples, with a port of their own."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}/"
+        for path in EXAMPLES.glob("*.*"):
+            text = path.read_text("utf-8").replace("8765", str(self.port))
+            (directory / path.name).write_text(text, "utf-8")
+
+    def start(self, *command):
+        """Start a program like ``started()``, as somebody does who is in the examples' folder."""
+        options = {"stderr": asyncio.subprocess.PIPE, "cwd": self.directory}
+        return started(sys.executable, *command, **options)
+
+    async def output(self, *command):
+        """Run a program that ends by itself; return what it prints."""
+        async with self.start(*command) as process:
+            out, err = await asyncio.wait_for(process.communicate(), DEADLINE)
+            assert (process.returncode, err) == (0, b"")
+            return out.decode().splitlines()
+
+    @contextlib.asynccontextmanager
+    async def serving(self, *command):
+        """Start a server, wait until it says so, and press Ctrl-C at the end."""
+        async with self.start(*command) as process:
+            await line_with(process.stdout, "://")
+            yield process
+            if sys.platform != "win32":
+                status, out, err = await self.end(process)
+                # Before Python 3.11, a task that Ctrl-C happens to interrupt is reported.
+                if sys.version_info < (3, 11) and "KeyboardInterrupt" in err:
+                    assert err.startswith("Task exception was never retrieved"), err
+                    err = ""
+                assert (status, out, err) == (0, "", "")
+
+    async def end(self, process, number=signal.SIGINT):
+        process.send_signal(number)
+        out, err = await asyncio.wait_for(process.communicate(), DEADLINE)
+        return process.returncode, out.decode(), err.decode()
+
+    def connect(self, path="/", **options):
+        return websockets.connect(f"ws://localhost:{self.port}{path}", **options)
+
+    async def get(self, path):
+        """Return the status, the headers and the body of an answer to plain HTTP."""
+
+        def get():
+            try:
+                response = urllib.request.urlopen(self.url + path, timeout=5)
+            except urllib.error.HTTPError as error:
+                response = error
+            with response:
+                return response.status, response.headers, response.read()
+
+        return await asyncio.get_running_loop().run_in_executor(None, get)

@@ -1,0 +1,23 @@
+"""
+What tests run on: the backends of the core, and the event loops.
+"""
+
+import asyncio
+import os
+
+import pytest
+
+
+def switched_on(variable):
+    return os.environ.get(variable, "") not in ("", "0")
+
+
+# A run that forbids the extensions is about the pure backend; the other run has compared the two.
+BACKENDS = ["pure"] if switched_on("WEBSOCKETS_NO_EXTENSIONS") else ["compiled", "pure"]
+
+
+def new_uvloop_loop():
+    return pytest.importorskip("uvloop").new_event_loop()
+
+
+LOOPS = {"asyncio": asyncio.SelectorEventLoop, "uvloop": new_uvloop_loop}

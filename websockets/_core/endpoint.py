@@ -1,0 +1,635 @@
+"""
+One endpoint of an open connection, without its socket: bytes in, messages and bytes out.
+
+Owns the rules that span frames and directions: control frames (RFC 6455 section 5.5), the closing
+handshake (7), the order of events after a violation (7.1.7). Must never know asyncio, sockets,
+clocks or HTTP. Key decisions:
+
+- Received messages wait in an inbox, frames to send in an outbox. Parsing stops while the inbox is
+  full; the bytes that wait stay bytes, and are parsed as room is made, even when the connection is
+  gone. Only close frames are looked for in them, by headers alone.
+- A close frame that we owe the peer, because it sent one or broke the protocol, is held back while
+  messages that came before it are unread, so that what the program answers to them at once goes
+  out first. :meth:`Endpoint.settle` ends the wait.
+- Work of extensions that takes long can be done elsewhere: it is handed out as a function, and
+  what comes after it waits.
+
+The phases of an endpoint; it only goes down this table:
+
+========  =======  ===============  ====================================================
+phase     state    takes bytes      what it means
+========  =======  ===============  ====================================================
+TALKING   OPEN     yes              messages go both ways
+OWING     OPEN     no               the peer has closed or we have failed the connection;
+                                    our close frame is held back for the program's answers
+AWAITING  CLOSING  yes              our close frame is sent, the peer's is awaited
+OVER      CLOSING  no               nothing more will be said by either side
+GONE      CLOSED   no               there is no transport any more
+========  =======  ===============  ====================================================
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Callable, Optional, Union
+
+from websockets.exceptions import (
+    InvalidState,
+    PayloadTooBig,
+    ProtocolError,
+    WebSocketException,
+)
+from websockets.frames import Close
+
+from .closing import parse_close, serialize_close
+from .constants import (
+    AWAITING,
+    CLOSED,
+    CLOSING,
+    FULL,
+    GONE,
+    NOT_OPEN,
+    OP_CLOSE,
+    OP_PING,
+    OP_PONG,
+    OPEN,
+    OVER,
+    OWING,
+    TALKING,
+    UNLIMITED,
+    UNUSUAL,
+)
+from .frames import FrameReader, check_control
+from .inbox import Inbox
+from .messages import InvalidText, MessageAssembler
+from .outbox import Outbox
+
+__all__ = ["Endpoint", "forget_frames"]
+
+# The table above, by phase.
+STATES = (OPEN, OPEN, CLOSING, CLOSING, CLOSED)
+LISTENS = (True, False, True, False, False)
+
+# While so many answers wait to leave, a ping is answered only if no other follows it.
+CROWD = 64
+
+# Payloads of which so many bytes are still to come may be read straight into their place.
+LONG = 65536
+
+# While we await the peer's close frame, so many bytes behind a full inbox stay readable.
+KEPT = 65536
+
+
+def forget_frames(exc: BaseException) -> None:
+    """Drop tracebacks: their frames refer to the connection, which refers to the exception."""
+    chain: Optional[BaseException] = exc
+    while chain is not None:
+        chain.__traceback__ = None
+        chain = chain.__cause__ or chain.__context__
+
+
+class Endpoint:
+    """
+    The state of one endpoint after the opening handshake.
+
+    Arguments:
+        is_client: which side this is; a client masks what it sends.
+        max_size: largest message to receive in bytes; None for no limit.
+        max_queue: number of messages in the inbox at which parsing stops; None for no limit.
+        max_fragments: most frames in a message to receive; None for no limit.
+        extensions: None, or an object with
+            ``leaves(opcode, rsv) -> bool``, whether a received frame needn't be decoded, and
+            ``decode(fin, rsv, opcode, payload, max_size) -> (fin, opcode, payload)`` and
+            ``encode(fin, opcode, payload) -> (rsv, opcode, payload)``,
+            where rsv are the bits 0x70 of a frame's first byte; encode gets ``compress``, too, if
+            :meth:`send_frame` does. ``sharing_key``, if it is there and not None, is equal for
+            objects that encode messages alike. ``thread_size``, if it is there and not None, is
+            the size in bytes of payloads from which on this is done elsewhere: see ``work`` and
+            :meth:`encoding`.
+        gather: number of bytes that messages which are sent quickly, one after the other, may wait
+            for each other with; 0 if each leaves at once.
+        low_queue: number of messages in the inbox at which parsing goes on; a quarter of
+            ``max_queue`` by default.
+
+    Attributes:
+        phase: TALKING, OWING, AWAITING, OVER or GONE.
+        state: OPEN, CLOSING or CLOSED, as the phase has it.
+        holds: why a message can't leave at once; 0 if it can. NOT_OPEN is set here, the other bits
+            by whoever knows: FULL, UNFINISHED, QUEUED, UNUSUAL.
+        inbox: messages that have arrived.
+        outbox: frames that wait to leave; take them with :meth:`collect`.
+        urgent: how many of those nobody has decided about: our answers to the peer.
+        pongs: payloads of the pongs received; whoever handles them clears the list.
+        refilled: set when :meth:`take` has made room, and bytes were parsed; to be unset.
+        close_rcvd, close_sent: the close frames that went through, or None.
+        close_rcvd_then_sent: which of them came first, None unless there are both.
+        failure: the exception that made us fail the connection, or None.
+        work: a function that decodes a received frame, or None. Any thread may call it; while it is
+            there nothing is parsed, and :meth:`resume` goes on with what it returns.
+    """
+
+    def __init__(
+        self,
+        is_client: bool,
+        max_size: Optional[int] = None,
+        max_queue: Optional[int] = None,
+        max_fragments: Optional[int] = None,
+        extensions: Any = None,
+        gather: int = 65536,
+        low_queue: Optional[int] = None,
+    ) -> None:
+        self.phase = TALKING
+        self.state = OPEN
+        self.holds = 0
+        self.urgent = 0
+        self.pongs: list[bytes] = []
+        self.refilled = False
+        self.close_rcvd: Optional[Close] = None
+        self.close_sent: Optional[Close] = None
+        self.close_rcvd_then_sent: Optional[bool] = None
+        self.failure: Optional[BaseException] = None
+        self.work: Optional[Callable[[], Any]] = None
+        self.is_client = is_client
+        high = UNLIMITED if max_queue is None else max_queue
+        self.inbox = Inbox(high, high // 4 if low_queue is None else low_queue)
+        thread_size = getattr(extensions, "thread_size", None)
+        self._thread_size = UNLIMITED if thread_size is None else thread_size
+        self.outbox = Outbox(is_client, extensions, self._thread_size, gather)
+        self._listening = True
+        self._extensions = extensions
+        self._decoding = False  # whether extensions decode the current frame
+        self._reader = FrameReader(not is_client, extensions is not None)
+        self._messages = MessageAssembler(max_size, max_fragments)
+        self._frame = bytearray()  # a frame that extensions will decode once it is complete
+        self._held_pong: Optional[bytes] = None
+        self._owed_close: Optional[bytes] = None  # payload of the close frame held back
+        self._stopped = False  # parsing has stopped for want of room
+        self._scout: Optional[FrameReader] = None  # looks for a close frame further on
+        self._lacking = False  # bytes were left out behind those that wait to be parsed
+
+    # Properties that may change while the connection is open
+
+    @property
+    def max_size(self) -> Optional[int]:
+        """Largest message to receive in bytes."""
+        return self._messages.max_size
+
+    @max_size.setter
+    def max_size(self, max_size: Optional[int]) -> None:
+        self._messages.max_size = max_size
+
+    # What the owner of the socket asks
+
+    @property
+    def stalled(self) -> bool:
+        """Whether parsing has stopped for want of room or for work: more bytes only pile up."""
+        return self.phase == TALKING and (self.work is not None or self._stopped)
+
+    @property
+    def buffered(self) -> int:
+        """How many received bytes wait to be parsed."""
+        return self._reader.buffered
+
+    @property
+    def owes_close(self) -> bool:
+        """Whether a close frame is held back until the inbox has been read."""
+        return self.phase == OWING
+
+    def is_quiet(self) -> bool:
+        """Whether messages go both ways, and nobody wants to be asked."""
+        return self.phase == TALKING and not self.holds & UNUSUAL
+
+    @property
+    def offloads(self) -> bool:
+        """Whether large payloads are encoded and decoded elsewhere."""
+        return self._thread_size != UNLIMITED
+
+    @property
+    def finished(self) -> bool:
+        """Whether the closing handshake is over: done by both sides, or given up by ours."""
+        return self.phase >= OVER
+
+    # Receiving
+
+    def receive(self, data: Union[bytes, bytearray, memoryview]) -> bool:
+        """
+        Take bytes from the peer, and parse what there is room for.
+
+        Never raises for what the peer sent: a violation fails the connection, see ``failure``.
+
+        Returns:
+            whether there is something to see to beside messages in the inbox.
+        """
+        if self._listening:
+            if not self.inbox.waiting:
+                self.outbox.note_arrival()
+            piece = data if type(data) is bytes else bytes(data)
+            if self._scout is None:
+                self._reader.append(piece)
+            else:
+                self._look_ahead(piece)
+            if not self._stopped:
+                self._parse()
+        return self._eventful()
+
+    def space(self) -> Optional[memoryview]:
+        """
+        Return memory to read what comes next into, for :meth:`fill`.
+
+        None if that isn't a large part of a payload, or has to wait or to be decoded.
+        """
+        reader = self._reader
+        if reader.missing < LONG or self._decoding or not self._listening or reader.buffered:
+            return None
+        if self._stopped or self._scout is not None or self.work is not None:
+            return None
+        return self._messages.space(reader.missing)
+
+    def fill(self, size: int) -> bool:
+        """Take bytes that were read into that memory; otherwise as :meth:`receive`."""
+        reader = self._reader
+        if self._listening:
+            if not self.inbox.waiting:
+                self.outbox.note_arrival()
+            reader.skip(size)
+            try:
+                message = self._messages.fill(size, reader.key, reader.offset, reader.missing)
+            except InvalidText as exc:
+                self._blame(exc)
+            else:
+                if message is not None:
+                    self.inbox.put(message)
+        return self._eventful()
+
+    def _eventful(self) -> bool:
+        return (
+            self.urgent != 0
+            or self.phase != TALKING
+            or self._stopped
+            or len(self.pongs) != 0
+            or self._reader.missing >= LONG
+            or self.work is not None
+        )
+
+    def take(self) -> Union[str, bytes]:
+        """Take the oldest message from the inbox, and parse on if that makes enough room."""
+        message = self.inbox.take()
+        self.outbox.note_taken()
+        if self._stopped and self.inbox.is_low():
+            self.refilled = True
+            self._parse()
+        return message
+
+    def resume(self) -> None:
+        """Take what ``work`` returns, and parse on; nothing happens if it isn't needed any more."""
+        work, self.work = self.work, None
+        if work is not None:
+            try:
+                fin, opcode, payload = work()
+                self._decoded(fin, opcode, payload)
+            except Exception as exc:
+                self._blame(exc)
+            self._parse()
+
+    def lost(self) -> None:
+        """Note that nothing more will come or go; what came before is parsed as it is taken."""
+        if self.phase == GONE:
+            return
+        self._enter(GONE)
+        self.collect()
+        if self._reader.buffered and self.close_rcvd is None:
+            self._look_ahead(b"")
+        self._parse()
+
+    def _parse(self) -> None:
+        """Parse bytes until there is no room for a message, work to be done, or none are left."""
+        reader = self._reader
+        self._stopped = False
+        try:
+            while self.work is None:
+                if self.inbox.is_full():
+                    self._stopped = True
+                    reader.release()
+                    break
+                if not reader.next():
+                    if not self._listening:
+                        self._discard()  # What is incomplete now is incomplete for ever.
+                    return
+                if reader.first and self._extensions is not None:
+                    self._decoding = not self._extensions.leaves(reader.opcode, reader.rsv)
+                if self._decoding:
+                    self._decode()
+                elif reader.opcode >= OP_CLOSE:
+                    self._control(reader.opcode, reader.payload())
+                else:
+                    if reader.first:
+                        self._messages.begin_frame(reader.opcode, reader.fin, reader.length)
+                    message = self._messages.add(
+                        reader.chunk,
+                        reader.start,
+                        reader.stop,
+                        reader.key,
+                        reader.offset,
+                        reader.missing,
+                    )
+                    if message is not None:
+                        self.inbox.put(message)
+        except Exception as exc:
+            self._blame(exc)
+        else:
+            if self.phase == AWAITING and self._scout is None:
+                self._look_ahead(b"")
+
+    def _look_ahead(self, data: bytes) -> None:
+        """
+        Look for the peer's close frame in what can't be parsed yet, without parsing it.
+
+        A program that closes needn't read before the connection ends (RFC 6455 7.1.1), and one that
+        was cut off shall know how. It costs no memory: bytes beyond KEPT are left out afterwards.
+        """
+        reader, scout = self._reader, self._scout
+        if scout is None:
+            scout = self._scout = reader.copy()
+        elif data:
+            scout.append(data)
+            if self._lacking or reader.buffered > KEPT:
+                self._lacking = True
+            else:
+                reader.append(data)
+        try:
+            while scout.next():
+                if scout.opcode == OP_CLOSE and not scout.rsv:
+                    self._peer_closed(scout.payload())
+                    return
+        except ProtocolError as exc:
+            self.fail(1002, str(exc), exc)
+
+    def _blame(self, exc: Exception) -> None:
+        """Fail the connection for what went wrong with a frame; what comes behind it is void."""
+        if not self._listening:
+            # It was received in time, and is missing now: that is no clean end.
+            self.close_rcvd = None
+            self.close_rcvd_then_sent = None
+            forget_frames(exc)
+            self.failure = exc
+        elif isinstance(exc, InvalidText):
+            self.fail(1007, str(exc), exc)
+        elif isinstance(exc, ProtocolError):
+            self.fail(1002, str(exc), exc)
+        elif isinstance(exc, PayloadTooBig):
+            self.fail(1009, str(exc), exc)
+        else:
+            # An extension that somebody else wrote went wrong.
+            self.fail(1011, "", exc)
+        self._discard()
+
+    def _discard(self) -> None:
+        """Forget all that isn't a whole message."""
+        self._reader.clear()
+        self._messages.clear()
+        self._frame = bytearray()
+        self._scout = None
+        self.work = None
+
+    def _decode(self) -> None:
+        """Gather a frame, and let extensions decode it once it is complete."""
+        reader = self._reader
+        max_size = self._messages.max_size
+        if reader.first and max_size is not None and reader.opcode < OP_CLOSE:
+            # What doesn't compress grows; this is as much as zlib can make of max_size bytes.
+            limit = max_size + (max_size + 7 >> 3) + (max_size + 63 >> 6) + 16
+            if reader.length > limit:
+                raise PayloadTooBig(
+                    f"frame of {reader.length} bytes exceeds the limit of {limit}, "
+                    f"for messages of {max_size} before compression"
+                )
+        if reader.first and reader.last:
+            payload = reader.payload()
+        else:
+            self._frame += reader.payload()
+            if not reader.last:
+                return
+            payload = bytes(self._frame)
+            self._frame = bytearray()
+        decode, room = self._extensions.decode, self._messages.room()
+        if len(payload) >= self._thread_size:
+            self.work = partial(decode, reader.fin, reader.rsv, reader.opcode, payload, room)
+            return
+        fin, opcode, payload = decode(reader.fin, reader.rsv, reader.opcode, payload, room)
+        self._decoded(fin, opcode, payload)
+
+    def _decoded(self, fin: bool, opcode: int, payload: bytes) -> None:
+        if opcode >= OP_CLOSE:
+            check_control(fin, len(payload))
+            self._control(opcode, payload)
+        else:
+            self._messages.begin_frame(opcode, fin, len(payload))
+            message = self._messages.add(payload, 0, len(payload), b"", 0, 0)
+            if message is not None:
+                self.inbox.put(message)
+
+    def _control(self, opcode: int, payload: bytes) -> None:
+        if opcode == OP_PING:
+            # RFC 6455 5.5.2: answer, unless a close frame went before.
+            if self.state != OPEN:
+                return
+            # RFC 6455 5.5.3: where answers wait, only the latest ping needs one.
+            if self.holds & FULL or self.urgent >= CROWD:
+                self._held_pong = payload
+            else:
+                self._answer(OP_PONG, payload)
+        elif opcode == OP_PONG:
+            if self._listening:
+                self.pongs.append(payload)
+        else:
+            self._peer_closed(payload)
+            self._discard()
+
+    # Closing
+
+    def _enter(self, phase: int) -> None:
+        """Go down the table."""
+        self.phase = phase
+        self.state = STATES[phase]
+        self._listening = LISTENS[phase]
+        if self.state != OPEN:
+            self.holds |= NOT_OPEN
+            self._held_pong = None
+            self._owed_close = None
+        if not self._listening and not self._stopped and self.work is None:
+            self._discard()
+
+    def _peer_closed(self, payload: bytes) -> None:
+        """Take the payload of the peer's close frame."""
+        if self.close_rcvd is not None:
+            return  # It was found before, behind messages that hadn't been read then.
+        try:
+            code, reason = parse_close(payload)
+        except UnicodeDecodeError as exc:
+            error = ProtocolError(f"invalid UTF-8 in a close reason at byte {exc.start}")
+            error.__cause__ = exc
+            self.fail(1007, str(error), error)
+            return
+        self.close_rcvd = Close(code, reason)
+        if self.close_sent is not None:
+            self.close_rcvd_then_sent = False
+        if self.phase == TALKING:
+            # RFC 6455 5.5.1: answer with the status code received.
+            self._owe_close(payload)
+        elif self.phase == AWAITING:
+            self._enter(OVER)
+
+    def fail(self, code: int, reason: str = "", cause: Optional[BaseException] = None) -> None:
+        """
+        Fail the connection (RFC 6455 7.1.7).
+
+        What the peer sends from now on is ignored. Code 1006 sends no close frame; a reason is cut
+        to the 123 bytes that fit. Does nothing after the peer's close frame or an earlier failure.
+
+        Raises:
+            ProtocolError: if the code can't be sent.
+        """
+        if not self._listening:
+            return
+        payload = b""
+        if code != 1006:
+            body = reason.encode(errors="replace")[:123].decode(errors="ignore")
+            payload = serialize_close(code, body)
+        if isinstance(cause, WebSocketException):
+            forget_frames(cause)
+        self.failure = cause
+        if self.phase == TALKING and payload:
+            self._owe_close(payload)
+        else:
+            self._enter(OVER)
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """
+        Start the closing handshake, or settle the one that the peer started.
+
+        Raises:
+            ProtocolError: if the code can't be sent, or the reason is too long.
+        """
+        payload = serialize_close(code, reason)
+        if self.phase == OWING:
+            self.settle()
+        elif self.phase == TALKING:
+            self._send_close(payload, AWAITING)
+            if self._stopped or self.work is not None:
+                self._look_ahead(b"")
+
+    def settle(self) -> None:
+        """Send the close frame that was held back, if there is one."""
+        if self._owed_close is not None:
+            self._send_close(self._owed_close, OVER)
+
+    def _owe_close(self, payload: bytes) -> None:
+        if self.inbox.waiting:
+            self._owed_close = payload
+            self._enter(OWING)
+        else:
+            self._send_close(payload, OVER)
+
+    def _send_close(self, payload: bytes, phase: int) -> None:
+        self._answer(OP_CLOSE, payload)
+        code, reason = parse_close(payload)
+        self.close_sent = Close(code, reason)
+        if self.close_rcvd is not None:
+            self.close_rcvd_then_sent = True
+        self._enter(phase)
+
+    # Sending
+
+    def send_frame(
+        self, opcode: int, payload: Any, fin: bool = True, compress: Optional[bool] = None
+    ) -> None:
+        """
+        Put a frame of any kind but close in the outbox.
+
+        Arguments:
+            opcode: OP_TEXT, OP_BINARY, OP_CONT, OP_PING or OP_PONG.
+            payload: bytes-like, or for data frames a ``str``, which is encoded in UTF-8.
+            fin: whether the message ends with this frame.
+            compress: whether extensions should compress a message that begins with this frame;
+                None leaves it to them.
+
+        Raises:
+            InvalidState: if the state isn't OPEN.
+            ProtocolError: if a control frame is too long.
+        """
+        self._check_open()
+        if opcode >= OP_CLOSE:
+            check_control(fin, len(payload))
+        self.outbox.put(fin, opcode, payload, compress)
+
+    def encoding(
+        self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
+    ) -> Optional[Callable[[], Any]]:
+        """Return what encodes a frame elsewhere, for :meth:`send_encoded`, or None: see there."""
+        return self.outbox.encoding(fin, opcode, payload, compress)
+
+    def send_encoded(self, fin: bool, encoded: tuple[int, int, bytes]) -> None:
+        """Put a frame in the outbox, as :meth:`send_frame` does, of what was encoded elsewhere."""
+        self._check_open()
+        self.outbox.put_encoded(fin, encoded)
+
+    def send_message(
+        self,
+        message: Union[str, bytes, bytearray, memoryview],
+        now: float,
+        compress: Optional[bool] = None,
+    ) -> int:
+        """
+        Put a message in the outbox, as :meth:`send_frame` does, and tell when it should leave.
+
+        Arguments:
+            message: ``str`` for a text message, anything else is binary.
+            now: seconds of a clock that doesn't go back.
+            compress: as for :meth:`send_frame`.
+
+        Returns:
+            the bits NOW and LATER, see :mod:`~.gathering`.
+        """
+        self._check_open()
+        return self.outbox.put_message(message, now, self.inbox.waiting, compress)
+
+    def send_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
+        """
+        Put a message in the outbox that is sent to other connections, too.
+
+        Arguments:
+            opcode, payload, frames: as for :meth:`~.outbox.Outbox.put_shared`.
+
+        Raises:
+            InvalidState: if the state isn't OPEN.
+        """
+        self._check_open()
+        self.outbox.put_shared(opcode, payload, frames)
+
+    def collect(self) -> list[bytes]:
+        """Take what waits in the outbox."""
+        if self._held_pong is not None and not self.holds & FULL:
+            self._answer_held()
+        self.urgent = 0
+        return self.outbox.collect()
+
+    def release(self) -> None:
+        """Note that the transport takes bytes again, and answer the ping that waits for that."""
+        self.holds &= ~FULL
+        if self._held_pong is not None:
+            self._answer_held()
+
+    def _answer_held(self) -> None:
+        payload = self._held_pong
+        self._held_pong = None
+        if payload is not None:
+            self._answer(OP_PONG, payload)
+
+    def _answer(self, opcode: int, payload: bytes) -> None:
+        """Put a control frame in the outbox, which leaves as soon as somebody looks."""
+        self.outbox.put(True, opcode, payload)
+        self.urgent += 1
+
+    def _check_open(self) -> None:
+        if self.state != OPEN:
+            raise InvalidState("frames can't be sent after a close frame")
