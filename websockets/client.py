@@ -221,8 +221,8 @@ class Connect(Starting):
 
     ``async for ws in connect(...)`` connects again and again: each time around the loop there is a
     new connection, and the one before is closed. After a failure that may pass (no network, no
-    answer, a status of 500 or more) it tries again, after a delay that grows up to 90 seconds. Let
-    :exc:`ConnectionClosed` lead to the next turn with ``try`` and ``continue``.
+    answer, a status of 500, 502, 503 or 504) it tries again, after a delay that grows up to 90
+    seconds. Let :exc:`ConnectionClosed` lead to the next turn with ``try`` and ``continue``.
 
     Arguments:
         uri: URI of the server, with the scheme "ws" or "wss" (RFC 6455 3). A user and password in
@@ -234,11 +234,15 @@ class Connect(Starting):
         loop: accepted for old programs; the running loop is used.
         compression: "deflate" to offer permessage-deflate (RFC 7692), None not to.
         origin, extensions, subprotocols, extra_headers: see :class:`WebSocketClientProtocol`.
-        kwds: ``open_timeout``, seconds until an open connection, 10 by default, None for no limit;
+        kwds: ``open_timeout``, seconds until an open connection, 10 by default, None for no limit:
+            the one limit for names, TCP, TLS, redirects and the opening handshake;
             ``user_agent_header``, ``max_fragments``, ``gather_writes`` and ``logger``, see there;
             others are passed to :meth:`asyncio.loop.create_connection`: ``host``, ``port`` or
             ``sock`` to connect to another place than the URI's, ``ssl`` for a certain
-            :class:`ssl.SSLContext`.
+            :class:`ssl.SSLContext`. By default all connections share one, which is made by
+            :func:`ssl.create_default_context`; who asks a connection for its context
+            (``transport.get_extra_info("sslcontext")``) is given a new one, so that nobody can
+            change what others trust.
 
     Returns:
         a :class:`WebSocketClientProtocol`, when awaited.
@@ -344,14 +348,8 @@ class Connect(Starting):
                 return True
             return False
 
-        async def attempt() -> WebSocketClientProtocol:
-            return await self._attempt(target)
-
-        async def connect() -> WebSocketClientProtocol:
-            connection: WebSocketClientProtocol = await follow_redirects(
-                attempt, redirect, MAX_REDIRECTS
-            )
-            return connection
+        async def connect() -> Any:
+            return await follow_redirects(lambda: self._attempt(target), redirect, MAX_REDIRECTS)
 
         complaint = f"no connection to {target.wsuri.host} in {self.open_timeout} seconds"
         protocol: WebSocketClientProtocol = await within(self.open_timeout, connect, complaint)

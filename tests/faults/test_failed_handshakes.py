@@ -29,15 +29,19 @@ async def listening(serve):
 
     async def serve_one(reader, writer):
         tasks.add(asyncio.current_task())
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, ssl.SSLError):
-            await serve(reader, writer)
-        writer.transport.abort()
+        try:
+            with contextlib.suppress(OSError, EOFError):
+                await serve(reader, writer)
+        finally:
+            writer.transport.abort()
 
     server = await asyncio.start_server(serve_one, "127.0.0.1", 0)
     try:
         yield server
     finally:
         server.close()
+        # A client may have gone before it is served.
+        await turns(20)
         if tasks:
             # A client whose socket is still open is a failure that was told of before.
             _, left = await asyncio.wait(tasks, timeout=1)

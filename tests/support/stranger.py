@@ -59,7 +59,8 @@ class Stranger:
         data = b""
         while len(data) < size:
             piece = await self.call(self.tls.read, size - len(data))
-            assert piece, "there is less"
+            if not piece:
+                raise EOFError("there is less")
             data += piece
         return data
 
