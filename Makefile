@@ -14,13 +14,13 @@ CORE := setup.py pyproject.toml $(wildcard ext/*.* $(SHEETS)/*.pxd websockets/_c
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_QUIET = 1
 
-.PHONY: help demo test check coverage docs bench bench-quick bench-micro bench-peers sanitize fuzz concurrency soak \
-	autobahn autobahn-suite clean node-peer
+.PHONY: help demo test check coverage docs bench bench-quick bench-micro bench-instructions \
+	bench-peers sanitize fuzz concurrency soak autobahn autobahn-suite clean node-peer
 
 # Shows this file's ## lines: a heading after ##@, and after a target what it does.
 help:  ## list the targets (this list)
 	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' Makefile
+		/^[a-z-]+:.*## / { printf "  make %-18s  %s\n", $$1, $$2 }' Makefile
 
 ##@ To begin with
 
@@ -45,6 +45,9 @@ bench-micro: $(VENV)/dev $(VENV)/bench $(VENV)/built  ## measure the core's oper
 	@$(BIN)/python -m pytest benchmarks -q -o python_files='bench_*.py' \
 		--benchmark-quiet --benchmark-json=build/benchmarks/micro.json
 	@$(BIN)/python -m benchmarks micro build/benchmarks/micro.json
+
+bench-instructions: $(VENV)/dev $(VENV)/built  ## count instructions and system calls for a message, with valgrind
+	@$(BIN)/python -m benchmarks instructions
 
 bench-peers: $(PEERS)/made  ## install the other libraries, in an environment of their own
 

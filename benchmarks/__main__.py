@@ -7,13 +7,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from websockets import _core
 
-from . import charts, contestants, micro, native, scenarios, series, tables
+from . import charts, contestants, gauges, micro, native, scenarios, series, tables, trials
 from .contestants import Contestant
 from .scenarios import Scenario
 
@@ -24,17 +25,22 @@ SCRATCH = ROOT / "build" / "benchmarks"
 LOOPS = ["uvloop", "asyncio"]
 
 
-def named(table: dict[str, Any]) -> Any:
-    """Make a parser of names, separated by commas."""
+def named(table: dict[str, Any], find: Optional[Callable[[str], Any]] = None) -> Any:
+    """Make a parser of names, separated by commas; they are found in the table or by a function."""
+    find = find or table.__getitem__
 
     def parse(value: str) -> list[Any]:
-        names = value.split(",")
-        for name in names:
-            if name not in table:
-                raise argparse.ArgumentTypeError(f"{name!r} isn't one of {', '.join(table)}")
-        return [table[name] for name in names]
+        try:
+            return [find(name) for name in value.split(",")]
+        except KeyError as error:
+            message = f"{error.args[0]!r} isn't one of {', '.join(table)}"
+            raise argparse.ArgumentTypeError(message) from None
 
     return parse
+
+
+CONTESTANTS = named(contestants.BY_NAME, contestants.find)
+LOOP_NAMES = named(dict(zip(LOOPS, LOOPS)))
 
 
 def add_options(command: argparse.ArgumentParser, **times: float) -> None:
@@ -45,12 +51,12 @@ def add_options(command: argparse.ArgumentParser, **times: float) -> None:
         output=SCRATCH,
         **times,
     )
-    for name, table, text in (
-        ("--scenario", scenarios.BY_NAME, "what to measure"),
-        ("--against", contestants.BY_NAME, "who takes part"),
-        ("--loop", dict(zip(LOOPS, LOOPS)), "event loops; curves take the first"),
+    for name, kind, text in (
+        ("--scenario", named(scenarios.BY_NAME), "what to measure"),
+        ("--against", CONTESTANTS, "who takes part; a path is another tree of this library"),
+        ("--loop", LOOP_NAMES, "event loops; curves take the first"),
     ):
-        command.add_argument(name, type=named(table), metavar="NAME,...", help=text)
+        command.add_argument(name, type=kind, metavar="NAME,...", help=text)
     command.add_argument("--rounds", type=int, help="trials of everybody (%(default)s)")
     for name in ("--warmup", "--seconds"):
         command.add_argument(name, type=float, help="time of each trial (%(default)s)")
@@ -74,6 +80,14 @@ def parser() -> argparse.ArgumentParser:
     add_options(quick, rounds=2, warmup=0.2, seconds=0.6)
     run = commands.add_parser("run", help="measure what is asked for")
     add_options(run, rounds=3, warmup=0.3, seconds=1.0)
+    for name, gauge in gauges.GAUGES.items():
+        command = commands.add_parser(name, help=gauge.help)
+        command.set_defaults(against=[contestants.BY_NAME["ours"]], loop=LOOPS)
+        text = "who takes part (ours); a path, with a slash, is another tree of this library"
+        command.add_argument("--against", type=CONTESTANTS, metavar="NAME,...", help=text)
+        command.add_argument("--loop", type=LOOP_NAMES, metavar="NAME,...", help="event loops")
+        rows = {row.name: row for row in gauge.rows}
+        command.add_argument("--rows", type=named(rows), metavar="NAME,...", help=", ".join(rows))
     table = commands.add_parser("micro", help="show pytest-benchmark's JSON in one table")
     table.add_argument("file", type=Path)
     return main
@@ -145,9 +159,21 @@ def measure(options: argparse.Namespace) -> None:
     print(f"\nThe results are in {latest} and latest.md beside it.")
 
 
+def gauge(options: argparse.Namespace) -> None:
+    """Measure a table of our own, and show it."""
+    series.raise_limits()
+    wanted = gauges.GAUGES[options.command]
+    if options.rows:
+        wanted = replace(wanted, rows=options.rows)
+    folder = SCRATCH / options.command
+    grid = gauges.run(wanted, options.against, options.loop, folder, lambda line: progress(line, 0))
+    progress("", 0)
+    print(tables.as_text(grid))
+
+
 def show_list() -> None:
     """List scenarios and contestants."""
-    for scenario in scenarios.ALL:
+    for scenario in scenarios.BY_NAME.values():
         print(f"{scenario.name:25} {scenario.title}, {scenario.unit}")
     print()
     for contestant in contestants.ALL:
@@ -162,9 +188,11 @@ def main() -> None:
             show_list()
         elif options.command == "micro":
             print(tables.as_text(micro.table(json.loads(options.file.read_text()))))
+        elif options.command in gauges.GAUGES:
+            gauge(options)
         else:
             measure(options)
-    except native.BuildError as error:
+    except (native.BuildError, trials.TrialError) as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -89,12 +89,12 @@ def test_connection(benchmark, messages, takeover, compression):
         chain = None
         if compression:
             chain = ExtensionChain([PerMessageDeflate(not takeover, not takeover, 15, 15)])
-        return _core.Connection(is_client, 2**20, extensions=chain)
+        return _core.Endpoint(is_client, 2**20, extensions=chain)
 
     def there_and_back():
         client, server = endpoint(True), endpoint(False)
         for message in messages:
-            client.post(message, 0.0)
+            client.send_message(message, 0.0)
             server.receive(client.collect()[0])
             server.take()
 

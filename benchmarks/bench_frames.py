@@ -34,7 +34,7 @@ def test_receive(benchmark, payload, side, backend):
     wire = core.pack.pack_frame(0x80 | opcode, data, KEY if side == "server" else b"") * FRAMES
 
     def fresh():
-        return (core.connection.Connection(side == "client"), wire), {}
+        return (core.endpoint.Endpoint(side == "client"), wire), {}
 
     def receive(connection, data):
         connection.receive(data)

@@ -3,7 +3,7 @@ Who is compared: for each contestant its interpreter, its scripts, and what it c
 
 Peers live in an environment of their own, made by ``make bench-peers``: one of them has the import
 name of this library. Ours is the library that the benchmarks themselves would import, whether it is
-installed or not.
+installed or not; a path names another tree of it, so that two of them can be compared.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import native
@@ -56,6 +56,8 @@ class Contestant:
             return False
         if scenario.compression not in self.compression:
             return False
+        if scenario.kind in ("recv", "senders"):
+            return self.group == "ours"
         return bool(self.client if scenario.kind == "client" else self.server)
 
     def command(self, scenario: Scenario) -> list[str]:
@@ -65,13 +67,13 @@ class Contestant:
         folder, script = (
             ("clients", self.client) if scenario.kind == "client" else ("servers", self.server)
         )
-        # Nothing but its own environment tells any other contestant where its modules are.
-        isolation = [] if self.group == "ours" else ["-E"]
-        return [self.python, *isolation, str(HERE / folder / script[0])]
+        return [self.python, str(HERE / folder / script[0])]
 
     def variables(self) -> dict[str, str]:
         """Return the environment of its process."""
-        inherited = {k: v for k, v in os.environ.items() if k != "WEBSOCKETS_NO_EXTENSIONS"}
+        # Nothing but its own environment tells a contestant where its modules are.
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        inherited.pop("WEBSOCKETS_NO_EXTENSIONS", None)
         where = {"PYTHONPATH": str(OURS)} if self.group == "ours" else {}
         return {**inherited, **where, **self.environment}
 
@@ -99,3 +101,23 @@ ALL = [
 BY_NAME = {contestant.name: contestant for contestant in ALL}
 CURVES = ["raw", "ours", "ours-pure", "picows", "picows.websockets", "websockets", "aiohttp"]
 QUICK = ["native", "raw", "ours", "picows", "picows.websockets", "websockets", "aiohttp"]
+
+
+def is_tree(name: str) -> bool:
+    """Tell whether a name is the path of a tree of this library."""
+    return os.sep in name
+
+
+def find(name: str) -> Contestant:
+    """
+    Return the contestant of a name, or that of a tree of this library.
+
+    Raises:
+        KeyError: if there is no such thing.
+    """
+    if not is_tree(name):
+        return BY_NAME[name]
+    if not Path(name, "websockets").is_dir():
+        raise KeyError(name)
+    where = {"PYTHONPATH": str(Path(name).resolve())}
+    return replace(BY_NAME["ours"], name=name, environment=where)

@@ -18,7 +18,8 @@ class Scenario:
     """
     One scenario.
 
-    kind: "echo", "broadcast", "handshakes", "idle" or "client" (all others measure servers).
+    kind: "echo", "broadcast", "handshakes", "idle" or "client" (all others measure servers); for
+    this library alone also "recv" (echoes by recv()) and "senders" (see gauges.py).
     compression: "off", or with or without "takeover" of the context from message to message.
     echoed: whether idle connections have had a message each.
     scale: the argument that varies in a curve, or empty.
@@ -131,5 +132,17 @@ ALL = [
         points=(32, 512, 4 * KIB, 32 * KIB, 256 * KIB, MIB, 4 * MIB),
     ),
 ]
-BY_NAME = {scenario.name: scenario for scenario in ALL}
+# Both sides of where the library begins to do something else: its queue is full (max_queue), or
+# payloads aren't copied, go into their place, or aren't joined with others any more.
+THRESHOLDS = [
+    *(
+        Scenario(f"in-flight-{n}", f"10 connections, {n} in flight, 32 B text", "echo", 10, n, 32)
+        for n in (16, 32, 33, 64, 128, 256)
+    ),
+    *(
+        Scenario(f"{n}k", f"10 connections, {n} KiB binary", "echo", 10, 1, n * KIB, BINARY)
+        for n in (15, 16, 17, 63, 64, 65, 255, 256, 257)
+    ),
+]
+BY_NAME = {scenario.name: scenario for scenario in ALL + THRESHOLDS}
 QUICK = ["echo-32", "pipeline-32", "echo-64k", "handshakes", "idle", "client-256"]

@@ -52,6 +52,8 @@ def ratio(value: Optional[float], base: Optional[float]) -> str:
 
 def group(name: str) -> str:
     """Return the group of a contestant; of one that there is no more, too."""
+    if contestants.is_tree(name):
+        return "ours"
     return contestants.BY_NAME[name].group if name in contestants.BY_NAME else "peer"
 
 
@@ -123,6 +125,13 @@ def curve(scenario: Scenario, by_point: dict[int, dict[str, Any]]) -> Grid:
             [name, *("failed" if "error" in f else number(f.get("value")) for f in figures)]
         )
     return grid
+
+
+def crossed(cells: dict[tuple[str, str], str]) -> Grid:
+    """Return a table of these cells; each has the names of its row and of its column."""
+    rows, columns = (list(dict.fromkeys(names)) for names in zip(*cells))
+    filled = [[row, *(cells.get((row, column), "") for column in columns)] for row in rows]
+    return [["", *columns], *filled]
 
 
 def size(count: int) -> str:

@@ -15,10 +15,10 @@ import queue
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from . import native, plans
 from .contestants import Contestant
@@ -93,17 +93,25 @@ def running(process: Process) -> Iterator[Process]:
 
 @contextlib.contextmanager
 def server(
-    contestant: Contestant, scenario: Scenario, setting: Setting
+    contestant: Contestant,
+    scenario: Scenario,
+    setting: Setting,
+    wrapper: Sequence[str] = (),
+    variables: Optional[dict[str, str]] = None,
+    descriptors: Sequence[int] = (),
 ) -> Iterator[tuple[Process, dict[str, Any]]]:
-    """Run a contestant's server."""
+    """Run a contestant's server; by another program, and with more of ours, if these are given."""
     options = {
-        "kind": "broadcast" if scenario.kind == "broadcast" else "echo",
+        "kind": scenario.kind if scenario.kind in ("broadcast", "recv") else "echo",
         "loop": setting.loop,
         "compression": scenario.compression != "off",
         "certificate": str(setting.certificate) if scenario.tls else None,
     }
     command = contestant.command(scenario) + [json.dumps(options), *contestant.server[1:]]
-    with running(Process(command, PROCESSORS[0], env=contestant.variables())) as process:
+    environment = {**contestant.variables(), **(variables or {})}
+    with running(
+        Process([*wrapper, *command], PROCESSORS[0], env=environment, pass_fds=descriptors)
+    ) as process:
         yield process, answer(process, PATIENCE)
 
 
@@ -185,15 +193,30 @@ def exchange(
     return {**figures(result), "versions": about.get("versions")}
 
 
+def traced(process: Process) -> float:
+    """Return the KiB that a server has allocated, as far as Python knows of it."""
+    process.stdin.write("memory\n")
+    process.stdin.flush()
+    return answer(process, PATIENCE)["traced"] / 1024
+
+
 def idle(
-    contestant: Contestant, scenario: Scenario, setting: Setting, folder: Path
+    contestant: Contestant,
+    scenario: Scenario,
+    setting: Setting,
+    folder: Path,
+    trace: bool = False,
 ) -> dict[str, Any]:
-    """Measure what a server keeps in memory for each connection."""
-    with server(contestant, scenario, setting) as (process, about), contextlib.ExitStack() as held:
+    """Measure what a server keeps in memory for each connection; by tracemalloc if so asked."""
+    variables = {"PYTHONTRACEMALLOC": "1"} if trace else {}
+    with contextlib.ExitStack() as held:
+        process, about = held.enter_context(
+            server(contestant, scenario, setting, variables=variables)
+        )
         plan = folder / "plan"
         write_plan(plan, contestant, scenario, about["port"])
 
-        def hold(connections: int) -> int:
+        def hold(connections: int) -> float:
             generator = load(
                 "idle",
                 0,
@@ -204,7 +227,7 @@ def idle(
             )
             held.enter_context(running(generator))
             answer(generator, PATIENCE)
-            return resident(process.pid)
+            return traced(process) if trace else resident(process.pid)
 
         before = hold(BEFOREHAND)
         kib = (hold(scenario.connections) - before) / scenario.connections

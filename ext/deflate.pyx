@@ -25,6 +25,7 @@ cdef extern from "Python.h":
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
     int resize_bytes "_PyBytes_Resize"(PyObject **data, Py_ssize_t size) except -1
     const Py_ssize_t PY_SSIZE_T_MAX
+    Py_ssize_t clamp "PyNumber_AsSsize_t"(object number, void *error) except? -1
 
 cdef extern from "zlib.h":
     ctypedef struct z_stream:
@@ -131,6 +132,10 @@ cdef struct Output:
     Py_ssize_t most  # that it may grow to
 
 
+cdef inline PyObject *new_output(long long size) except NULL:
+    return new_bytes(NULL, <Py_ssize_t> min(size, PY_SSIZE_T_MAX))
+
+
 cdef int run(
     int (*step)(z_stream *, int) noexcept nogil,
     z_stream *z,
@@ -209,7 +214,9 @@ cdef class Deflater:
                 if self._stream is None:
                     self._open(view.len if final else 1 << 15)
                 # As much as incompressible data gets, so that it never has to grow.
-                output.whole = new_bytes(NULL, view.len + (view.len >> 3) + (view.len >> 6) + 32)
+                output.whole = new_output(
+                    <long long> view.len + (view.len >> 3) + (view.len >> 6) + 32
+                )
                 output.size = 0
                 output.most = PY_SSIZE_T_MAX
                 run(deflate, &self._stream.z, <const byte *> view.buf, view.len, &output)
@@ -287,15 +294,16 @@ cdef class Inflater:
         cdef Py_ssize_t done = 0, most = PY_SSIZE_T_MAX - 1
         cdef int streams = 0
         if max_size is not None and max_size < most:
-            most = max(max_size, 0)
+            # Whatever it says of itself, it can be no more than this.
+            most = min(max(clamp(max_size, NULL), 0), most)
         get_buffer(data, &view, &self._busy)
         output.whole = NULL
         try:
             # One byte more than is allowed tells that there is more.
             output.most = most + 1
             output.size = 0
-            output.whole = new_bytes(
-                NULL, min(min(8 * view.len, view.len + 65536) + 512, output.most)
+            output.whole = new_output(
+                min(min(8 * <long long> view.len, view.len + 65536) + 512, output.most)
             )
             # RFC 7692 7.2.3.5: a peer may end its DEFLATE stream; then another one follows.
             while done < view.len:

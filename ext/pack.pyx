@@ -20,7 +20,21 @@ from libc.string cimport memcpy
 
 ctypedef unsigned char byte
 
+cdef extern from *:
+    """
+    /* Before Python 3.12, extensions can make strings that have no characters yet. */
+    #if PY_VERSION_HEX < 0x030C0000
+    #define websockets_get_ready(text) PyUnicode_READY(text)
+    #else
+    #define websockets_get_ready(text) 0
+    #endif
+    """
+    int websockets_get_ready(object text) except -1
+
 cdef extern from "Python.h":
+    const Py_ssize_t PY_SSIZE_T_MAX
+    object PyBytes_FromObject(object buffer)
+    bytes PyUnicode_AsUTF8String(object text)
     int PyUnicode_KIND(object text)
     void *PyUnicode_DATA(object text)
     bint PyUnicode_IS_ASCII(object text)
@@ -66,7 +80,10 @@ cpdef bytes to_bytes(payload):
     """Return the bytes of a payload; of a ``str``, its encoding in UTF-8."""
     if type(payload) is bytes:
         return payload
-    return payload.encode() if isinstance(payload, str) else bytes(payload)
+    # Subclasses may have an encode() or a __bytes__() of their own: those don't count.
+    if isinstance(payload, str):
+        return PyUnicode_AsUTF8String(payload)
+    return PyBytes_FromObject(memoryview(payload))
 
 
 cdef int write_header(byte *header, int byte0, long long length, bytes key) except -1:
@@ -98,7 +115,10 @@ cdef bytes new_frame(int byte0, Py_ssize_t length, bytes key, byte **payload):
     """Make a frame without its payload, and tell where that goes."""
     cdef byte header[14]
     cdef int size = write_header(header, byte0, length, key)
-    cdef bytes frame = PyBytes_FromStringAndSize(NULL, size + length)
+    cdef bytes frame
+    if length > PY_SSIZE_T_MAX - 14:
+        raise OverflowError("the frame would be larger than anything can be")
+    frame = PyBytes_FromStringAndSize(NULL, size + length)
     memcpy(PyBytes_AS_STRING(frame), header, size)
     payload[0] = <byte *> PyBytes_AS_STRING(frame) + size
     return frame
@@ -124,9 +144,13 @@ cdef bytes pack_text(int byte0, text, bytes key):
     """Pack characters that aren't all ASCII."""
     cdef byte *payload
     cdef bytes frame
-    cdef int kind = PyUnicode_KIND(text)
-    cdef const void *data = PyUnicode_DATA(text)
-    cdef size_t n = PyUnicode_GET_LENGTH(text), size
+    cdef int kind
+    cdef const void *data
+    cdef size_t n, size
+    websockets_get_ready(text)
+    kind = PyUnicode_KIND(text)
+    data = PyUnicode_DATA(text)
+    n = PyUnicode_GET_LENGTH(text)
     if kind == 1:
         size = websockets_encode1_size(data, n)
     elif kind == 2:
@@ -134,8 +158,9 @@ cdef bytes pack_text(int byte0, text, bytes key):
     else:
         size = websockets_encode4_size(data, n)
     if size == <size_t> -1:
-        text.encode()  # raises what says where
-    frame = new_frame(byte0, size, key, &payload)
+        # This raises what says where, and not what a subclass has in the place of encode().
+        return pack_buffer(byte0, PyUnicode_AsUTF8String(text), key)
+    frame = new_frame(byte0, <Py_ssize_t> min(size, <size_t> PY_SSIZE_T_MAX), key, &payload)
     if kind == 1:
         websockets_encode1_write(payload, data, n)
     elif kind == 2:

@@ -19,6 +19,7 @@ from websockets._core.compiled.utf8 cimport Utf8Validator
 ctypedef unsigned char byte
 
 cdef extern from "Python.h":
+    const Py_ssize_t PY_SSIZE_T_MAX
     object PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
     byte *PyUnicode_1BYTE_DATA(object text)
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
@@ -48,15 +49,16 @@ cdef inline int check(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key)
 
 
 cdef inline void copy(
-    byte *dst, const byte *src, Py_ssize_t size, bytes key, Py_ssize_t offset
+    byte *dst, const byte *src, Py_ssize_t size, bytes key, long long offset
 ) noexcept:
     if PyBytes_GET_SIZE(key):
-        websockets_mask(dst, src, size, <const byte *> PyBytes_AS_STRING(key), offset)
+        # Of the offset, what is left of a division by 4 counts: any integer type holds that.
+        websockets_mask(dst, src, size, <const byte *> PyBytes_AS_STRING(key), <size_t> offset)
     else:
         memcpy(dst, src, size)
 
 
-cpdef bytes unpack(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key, Py_ssize_t offset):
+cpdef bytes unpack(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key, long long offset):
     """Return ``chunk[start:stop]`` unmasked; the pure twin describes the arguments."""
     cdef bytes data
     check(chunk, start, stop, key)
@@ -112,8 +114,8 @@ cdef class Gatherer:
         Py_ssize_t start,
         Py_ssize_t stop,
         bytes key,
-        Py_ssize_t offset,
-        Py_ssize_t missing,
+        long long offset,
+        long long missing,
         bint ends,
     ) except -2:
         cdef Py_ssize_t size = stop - start
@@ -128,14 +130,16 @@ cdef class Gatherer:
             return -1
         return self._validator.check(dst, size, ends and missing == 0)
 
-    cpdef object space(self, Py_ssize_t missing, bint ends):
+    cpdef object space(self, long long missing, bint ends):
         """Return memory for the next bytes; the pure twin describes the arguments."""
+        cdef Py_ssize_t space
         self._make_room(1, missing - 1, ends)
-        self._space = min(missing, PyBytes_GET_SIZE(<object> self._buffer) - self._size)
+        space = PyBytes_GET_SIZE(<object> self._buffer) - self._size
+        self._space = <Py_ssize_t> missing if missing < space else space
         return memoryview(self)
 
     cpdef Py_ssize_t fill(
-        self, Py_ssize_t size, bytes key, Py_ssize_t offset, Py_ssize_t missing, bint ends
+        self, Py_ssize_t size, bytes key, long long offset, long long missing, bint ends
     ) except -2:
         """Take bytes that were put in that memory; the pure twin describes the arguments."""
         cdef byte *dst
@@ -145,7 +149,9 @@ cdef class Gatherer:
         self._space = 0
         dst = <byte *> PyBytes_AS_STRING(<object> self._buffer) + self._size
         if PyBytes_GET_SIZE(key):
-            websockets_mask(dst, dst, size, <const byte *> PyBytes_AS_STRING(key), offset)
+            websockets_mask(
+                dst, dst, size, <const byte *> PyBytes_AS_STRING(key), <size_t> offset
+            )
         self._size += size
         if self._validator is None:
             return -1
@@ -174,17 +180,18 @@ cdef class Gatherer:
             return whole
         return PyUnicode_DecodeUTF8(PyBytes_AS_STRING(whole), self._size, NULL)
 
-    cdef int _make_room(self, Py_ssize_t size, Py_ssize_t missing, bint ends) except -1:
-        cdef Py_ssize_t needed = self._size + size, more
+    cdef int _make_room(self, Py_ssize_t size, long long missing, bint ends) except -1:
+        # The frame's length is the peer's word: it may be more than any object's size.
+        cdef long long needed = <long long> self._size + size, more
         if self._buffer is not NULL and needed <= PyBytes_GET_SIZE(<object> self._buffer):
             return 0
         # At most eight times what has arrived.
-        more = min(missing, 7 * needed)
+        more = missing if missing < 7 * needed else 7 * needed
         if not ends:
             # An eighth makes many small frames cheap. Room that isn't used in the end costs more
             # than it looks: to shrink a large block can make the system take it back each time.
             more = max(more, needed >> 3)
-        return self._resize(max(needed + more, LEAST))
+        return self._resize(<Py_ssize_t> max(min(needed + more, PY_SSIZE_T_MAX), LEAST))
 
     cdef int _resize(self, Py_ssize_t size) except -1:
         # A bytes object can be resized as long as nobody else has it: hence the bare reference.

@@ -1,7 +1,8 @@
-/* What Cython has no word for: a type whose objects answer an await without raising StopIteration.
+/* What Cython has no word for: a type whose objects answer an await without a detour.
  *
- * Must never know what is awaited. Key decision: before Python 3.10, where types have no such slot,
- * nothing is done, and the type's __next__() serves.
+ * Must never know what is awaited. Key decision: one function is both slots that an await may use.
+ * Python 3.10 and 3.11 use am_send, which needs no exception; older ones don't have it, and newer
+ * ones prefer tp_iternext, where Cython's own would put a traceback on each StopIteration.
  */
 
 #ifndef WEBSOCKETS_RECEIVER_H
@@ -9,23 +10,41 @@
 
 #include <Python.h>
 
-typedef int (*websockets_send)(PyObject *self, PyObject *value, PyObject **result);
+/* The step of an awaitable, as am_send has it: it returns 0 if *result is the value of the whole, 1
+ * if *result is to be yielded, or -1 with an exception. */
+typedef int (*websockets_step)(PyObject *self, PyObject *value, PyObject **result);
 
-#if PY_VERSION_HEX >= 0x030A0000
-static inline void
-websockets_set_send(PyTypeObject *type, websockets_send send)
+static websockets_step websockets_advance;
+
+static PyObject *
+websockets_next(PyObject *self)
 {
+    PyObject *result = NULL, *exception;
+    if (websockets_advance(self, Py_None, &result) != 0)
+        return result;
+    if (PyTuple_Check(result) || PyExceptionInstance_Check(result)) {
+        /* These would be taken for the exception's arguments, or for the exception. */
+        exception = PyObject_CallFunctionObjArgs(PyExc_StopIteration, result, NULL);
+        Py_DECREF(result);
+        if (exception == NULL)
+            return NULL;
+        result = exception;
+    }
+    PyErr_SetObject(PyExc_StopIteration, result);
+    Py_DECREF(result);
+    return NULL;
+}
+
+static void
+websockets_set_step(PyTypeObject *type, websockets_step step)
+{
+    websockets_advance = step;
+    type->tp_iternext = websockets_next;
+#if PY_VERSION_HEX >= 0x030A0000
     /* PySendResult has the values -1, 0 and 1, which fit any integer type it may be. */
-    type->tp_as_async->am_send = (sendfunc)(void (*)(void))send;
+    type->tp_as_async->am_send = (sendfunc)(void (*)(void))step;
+#endif
     PyType_Modified(type);
 }
-#else
-static inline void
-websockets_set_send(PyTypeObject *type, websockets_send send)
-{
-    (void)type;
-    (void)send;
-}
-#endif
 
 #endif

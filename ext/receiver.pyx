@@ -4,20 +4,22 @@ Waiting for the next message: the compiled twin of websockets/_core/receiver.py.
 Owns the steps from "nothing is there" to a message. Must never know how messages arrive.
 
 Key decision: the object that is iterated is also what each step of the iteration awaits, and a
-message that is there already is handed over without an exception, a coroutine or a new object.
+message that is there already is handed over without an exception, a coroutine or a new object. Only
+who asks for a message while another step is under way gets an object of its own. A step is what a
+coroutine is to those who drive it: it can be sent to, thrown into and closed.
 """
 
 from cpython.object cimport PyTypeObject
-from cpython.ref cimport PyObject, Py_DECREF, Py_INCREF
+from cpython.ref cimport PyObject, Py_INCREF
 
+from websockets._core.compiled.endpoint cimport Endpoint
 from websockets._core.compiled.stream cimport MessageStream
 from websockets._core.compiled.waiter cimport Waiter
 
-from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
-
 cdef extern from "receiver.h":
-    void websockets_set_send(
-        PyTypeObject *type, int (*send)(object self, object value, PyObject **result) except -1
+    object websockets_next(object self)
+    void websockets_set_step(
+        PyTypeObject *type, int (*step)(object self, object value, PyObject **result) except -1
     )
 
 # What a step of an awaitable can come to, as CPython's PySendResult numbers it.
@@ -30,12 +32,18 @@ cdef class Receiver:
     """Receive messages; the pure twin describes the arguments."""
 
     cdef MessageStream _stream
-    cdef object _host
+    cdef object _end
     cdef bint _iterating
+    cdef bint _stepping  # somebody was given this for a step, and hasn't gone through with it
+    cdef bint _suspended
+    cdef object _mark  # stands for this in the waiter, which mustn't keep alive what is forgotten
 
-    def __init__(self, MessageStream stream, host):
+    def __cinit__(self, MessageStream stream not None, end):
         self._stream = stream
-        self._host = host
+        self._end = end
+
+    def __dealloc__(self):
+        self.end()
 
     def __await__(self):
         return self
@@ -45,66 +53,80 @@ cdef class Receiver:
         return self
 
     def __anext__(self):
-        return self
+        cdef Receiver step = self
+        if self._stepping:
+            step = Receiver(self._stream, self._end)
+        step._iterating = step._stepping = True
+        return step
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        cdef PyObject *result = NULL
-        cdef int outcome = advance(self, None, &result)
-        value = <object> result
-        Py_DECREF(value)
-        if outcome == NEXT:
-            return value
-        raise StopIteration(value)
+        return websockets_next(self)
+
+    def send(self, value):
+        """Go on; the value has no meaning."""
+        return websockets_next(self)
 
     def throw(self, kind, value=None, traceback=None):
         """Stop waiting, since who waits is cancelled."""
-        self._stream.waiter.end(self)
-        if isinstance(kind, BaseException):
-            raise kind
-        raise value if isinstance(value, BaseException) else kind
+        self.end()
+        raise kind, value, traceback
 
-    cdef object receive(self):
+    def close(self):
+        """Stop waiting, since who waits is given up."""
+        self.end()
+
+    cdef int end(self) except -1:
+        """Stop waiting."""
+        self._stepping = False
+        if self._suspended:
+            self._suspended = False
+            # What the garbage collector frees may have let go of its parts already.
+            if self._stream is not None and self._stream.waiter is not None:
+                self._stream.waiter.end(self._mark)
+        return 0
+
+    cdef object next_message(self):
         """Take a message, or return None."""
         cdef MessageStream stream = self._stream
-        cdef bint full
-        if stream.waiter.who is not None:
-            raise RuntimeError("recv() can't be called while another coroutine is waiting in it")
-        if not stream.connection.waiting:
-            # Otherwise the host has nothing to say to that.
-            if stream.hindered or not stream.connection.is_quiet():
-                self._host.message_missed()
+        cdef Endpoint endpoint = stream.endpoint
+        if not endpoint.inbox.waiting:
+            if not endpoint.is_quiet():
+                stream.host.before_waiting()
             return None
-        full = stream.connection.is_full()
-        message = stream.connection.take()
-        if full:
-            self._host.message_taken()
+        message = endpoint.take()
+        if endpoint.refilled:
+            endpoint.refilled = False
+            stream.host.after_refilling()
         return message
 
 
 cdef int advance(object self, object value, PyObject **result) except -1:
     """Go on until there is a message, or until there is something to wait for."""
     cdef Receiver receiver = <Receiver> self
-    cdef Waiter waiter
+    cdef Waiter waiter = receiver._stream.waiter
+    if waiter.who is not None:
+        raise RuntimeError("recv() can't be called while another coroutine is waiting in it")
+    receiver._stepping = receiver._suspended = False
     try:
-        received = receiver.receive()
-    except ConnectionClosed as exc:
-        if receiver._iterating and (
-            isinstance(exc, ConnectionClosedOK) or receiver._host.legacy_recv
-        ):
+        received = receiver.next_message()
+    except Exception as exc:
+        if receiver._iterating and isinstance(exc, receiver._end):
             raise StopAsyncIteration from None
         raise
     if received is not None:
         Py_INCREF(received)
         result[0] = <PyObject *> received
         return RETURN
-    waiter = receiver._stream.waiter
-    waiter.begin(receiver)
+    if receiver._mark is None:
+        receiver._mark = object()
+    waiter.begin(receiver._mark)
+    receiver._stepping = receiver._suspended = True
     Py_INCREF(waiter)
     result[0] = <PyObject *> waiter
     return NEXT
 
 
-websockets_set_send(<PyTypeObject *> Receiver, advance)
+websockets_set_step(<PyTypeObject *> Receiver, advance)

@@ -51,7 +51,7 @@ websockets_send(int descriptor, struct iovec *pieces, int count)
     }
     else {
         struct msghdr message = {.msg_iov = pieces};
-        message.msg_iovlen = count;
+        message.msg_iovlen = (size_t)count;
         taken = sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     return taken < 0 ? 0 : taken;

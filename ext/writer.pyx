@@ -5,10 +5,11 @@ Owns the question of whether bytes can still leave. Must never know frames.
 
 Key decision: while the transport holds nothing back, bytes go to its socket from here, which spares
 them its buffers, and several pieces go in one system call. What the socket doesn't take is the
-transport's, and so is every error.
+transport's, and so is every error. A descriptor is another file's once its own is closed: so the
+socket that has it is asked for it each time.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 
 cdef extern from "writer.h":
     enum:
@@ -28,28 +29,32 @@ cdef Py_ssize_t LARGE = 262144
 cdef class Writer:
     """Write to a transport; the pure twin describes the arguments."""
 
-    def __init__(self, transport, int descriptor):
+    def __init__(self, transport, sock):
         self._write = transport.write
         self._is_closing = transport.is_closing
-        self._descriptor = descriptor
-        self._waiting = transport.get_write_buffer_size if descriptor >= 0 else None
+        self._socket = sock
+        if sock is not None:
+            self._fileno = type(sock).fileno
+            self._waiting = transport.get_write_buffer_size
 
     def detach(self):
         """Let go of the transport: it is gone."""
-        self._write = self._is_closing = self._waiting = None
-        self._descriptor = -1
+        self._write = self._is_closing = self._waiting = self._socket = self._fileno = None
 
     cpdef bint write(self, list pieces) except -1:
         """Write byte strings; return whether the transport is still there."""
+        cdef int descriptor
         # Python 3.9's TLS transport can't be asked once it is lost.
         if self._is_closing is None or self._is_closing():
             return False
         if not pieces:
             return True
-        if self._descriptor >= 0 and self._waiting() == 0:
-            pieces = send(self._descriptor, pieces)
-            if pieces is None:
-                return True
+        if self._socket is not None and self._waiting() == 0:
+            descriptor = self._fileno(self._socket)
+            if descriptor >= 0:
+                pieces = send(descriptor, pieces)
+                if pieces is None:
+                    return True
         hand_over(pieces, self._write)
         return True
 
@@ -58,8 +63,11 @@ cdef list send(int descriptor, list pieces):
     """Send what the socket takes; return what is left, or None."""
     cdef websockets_piece vector[PIECES]
     cdef int count = min(len(pieces), PIECES), i = 0
-    cdef Py_ssize_t size = 0, taken
+    cdef long long size = 0
+    cdef Py_ssize_t taken, length
     for i in range(count):
+        if not PyBytes_CheckExact(pieces[i]):
+            return pieces
         vector[i].iov_base = PyBytes_AS_STRING(pieces[i])
         vector[i].iov_len = PyBytes_GET_SIZE(pieces[i])
         size += PyBytes_GET_SIZE(pieces[i])
@@ -71,10 +79,10 @@ cdef list send(int descriptor, list pieces):
     if taken == size:
         return pieces[count:] if count < len(pieces) else None
     for i in range(count):
-        size = PyBytes_GET_SIZE(pieces[i])
-        if taken < size:
+        length = PyBytes_GET_SIZE(pieces[i])
+        if taken < length:
             break
-        taken -= size
+        taken -= length
     return [memoryview(pieces[i])[taken:], *pieces[i + 1 :]]
 
 

@@ -13,7 +13,7 @@ import asyncio
 from types import TracebackType
 from typing import Any, Optional
 
-from ._transports.tls import Handshakes
+from ._transports.handshakes import Handshakes
 
 __all__ = ["WebSocketServer"]
 
@@ -109,9 +109,10 @@ class WebSocketServer:
         await self.start_serving()
         try:
             await self.wait_closed()
-        finally:
+        except asyncio.CancelledError:
             self.close()
             await self.wait_closed()
+            raise
 
     @property
     def connections(self) -> set[Any]:

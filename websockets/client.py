@@ -11,23 +11,21 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import random
-import urllib.parse
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Optional
 
+from ._engine.connecting import complete, follow_redirects, within
+from ._engine.reconnecting import reconnecting
+from ._handshake.redirects import follow, for_another_server, redirect_location
 from ._transports.secure import connect_over_tls
 from .datastructures import Headers, HeadersLike
 from .exceptions import (
-    InvalidHandshake,
     InvalidHeader,
     InvalidMessage,
     InvalidStatusCode,
-    InvalidURI,
     NegotiationError,
     RedirectHandshake,
-    SecurityError,
 )
 from .extensions.base import ClientExtensionFactory, Extension
 from .extensions.permessage_deflate import enable_client_permessage_deflate
@@ -61,14 +59,8 @@ ADDED_ARGUMENTS = (
     "user_agent_header",
 )
 
-# Seconds between attempts to reconnect: the first is random, so that the clients of a server that
-# was restarted don't come back all at once; each is longer than the one before.
-FIRST_DELAY = 5.0
-LONGEST_DELAY = 90.0
-GROWTH = 1.618
-
-# Headers that are meant for one server only.
-SECRETS = ("Authorization", "Cookie", "Proxy-Authorization")
+# Arguments that say where the connection goes, as the rules of redirects call them.
+GIVEN = {"sock": "sock", "unix": "path", "host": "host", "port": "port"}
 
 
 class WebSocketClientProtocol(WebSocketCommonProtocol):
@@ -86,7 +78,7 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
 
     is_client = True
     side = "client"
-    _logger = logger
+    _ws_logger = logger
 
     def __init__(
         self,
@@ -150,8 +142,9 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
         self.write_http_request(wsuri.resource_name, headers)
 
         status, headers = await self.read_http_response()
-        if status in (301, 302, 303, 307, 308) and "Location" in headers:
-            raise RedirectHandshake(headers["Location"])
+        location = redirect_location(status, headers)
+        if location is not None:
+            raise RedirectHandshake(location)
         if status != 101:
             raise InvalidStatusCode(status, headers)
         check_response(headers, key)
@@ -181,7 +174,7 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
             SecurityError: if it exceeds a limit.
         """
         try:
-            head = await self._opening.head()
+            head = await self._ws_phase.head()
         except (ValueError, EOFError) as exc:
             raise InvalidMessage(f"not a valid HTTP response: {exc}") from exc
         self.response_headers = head.headers
@@ -243,9 +236,20 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
 class _Target(NamedTuple):
     """Where an attempt to connect goes."""
 
+    uri: str
     wsuri: WebSocketURI
     kwds: dict[str, Any]  # arguments of create_connection
     extra_headers: Optional[HeadersLike]
+
+    def redirected(self, location: str) -> _Target:
+        """Return where a Location header says to go."""
+        given = [name for name, key in GIVEN.items() if self.kwds.get(key) is not None]
+        uri, wsuri, same_origin = follow(self.uri, location, given, as_http=True)
+        if same_origin:
+            return self._replace(uri=uri, wsuri=wsuri)
+        # The name for the certificate is one server's, too.
+        kwds = {name: value for name, value in self.kwds.items() if name != "server_hostname"}
+        return _Target(uri, wsuri, kwds, for_another_server(self.extra_headers))
 
 
 class Connect:
@@ -316,6 +320,8 @@ class Connect:
             warn_of_loop()
         if isinstance(subprotocols, str):
             raise TypeError("subprotocols must be a list of str, not a str")
+        if isinstance(extra_headers, Iterator):
+            extra_headers = list(extra_headers)  # for more than one attempt
         if compression == "deflate":
             extensions = enable_client_permessage_deflate(extensions)
         elif compression is not None:
@@ -341,8 +347,7 @@ class Connect:
             **added,
         )
         self._logger = added.get("logger") or logger
-        self._uri = uri
-        self._target = _Target(wsuri, kwds, extra_headers)
+        self._target = _Target(uri, wsuri, kwds, extra_headers)
 
     def __await__(self) -> Generator[Any, None, WebSocketClientProtocol]:
         return self._open().__await__()
@@ -362,64 +367,34 @@ class Connect:
     ) -> None:
         await self.protocol.close()
 
-    async def __aiter__(self) -> AsyncIterator[WebSocketClientProtocol]:
-        delay = FIRST_DELAY * random.random()
-        while True:
-            try:
-                protocol = await self
-            except (OSError, asyncio.TimeoutError, InvalidMessage, InvalidStatusCode) as exc:
-                if isinstance(exc, InvalidStatusCode) and exc.status_code < 500:
-                    raise
-                self._logger.info("connecting again in %.1f seconds: %s", delay, exc or repr(exc))
-                await asyncio.sleep(delay)
-                delay = min(max(delay, FIRST_DELAY / 2) * GROWTH, LONGEST_DELAY)
-                continue
-            delay = FIRST_DELAY * random.random()
-            try:
-                yield protocol
-            finally:
-                await protocol.close()
+    def __aiter__(self) -> AsyncIterator[WebSocketClientProtocol]:
+        return reconnecting(lambda: self, self._logger)
 
     async def _open(self) -> WebSocketClientProtocol:
-        """Connect within ``open_timeout``."""
-        if self.open_timeout is None:
-            return await self._follow_redirects()
-        # asyncio.wait_for() would make a task, and lose a connection that is made in the turn in
-        # which it is cancelled.
-        task = asyncio.current_task()
-        assert task is not None
-        expired = False
+        target = self._target
 
-        def expire(task: asyncio.Task[Any]) -> None:
-            nonlocal expired
-            expired = True
-            task.cancel()
+        def redirect(exc: Exception) -> bool:
+            nonlocal target
+            if isinstance(exc, RedirectHandshake):
+                target = target.redirected(exc.uri)
+                return True
+            return False
 
-        timer = asyncio.get_running_loop().call_later(self.open_timeout, expire, task)
-        try:
-            return await self._follow_redirects()
-        except asyncio.CancelledError:
-            # Since Python 3.11 a task counts its cancellations; those that aren't ours count.
-            if expired and not (hasattr(task, "uncancel") and task.uncancel()):
-                raise asyncio.TimeoutError(
-                    f"no connection to {self._target.wsuri.host} in {self.open_timeout} seconds"
-                ) from None
-            raise
-        finally:
-            timer.cancel()
-            # Once cancelled it keeps its exception, whose traceback refers to this frame.
-            del task
+        async def attempt() -> WebSocketClientProtocol:
+            return await self._attempt(target)
 
-    async def _follow_redirects(self) -> WebSocketClientProtocol:
-        target, uri = self._target, self._uri
-        for _ in range(MAX_REDIRECTS + 1):
-            try:
-                return await self._attempt(target)
-            except RedirectHandshake as exc:
-                uri, target = redirect(uri, target, exc.uri)
-        raise SecurityError(f"more than {MAX_REDIRECTS} redirects")
+        async def connect() -> WebSocketClientProtocol:
+            connection: WebSocketClientProtocol = await follow_redirects(
+                attempt, redirect, MAX_REDIRECTS
+            )
+            return connection
+
+        complaint = f"no connection to {target.wsuri.host} in {self.open_timeout} seconds"
+        protocol: WebSocketClientProtocol = await within(self.open_timeout, connect, complaint)
+        return protocol
 
     async def _attempt(self, target: _Target) -> WebSocketClientProtocol:
+        """Connect, and perform the opening handshake."""
         wsuri = target.wsuri
         kwds = dict(target.kwds)
         if wsuri.secure:
@@ -430,35 +405,30 @@ class Connect:
         if kwds.get("sock") is None:
             kwds.setdefault("host", wsuri.host)
             kwds.setdefault("port", wsuri.port)
-        factory = functools.partial(
-            self._create_protocol,
+        protocol: WebSocketClientProtocol = self._create_protocol(
             host=kwds.get("host"),
             port=kwds.get("port"),
             secure=wsuri.secure,
             extra_headers=target.extra_headers,
         )
-        protocol = await self._connect(asyncio.get_running_loop(), factory, kwds)
-        try:
-            await protocol.handshake(
+        transport = await self._connect(asyncio.get_running_loop(), protocol, kwds)
+        await complete(
+            transport,
+            lambda: protocol.handshake(
                 wsuri,
                 origin=protocol.origin,
                 available_extensions=protocol.available_extensions,
                 available_subprotocols=protocol.available_subprotocols,
                 extra_headers=protocol.extra_headers,
-            )
-        except InvalidHandshake:
-            protocol.fail_connection()
-            await protocol.wait_closed()
-            raise
-        except BaseException:
-            protocol.transport.abort()
-            raise
-        return protocol  # type: ignore[no-any-return]
+            ),
+        )
+        return protocol
 
     async def _connect(
-        self, loop: asyncio.AbstractEventLoop, factory: Any, kwds: dict[str, Any]
+        self, loop: asyncio.AbstractEventLoop, protocol: Any, kwds: dict[str, Any]
     ) -> Any:
-        return await connect_over_tls(loop, loop.create_connection, factory, kwds)
+        """Connect by TCP, and by TLS; return the transport."""
+        return await connect_over_tls(loop, loop.create_connection, protocol, kwds)
 
 
 connect = Connect
@@ -466,11 +436,11 @@ connect = Connect
 
 class _UnixConnect(Connect):
     async def _connect(
-        self, loop: asyncio.AbstractEventLoop, factory: Any, kwds: dict[str, Any]
+        self, loop: asyncio.AbstractEventLoop, protocol: Any, kwds: dict[str, Any]
     ) -> Any:
         for name in ("host", "port"):
             kwds.pop(name, None)
-        return await connect_over_tls(loop, loop.create_unix_connection, factory, kwds)
+        return await connect_over_tls(loop, loop.create_unix_connection, protocol, kwds)
 
 
 def unix_connect(path: Optional[str], uri: str = "ws://localhost/", **kwargs: Any) -> Connect:
@@ -483,48 +453,3 @@ def unix_connect(path: Optional[str], uri: str = "ws://localhost/", **kwargs: An
         kwargs: arguments of :func:`connect`, or of :meth:`asyncio.loop.create_unix_connection`.
     """
     return _UnixConnect(uri, path=path, **kwargs)
-
-
-def redirect(uri: str, target: _Target, location: str) -> tuple[str, _Target]:
-    """
-    Follow a redirect (RFC 9110 15.4, RFC 6455 4.1).
-
-    Arguments:
-        uri: URI that was tried.
-        target: where that went.
-        location: value of the Location header.
-
-    Returns:
-        the URI to try next, and where that goes.
-
-    Raises:
-        InvalidURI: if the location isn't a valid URI.
-        SecurityError: if following it would not be safe.
-    """
-    # urljoin() drops some control characters in silence, where a URI has none.
-    if not location.isprintable() or " " in location:
-        raise InvalidURI(location)
-    try:
-        new_uri = urllib.parse.urljoin(uri, location)
-    except ValueError as exc:
-        raise InvalidURI(location) from exc
-    # Servers often say where the service is in terms of HTTP.
-    for http_scheme, ws_scheme in (("http://", "ws://"), ("https://", "wss://")):
-        if new_uri.lower().startswith(http_scheme):
-            new_uri = ws_scheme + new_uri[len(http_scheme) :]
-    old, new = target.wsuri, parse_uri(new_uri)
-    if old.secure and not new.secure:
-        raise SecurityError("redirect from wss to ws")
-    if (old.secure, old.host, old.port) == (new.secure, new.host, new.port):
-        if new.user_info is None:
-            new = new._replace(user_info=old.user_info)
-        return new_uri, target._replace(wsuri=new)
-    if any(target.kwds.get(name) is not None for name in ("host", "port", "sock", "path")):
-        raise SecurityError(
-            "redirect to another origin, while host, port or sock say where to connect"
-        )
-    extra_headers = Headers(target.extra_headers or ())
-    for name in SECRETS:
-        if name in extra_headers:
-            del extra_headers[name]
-    return new_uri, _Target(new, target.kwds, extra_headers)

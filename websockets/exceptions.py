@@ -9,6 +9,7 @@ Everything the library raises on purpose, in one tree.
     │   └── ConnectionClosedOK              1000 or 1001
     ├── InvalidHandshake
     │   ├── SecurityError
+    │   │   └── RedirectRefused             a ValueError too
     │   ├── InvalidMessage
     │   ├── InvalidHeader
     │   │   ├── InvalidHeaderFormat         it can't be parsed
@@ -37,6 +38,7 @@ What a peer sent may stand in a message, therefore :func:`_show` guards every wo
 from __future__ import annotations
 
 from .datastructures import Headers, HeadersLike
+from .frames import Close, explain
 
 __all__ = [
     "AbortHandshake",
@@ -60,31 +62,12 @@ __all__ = [
     "PayloadTooBig",
     "ProtocolError",
     "RedirectHandshake",
+    "RedirectRefused",
     "SecurityError",
     "WebSocketException",
     "WebSocketProtocolError",
     "format_close",
 ]
-
-# RFC 6455 7.4.1, and the IANA registry for those that came later (1012 to 1014).
-CLOSE_CODES = {
-    1000: "OK",
-    1001: "going away",
-    1002: "protocol error",
-    1003: "unsupported data",
-    1004: "reserved",
-    1005: "no status received",
-    1006: "abnormal closure",
-    1007: "invalid payload data",
-    1008: "policy violation",
-    1009: "message too big",
-    1010: "mandatory extension",
-    1011: "internal error",
-    1012: "service restart",
-    1013: "try again later",
-    1014: "bad gateway",
-    1015: "TLS handshake failure",
-}
 
 SHOWN = 200  # characters: a message goes into a log line, a header may fill 8 KiB
 
@@ -106,15 +89,7 @@ def format_close(code: object, reason: object) -> str:
 
     It takes anything and never raises, because it serves in messages of exceptions.
     """
-    meaning = "unknown"
-    if isinstance(code, int):
-        # RFC 6455 7.4.2: 3000 to 3999 are registered, 4000 to 4999 belong to applications.
-        if 3000 <= code < 4000:
-            meaning = "registered"
-        elif 4000 <= code < 5000:
-            meaning = "private use"
-        else:
-            meaning = CLOSE_CODES.get(code, meaning)
+    meaning = "reserved" if code == 1004 else _explain(code).removesuffix(" [internal]")
     because = f"reason = {_show(reason)}" if reason else "no reason"
     return f"code = {_show(code)} ({meaning}), {because}"
 
@@ -127,17 +102,65 @@ class ConnectionClosed(WebSocketException):
     """
     Raised by operations on a connection that is closed.
 
-    ``code`` and ``reason`` tell how it closed: those of the peer's close frame, or 1005 when that
-    frame was empty and 1006 when there was none (RFC 6455 7.1.5 and 7.1.6).
+    Arguments:
+        code: the peer's close frame, a :class:`~websockets.frames.Close`, or None if there was
+            none; or a close code, as a number.
+        reason: our close frame, or None; or, behind a number, the close reason.
+        rcvd_then_sent: which of the two came first; None unless there are both.
+
+    Attributes:
+        rcvd, sent: the close frames that were received and sent, or None.
+        rcvd_then_sent: whether the peer closed first; None unless there are both.
+        code, reason: those received; 1005 if the peer's close frame was empty, 1006 if there was
+            none (RFC 6455 7.1.5 and 7.1.6).
     """
 
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
+    def __init__(
+        self,
+        code: int | Close | None,
+        reason: str | Close | None,
+        rcvd_then_sent: bool | None = None,
+    ) -> None:
+        super().__init__(code, reason, rcvd_then_sent)
+        self.rcvd: Close | None
+        self.sent: Close | None
+        if code is None or isinstance(code, Close):
+            self.rcvd = code
+            self.sent = reason  # type: ignore[assignment]
+            self.code = 1006 if code is None else code.code
+            self.reason = "" if code is None else code.reason
+        else:
+            self.args = (code, reason)
+            # RFC 6455 7.4.1: 1006 stands for no close frame.
+            self.rcvd = None if code == 1006 else Close(code, reason)  # type: ignore[arg-type]
+            self.sent = None
+            self.code = code
+            self.reason = reason  # type: ignore[assignment]
+            rcvd_then_sent = None
+        if (rcvd_then_sent is None) is not (self.rcvd is None or self.sent is None):
+            raise AssertionError("rcvd_then_sent tells which came first of two close frames")
+        self.rcvd_then_sent = rcvd_then_sent
 
     def __str__(self) -> str:
-        return f"the connection is closed: {format_close(self.code, self.reason)}"
+        rcvd = None if self.rcvd is None else f"received {_describe(self.rcvd)}"
+        sent = None if self.sent is None else f"sent {_describe(self.sent)}"
+        if rcvd is None:
+            if sent is None:
+                return "no close frame received or sent"
+            return f"{sent}; no close frame received"
+        if sent is None:
+            return f"{rcvd}; no close frame sent"
+        return f"{rcvd}; then {sent}" if self.rcvd_then_sent else f"{sent}; then {rcvd}"
+
+
+def _describe(close: Close) -> str:
+    """Return what ``str(close)`` is, made harmless."""
+    text = f"{_show(close.code)} ({_explain(close.code)})"
+    return f"{text} {_show(close.reason)}" if close.reason else text
+
+
+def _explain(code: object) -> str:
+    return explain(code) if isinstance(code, int) else "unknown"
 
 
 class ConnectionClosedError(ConnectionClosed):
@@ -154,6 +177,10 @@ class InvalidHandshake(WebSocketException):
 
 class SecurityError(InvalidHandshake):
     """The peer's handshake breaks a limit that protects this side."""
+
+
+class RedirectRefused(SecurityError, ValueError):
+    """The server redirects a client to where the program's arguments don't let it go."""
 
 
 class InvalidMessage(InvalidHandshake):

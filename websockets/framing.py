@@ -242,7 +242,9 @@ class ExtensionChain:
         for decode in self._decoders:
             frame = decode(frame, max_size)
         _core.check_rsv(frame.rsv)
-        return frame.fin, frame.opcode, frame.data
+        data = frame.data
+        # Programs get bytes, whatever kind of buffer an extension has made.
+        return frame.fin, frame.opcode, data if type(data) is bytes else bytes(memoryview(data))
 
     def encode(
         self, fin: bool, opcode: int, payload: BytesLike, compress: Optional[bool] = None

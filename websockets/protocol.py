@@ -1,10 +1,10 @@
 """
-The asyncio shell: an open connection between a transport and a program (RFC 6455 sections 5 to 7).
+The face of 8.1's connections: what programs call, and what they override in subclasses.
 
-Owns the transport, and the futures that callers of its methods wait on. Must never know how a frame
-looks or which frame may follow which: that is the core's. Subclasses in server.py and client.py add
-the opening handshake. Key decision: there is no task and no queue here; bytes from the transport go
-through the core at once, and wake the one caller that waits in ``recv()``.
+Owns names, arguments, defaults and exceptions of that API. Must never know a rule of the protocol
+nor keep a flag of the connection: those are the engine's. Subclasses in server.py and client.py add
+the opening handshake. Key decision: a connection has one phase at a time, an object of the engine
+that each method here asks, and nothing of the engine has a name that a program's class may have.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
-import threading
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from time import monotonic
@@ -21,34 +20,22 @@ from typing import Any, Optional, Union
 
 from . import _core
 from ._engine.broadcasting import broadcast
-from ._engine.ending import Ending
 from ._engine.fragments import fragments_of
-from ._engine.gate import Gate
-from ._engine.keepalive import Keepalive
-from ._engine.offloading import Job, do_elsewhere
 from ._engine.opening import Opening
 from ._engine.overridable import overridable
-from ._engine.pings import Pings
-from ._engine.sending import Sending
-from ._transports.descriptors import plain_descriptor
-from ._transports.reading import InPlace, read_buffer
+from ._engine.phases import UNCONNECTED
+from ._engine.session import Session
+from ._transports.descriptors import plain_socket
+from ._transports.known import extra_info
 from .datastructures import Headers
-from .exceptions import (
-    ConnectionClosed,
-    ConnectionClosedError,
-    ConnectionClosedOK,
-    InvalidState,
-    WebSocketException,
-)
-from .framing import OP_PING, OP_PONG, ExtensionChain, encode_data
+from .exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
+from .framing import ExtensionChain, encode_data
 from .typing import Data, DataLike, Subprotocol
 
 __all__ = ["State", "WebSocketCommonProtocol", "broadcast"]
 
-# Seconds that a close frame waits for a program that is reading, so that what it answers at once
-# to the messages before that frame still goes out.
-ANSWER_TIME = 0.1
-
+# Bytes that messages which are sent quickly, one after the other, may wait for each other with.
+GATHERED = 65536
 
 # What a task is given when it goes on: for futures, of whatever event loop, tasks have a short way.
 _no_loop: Any = SimpleNamespace(get_debug=bool)
@@ -63,7 +50,7 @@ class State(enum.IntEnum):
 
 
 # asyncio's loop prefers the interface of buffered protocols and uvloop the other, each to its good.
-class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtocol):
+class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     """
     A WebSocket connection: what servers and clients have in common.
 
@@ -103,7 +90,6 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
 
     is_client: bool = False
     side: str = "undefined"
-    _logger: Any = logging.getLogger(__name__)
 
     # What has its usual value takes no memory of a connection: then it is the class's.
     ping_interval: Optional[float] = 20
@@ -126,18 +112,11 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
     response_headers: Headers
     subprotocol: Optional[Subprotocol] = None
 
-    _max_size: Optional[int] = 2**20
-    _opening: Any = None  # until the connection is open
-    _endpoint: Any = None  # from then on
-    _stream: Any = None
-    _ending: Any = None
-    _keepalive_pings: Optional[Keepalive] = None
-    _answer_timer: Optional[asyncio.TimerHandle] = None
-    _read_buffer: Any = None
-    _filling = False  # what is read next goes into its place
-    _reading_paused = False
-    _lost = False
-    _debug_thread = 0  # in asyncio's debug mode, the thread that may use this
+    # All that isn't documented begins with _ws_, so that programs' own attributes don't meet it.
+    _ws_logger: Any = logging.getLogger(__name__)
+    _ws_max_size: Optional[int] = 2**20
+    _ws_phase: Any = UNCONNECTED
+    _ws_stream: Any = UNCONNECTED  # the short way of bytes and messages in this phase
 
     def __init__(
         self,
@@ -161,7 +140,8 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
     ) -> None:
         if close_timeout is None:
             close_timeout = 10 if timeout is None else timeout
-        self._set_unless_usual(
+        set_unless_usual(
+            self,
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
             close_timeout=close_timeout,
@@ -171,10 +151,10 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
             read_limit=read_limit,
             write_limit=write_limit,
             legacy_recv=legacy_recv,
-            _max_size=max_size,
+            _ws_max_size=max_size,
         )
         if logger is not None:
-            self._logger = logger
+            self._ws_logger = logger
         if loop is not None:
             self.loop = loop
         if host is not None:
@@ -184,27 +164,13 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
         if secure is not None:
             self.secure = secure
         self.extensions: list[Any] = []
-        self._heard = False  # bytes arrived since keepalive last asked
-        self._pings = Pings()
-        self._drained = Gate()
-        self._fragmented = Gate()
-        self._closed_gate = Gate()
-
-    def _set_unless_usual(self, **settings: Any) -> None:
-        for name, value in settings.items():
-            if value != getattr(self, name):
-                setattr(self, name, value)
 
     # Facts about the connection
 
     @property
     def state(self) -> State:
         """State of the connection."""
-        if self._lost:
-            return State.CLOSED
-        if self._endpoint is None:
-            return State.CONNECTING
-        return State(self._endpoint.state)
+        return State(self._ws_phase.state)
 
     @property
     def open(self) -> bool:
@@ -214,54 +180,54 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
     @property
     def closed(self) -> bool:
         """Whether the connection has ended; false while it is closing."""
-        return self._lost
+        return self.state is State.CLOSED
 
     @property
     def close_code(self) -> Optional[int]:
-        """Close code once the connection is closed (RFC 6455 7.1.5), None before."""
-        if self._endpoint is not None:
-            code: Optional[int] = self._endpoint.close_code
-            return code
-        return 1006 if self._lost else None
+        """
+        Close code that the peer sent, 1006 if it sent none (RFC 6455 7.1.5).
+
+        None before it has sent one or the connection is closed.
+        """
+        code: Optional[int] = self._ws_phase.close_code
+        return code
 
     @property
     def close_reason(self) -> Optional[str]:
-        """Close reason once the connection is closed (RFC 6455 7.1.6), None before."""
-        if self._endpoint is not None:
-            reason: Optional[str] = self._endpoint.close_reason
-            return reason
-        return "" if self._lost else None
+        """Close reason that the peer sent, "" if it sent none; None before (RFC 6455 7.1.6)."""
+        reason: Optional[str] = self._ws_phase.close_reason
+        return reason
 
     @property
     def max_size(self) -> Optional[int]:
         """Largest incoming message in bytes, None for no limit; it may be set at any time."""
-        return self._max_size
+        return self._ws_max_size
 
     @max_size.setter
     def max_size(self, max_size: Optional[int]) -> None:
-        self._max_size = max_size
-        if self._endpoint is not None:
-            self._endpoint.max_size = max_size
+        self._ws_max_size = max_size
+        self._ws_phase.set_max_size(max_size)
 
     @property
     def local_address(self) -> Any:
         """Address of this end, ``(host, port)`` for IPv4, or None without a transport."""
-        return None if self.transport is None else self.transport.get_extra_info("sockname")
+        return None if self.transport is None else extra_info(self.transport, "sockname")
 
     @property
     def remote_address(self) -> Any:
         """Address of the peer, ``(host, port)`` for IPv4, or None without a transport."""
-        return None if self.transport is None else self.transport.get_extra_info("peername")
+        return None if self.transport is None else extra_info(self.transport, "peername")
 
     @overridable
     def latency(self) -> float:
         """Seconds from the last ping that was answered to its pong, 0 before."""
-        return self._pings.latency
+        latency: float = self._ws_phase.latency
+        return latency
 
     @overridable
     def logger(self) -> Any:
         """Where errors are logged."""
-        return self._logger
+        return self._ws_logger
 
     # Messages
 
@@ -275,37 +241,26 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
             ConnectionClosed: when the connection is closed and all messages are read.
             RuntimeError: if another coroutine is waiting in ``recv()``.
         """
-        if self._stream is None:
+        stream = self._ws_phase.stream
+        if stream is None:
             await self.ensure_open()
         try:
-            message: Data = await _core.Receiver(self._stream, self)
+            message: Data = await _core.Receiver(stream, ConnectionClosed)
         except ConnectionClosed:
             if self.legacy_recv:
                 return None  # type: ignore[return-value]
             raise
         return message
 
-    def message_missed(self) -> None:
-        """Take notice that all messages are received, before more are awaited."""
-        if self._debug_thread:
-            self._check_thread()
-        if self._lost:
-            raise self.connection_closed_exc()
-        if self._endpoint.owes_close:
-            # The program has answered all that came before the close frame.
-            self._settle()
-
-    def message_taken(self) -> None:
-        """Take notice that there is room for another message."""
-        self._react()
-
     def __aiter__(self) -> AsyncIterator[Data]:
-        if getattr(self.recv, "__func__", None) is WebSocketCommonProtocol.recv and self._stream:
-            iterator: AsyncIterator[Data] = _core.Receiver(self._stream, self).__aiter__()
-            return iterator
-        return self._iterate()
+        stream = self._ws_phase.stream
+        if stream is None or not is_ours(self.recv, WebSocketCommonProtocol.recv):
+            return self._ws_iterate()
+        end = ConnectionClosed if self.legacy_recv else ConnectionClosedOK
+        iterator: AsyncIterator[Data] = _core.Receiver(stream, end).__aiter__()
+        return iterator
 
-    async def _iterate(self) -> AsyncIterator[Data]:
+    async def _ws_iterate(self) -> AsyncIterator[Data]:
         """Iterate by calling recv(), which a subclass has overridden."""
         try:
             while True:
@@ -331,36 +286,27 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
             compress: whether to compress it, if permessage-deflate was agreed upon; None leaves
                 that to the extension's ``min_size``.
 
-        It waits while the write buffer is full, and while a fragmented message is being sent.
-        Cancelling it in the middle of a fragmented message fails the connection with code 1011.
+        It waits while the write buffer is full, and while a fragmented message is being sent; those
+        that wait go on in the order in which they came. Cancelling it in the middle of a fragmented
+        message fails the connection with code 1011.
 
         Raises:
             ConnectionClosed: when the connection is closed.
             TypeError: for other types, a mapping included, and for fragments of different types;
                 the latter fail the connection with code 1011.
         """
-        if compress is None and self._stream is not None:
-            outcome = self._stream.send(message)
+        if compress is None:
+            outcome = self._ws_stream.try_send(message)
             if not outcome:
                 return
             if outcome == _core.SENT_WAIT:
-                await self._written()
+                await self._ws_phase.written()
                 return
         await self.ensure_open()
         if isinstance(message, (str, bytes, bytearray, memoryview)):
-            await self._send_in_turn(message, compress)
+            await self._ws_phase.send(message, compress)
         else:
-            await self._send_fragments(fragments_of(message), compress)
-
-    def send_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
-        """Send a message of ``broadcast()``, at once or not at all; ``frames`` are shared."""
-        if self._fragmenting:
-            self._logger.warning(
-                "a broadcast was skipped: a fragmented or large message is being sent"
-            )
-        elif self._stream is not None and self._endpoint.state == _core.OPEN:
-            self._endpoint.share(opcode, payload, frames)
-            self._write()
+            await self._ws_phase.send_fragments(fragments_of(message), compress)
 
     async def ping(self, data: Optional[DataLike] = None) -> Any:
         """
@@ -378,17 +324,7 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
             ValueError: if a ping with the same payload is waiting for its pong.
         """
         await self.ensure_open()
-        payload = self._pings.new_payload() if data is None else encode_data(data)
-        if payload in self._pings:
-            raise ValueError("a ping with the same data is waiting for its pong")
-        waiter = self.loop.create_future()
-        self._pings.add(payload, waiter)
-        try:
-            await self._send_frame(OP_PING, payload)
-        except WebSocketException:
-            self._pings.discard(payload)
-            raise
-        return waiter
+        return await self._ws_phase.ping(None if data is None else encode_data(data))
 
     async def pong(self, data: DataLike = b"") -> None:
         """
@@ -401,7 +337,7 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
             ConnectionClosed: when the connection is closed.
         """
         await self.ensure_open()
-        await self._send_frame(OP_PONG, encode_data(data))
+        await self._ws_phase.pong(encode_data(data))
 
     async def ensure_open(self) -> None:
         """
@@ -412,39 +348,12 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
                 the end, to know the code.
             InvalidState: before the opening handshake.
         """
-        if self._lost:
-            raise self.connection_closed_exc()
-        if self._endpoint is None:
-            raise InvalidState("the opening handshake isn't complete")
-        if self._endpoint.state != _core.OPEN:
-            await self.wait_closed()
-            raise self.connection_closed_exc()
+        await self._ws_phase.ensure_open()
 
     def connection_closed_exc(self) -> ConnectionClosed:
         """Return the exception that tells how the connection ended."""
-        code = 1006 if self.close_code is None else self.close_code
-        cls = ConnectionClosedOK if code in (1000, 1001) else ConnectionClosedError
-        exc = cls(code, self.close_reason or "")
-        if self._endpoint is not None:
-            exc.__cause__ = self._endpoint.failure
+        exc: ConnectionClosed = self._ws_phase.closed_exc()
         return exc
-
-    def _checks_more(self) -> bool:
-        """Whether a subclass wants to be asked before a message is sent."""
-        return type(self).ensure_open is not WebSocketCommonProtocol.ensure_open
-
-    def _gone(self) -> bool:
-        """Whether nothing can be sent any more."""
-        # Python 3.9's TLS transport can't be asked once it is lost.
-        closing: bool = self._lost or self.transport.is_closing()
-        return closing
-
-    def _check_thread(self) -> None:
-        if self._debug_thread != threading.get_ident():
-            raise RuntimeError(
-                "a connection can only be used in the thread of its event loop; elsewhere call "
-                "asyncio.run_coroutine_threadsafe()"
-            )
 
     # Called by the transport, or by a program that has one of its own
 
@@ -457,113 +366,44 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
             # A program that drives this by hand, from outside, has given the loop.
             if not hasattr(self, "loop"):
                 raise
-        if self.loop.get_debug():
-            self._debug_thread = threading.get_ident()
-        self._opening = Opening(self.loop, self.is_client)
-        self._ending = Ending(self.loop, transport, self.close_timeout)
+        self._ws_phase = self._ws_stream = Opening(
+            transport, self.loop, self.is_client, self.close_timeout, closed_exc
+        )
         transport.set_write_buffer_limits(self.write_limit, self.write_limit // 4)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer."""
-        if self._endpoint is None:
-            self._opening.feed(data)
-            self._pause_or_resume_reading(self._opening.stalled)
-            return
-        self._heard = True
-        if self._stream.feed(data):
-            self._react()
+        self._ws_stream.data_received(data)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return what the transport may read into, as some transports want it."""
-        space = self.in_place()
-        self._filling = space is not None
-        if space is not None:
-            return space
-        if self._read_buffer is None:
-            self._read_buffer = read_buffer(self.loop)
-        buffer: memoryview = self._read_buffer
+        buffer: memoryview = self._ws_stream.get_buffer()
         return buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take bytes that the transport has read."""
-        if not self._filling:
-            self.data_received(bytes(self._read_buffer[:nbytes]))
-            return
-        self._filling = False
-        self.filled(nbytes)
-
-    def in_place(self) -> Optional[memoryview]:
-        """Return the memory where what comes next belongs, if it is a large part of a message."""
-        if self._endpoint is None:
-            return None
-        if type(self).data_received is not WebSocketCommonProtocol.data_received:
-            return None  # A subclass that overrides it is given all bytes.
-        space: Optional[memoryview] = self._endpoint.space()
-        return space
-
-    def filled(self, nbytes: int) -> None:
-        """Take bytes that were put in that memory."""
-        self._heard = True
-        if self._stream.fill(nbytes):
-            self._react()
-
-    def _read_in_place(self) -> None:
-        """Have a transport that would give us bytes read them into their place, for a while."""
-        transport = self.transport
-        if plain_descriptor(transport) >= 0 and transport.get_protocol() is self:
-            transport.set_protocol(InPlace(self))
+        data = self._ws_stream.buffer_updated(nbytes)
+        if data is not None:
+            self.data_received(data)
 
     def eof_received(self) -> Optional[bool]:
         """Take notice that the peer ends TCP; without a close frame that is abnormal."""
-        self._ending.eof = True
-        if self._endpoint is None:
-            self._opening.fail(EOFError("the connection ended before the opening handshake"))
-        elif self._endpoint.owes_close and self.transport.can_write_eof():
-            return True  # The peer can still read our close frame.
-        self._ending.hang_up()
-        return None
+        stay: Optional[bool] = self._ws_phase.eof_received()
+        return stay
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """Take notice that the transport is gone; release everybody who waits."""
-        self._lost = True
-        # Python 3.9's TLS transport doesn't know that it is closed if the peer ended it.
-        self.transport.close()
-        self._ending.over()
-        if self._keepalive_pings is not None:
-            self._keepalive_pings.stop()
-        if self._answer_timer is not None:
-            self._answer_timer.cancel()
-        if self._endpoint is None:
-            self._opening.fail(exc or EOFError("the connection ended before the opening handshake"))
-        else:
-            self._endpoint.lost()
-            if exc is not None and self._endpoint.failure is None:
-                _core.forget_frames(exc)
-                self._endpoint.failure = exc
-        if self._stream is not None:
-            self._stream.detach()
-            self._stream.waiter.wake(False)
-        self._writing_paused = False
-        self._drained.open()
-        self._pings.abort(self.connection_closed_exc)
-        self._closed_gate.open()
+        phase = self._ws_phase
+        self._ws_phase = phase.lost(exc)
+        phase.release()
 
     def pause_writing(self) -> None:
         """Make senders wait: the transport's buffer is full."""
-        self._writing_paused = True
-        if self._stream is not None:
-            self._stream.full = self._stream.hindered = True
-            self._endpoint.hold_pongs = True
+        self._ws_phase.pause_writing()
 
     def resume_writing(self) -> None:
         """Let senders go on."""
-        self._writing_paused = False
-        if self._endpoint is not None:
-            self._stream.full = False
-            self._note_hindrances()
-            self._endpoint.release_pongs()
-            self._react()
-        self._drained.open()
+        self._ws_phase.resume_writing()
 
     def connection_open(self) -> None:
         """
@@ -571,102 +411,35 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
 
         Programs that do the handshake themselves call this after ``connection_made()``.
         """
-        opening, self._opening = self._opening, None
-        self._endpoint = _core.Connection(
+        before = self._ws_phase
+        opening = before.opening
+        endpoint = _core.Endpoint(
             self.is_client,
-            self._max_size,
+            self._ws_max_size,
             self.max_queue or None,
             self.max_fragments,
             ExtensionChain(self.extensions) if self.extensions else None,
-            self.gather_writes,
+            min(self.write_limit, GATHERED) if self.gather_writes else 0,
         )
-        self._stream = _core.MessageStream(
-            self._endpoint,
+        stream = _core.MessageStream(
+            endpoint,
             _core.Waiter(self.loop.call_soon, asyncio.get_running_loop, asyncio.current_task, DONE),
-            _core.Writer(self.transport, plain_descriptor(self.transport)),
-            self.loop,
+            _core.Writer(self.transport, plain_socket(self.transport)),
+            self.loop.call_soon,
             monotonic,
         )
-        self._stream.full = self._endpoint.hold_pongs = self._writing_paused
-        self._note_hindrances()
-        if type(self).close_connection is not WebSocketCommonProtocol.close_connection:
+        cls = type(self)
+        stream.whole = cls.data_received is not WebSocketCommonProtocol.data_received
+        watchful = cls.ensure_open is not WebSocketCommonProtocol.ensure_open
+        session = Session(self, opening, stream, self.read_limit, watchful)
+        self._ws_phase, self._ws_stream = session, stream
+        if cls.close_connection is not WebSocketCommonProtocol.close_connection:
             self.close_connection_task = self.loop.create_task(self.close_connection())
-        if self.ping_interval is not None and not self._lost:
-            self._keepalive_pings = Keepalive(
-                self.loop, self.ping_interval, self.ping_timeout, self
-            )
-        if opening.early:
-            self._endpoint.receive(opening.early)
-        if self._lost:
-            self._endpoint.lost()
-            self._stream.detach()
-        self._react()
-
-    # After the core has worked
-
-    def _react(self) -> None:
-        """Act on what the core has found in the bytes it was given."""
-        connection = self._endpoint
-        if self._lost:
-            return
-        if connection.outbox:
-            self._write()
-        if connection.pongs:
-            for payload in connection.pongs:
-                self._pings.acknowledge(payload)
-            connection.pongs.clear()
-        if connection.waiting:
-            self._stream.waiter.wake(False)
-        if connection.work is not None and type(connection.work) is not Job:
-            connection.work = job = Job(connection.work)
-            do_elsewhere(self.loop, job, self._resume)
-        self._pause_or_resume_reading(
-            connection.stalled
-            and connection.buffered > self.read_limit // (2 if self._reading_paused else 1)
-        )
-        if self._read_buffer is None and self.in_place() is not None:
-            self._read_in_place()
-        if connection.owes_close:
-            if self._answer_timer is None:
-                self._answer_timer = self.loop.call_later(ANSWER_TIME, self._settle)
-        elif connection.state != _core.OPEN:
-            self._advance()
-
-    def _resume(self) -> None:
-        """Go on with what was decoded elsewhere."""
-        self._endpoint.resume()
-        self._react()
-
-    def _pause_or_resume_reading(self, pause: bool) -> None:
-        if pause == self._reading_paused:
-            return
-        self._reading_paused = pause
-        if self._gone():
-            return
-        if pause:
-            self.transport.pause_reading()
-        else:
-            self.transport.resume_reading()
-
-    # Called by keepalive
-
-    def keepalive_ping(self) -> asyncio.Future[None]:
-        """Send a ping without waiting; return a future for its pong."""
-        waiter = self.loop.create_future()
-        payload = self._pings.new_payload()
-        self._pings.add(payload, waiter)
-        self._endpoint.send(OP_PING, payload)
-        self._write()
-        return waiter
-
-    def keepalive_heard(self) -> bool:
-        """Tell whether the peer gave a sign of life since the last call, or wasn't let to."""
-        heard, self._heard = self._heard, False
-        return heard or self._reading_paused
-
-    def keepalive_expired(self) -> None:
-        """Give up a peer that gives no sign of life."""
-        self.fail_connection(1011, "keepalive ping timeout")
+        session.begin(opening.early, self.ping_interval, self.ping_timeout)
+        if before.state == State.CLOSED:
+            # It was lost in the meantime; what came before that can be read.
+            self._ws_phase = session.lost(None)
+            session.release()
 
     # Closing
 
@@ -684,19 +457,12 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
         Raises:
             ProtocolError: if the code or the reason can't be sent.
         """
-        if self.transport is None:
-            return
-        if self._endpoint is None:
-            self._ending.hang_up()
-        elif not self._lost:
-            self._endpoint.close(code, reason)
-            self._react()
+        self._ws_phase.close(code, reason)
         await self.wait_closed()
 
     async def wait_closed(self) -> None:
         """Wait until the connection is closed, whoever closes it."""
-        if not self._lost:
-            await self._closed_gate.wait(asyncio.get_running_loop())
+        await self._ws_phase.wait_closed()
 
     async def close_connection(self) -> None:
         """
@@ -714,36 +480,31 @@ class WebSocketCommonProtocol(Sending, asyncio.Protocol, asyncio.BufferedProtoco
             code: close code to send; 1006 sends none.
             reason: close reason; it is cut to 123 bytes.
         """
-        if self._endpoint is not None:
-            self._endpoint.fail(code, reason)
-            self._settle()
-        elif self.transport is not None:
-            self._ending.hang_up()
+        self._ws_phase.fail(code, reason)
 
-    def _settle(self) -> None:
-        """Send the close frame that waits for answers of the program."""
-        self._endpoint.settle()
-        self._react()
 
-    def _advance(self) -> None:
-        """Take the step towards the end that is due."""
-        connection, ending = self._endpoint, self._ending
-        if not ending.begun:
-            if self._keepalive_pings is not None:
-                self._keepalive_pings.stop()
-            failure = connection.failure
-            if failure is not None and not isinstance(failure, WebSocketException):
-                self._logger.error("error in an extension", exc_info=failure)
-                _core.forget_frames(failure)
-        if not connection.finished:
-            ending.await_close()
-        elif not connection.close_received:
-            ending.half_close()
-        elif self.is_client:
-            # RFC 6455 7.1.1: the server ends TCP first, so that waiting is on its side.
-            ending.await_eof()
-        else:
-            ending.hang_up()
+def closed_exc(endpoint: Any) -> ConnectionClosed:
+    """Return the exception that tells how a connection ended, given its endpoint or None."""
+    if endpoint is None:
+        return ConnectionClosedError(None, None)
+    rcvd = endpoint.close_rcvd
+    normal = rcvd is not None and rcvd.code in (1000, 1001)
+    cls = ConnectionClosedOK if normal else ConnectionClosedError
+    exc = cls(rcvd, endpoint.close_sent, endpoint.close_rcvd_then_sent)
+    exc.__cause__ = endpoint.failure
+    return exc
+
+
+def is_ours(method: Any, function: Any) -> bool:
+    """Tell whether a bound method is a certain function, which nobody has overridden."""
+    return getattr(method, "__func__", None) is function
+
+
+def set_unless_usual(target: Any, **settings: Any) -> None:
+    """Set attributes but for those that have their values already, from the class."""
+    for name, value in settings.items():
+        if value != getattr(target, name):
+            setattr(target, name, value)
 
 
 def warn_of_loop() -> None:

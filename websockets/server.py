@@ -39,7 +39,7 @@ from .extensions.permessage_deflate import enable_server_permessage_deflate
 from .handshake import build_response, check_request
 from .headers import build_extension, check_headers, parse_extension, parse_subprotocol
 from .http import USER_AGENT
-from .protocol import WebSocketCommonProtocol, warn_of_loop
+from .protocol import State, WebSocketCommonProtocol, set_unless_usual, warn_of_loop
 from .typing import ExtensionHeader, Origin, Subprotocol
 
 __all__ = ["Serve", "WebSocketServer", "WebSocketServerProtocol", "serve", "unix_serve"]
@@ -89,7 +89,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
 
     is_client = False
     side = "server"
-    _logger = logging.getLogger(__name__)
+    _ws_logger = logging.getLogger(__name__)
 
     origin: Optional[Origin] = None
 
@@ -125,7 +125,8 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             raise TypeError("subprotocols must be a list of str, not a str")
         self.ws_handler = ws_handler
         self.ws_server = ws_server
-        self._set_unless_usual(
+        set_unless_usual(
+            self,
             origins=origins,
             available_extensions=extensions,
             available_subprotocols=subprotocols,
@@ -154,7 +155,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         except asyncio.CancelledError as exc:
             # The program or the loop is stopping: there is no time for more than this.
             self.fail_connection(1001)
-            self._ending.hang_up()
+            self._ws_phase.hang_up()
             self.ws_server.unregister(self)
             # The task keeps this exception, and its frames would keep the connection.
             forget_frames(exc)
@@ -172,11 +173,11 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
                 extra_headers=self.extra_headers,
             )
         except Exception as exc:
-            if isinstance(exc, (OSError, EOFError)) and self._gone():
-                self._logger.debug("connection lost during the opening handshake: %s", exc)
+            if isinstance(exc, (OSError, EOFError)) and self._ws_phase.is_gone():
+                self._ws_logger.debug("connection lost during the opening handshake: %s", exc)
             else:
                 if not isinstance(exc, InvalidHandshake):
-                    self._logger.error("error in the opening handshake", exc_info=True)
+                    self._ws_logger.error("error in the opening handshake", exc_info=True)
                 self.refuse(exc)
         return None
 
@@ -186,7 +187,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         except Exception as exc:
             # That its own connection ended isn't a handler's mistake.
             if not (isinstance(exc, ConnectionClosed) and self.closed):
-                self._logger.error("error in a connection handler", exc_info=True)
+                self._ws_logger.error("error in a connection handler", exc_info=True)
             self.fail_connection(1011)
         await self.close()
 
@@ -263,10 +264,11 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             SecurityError: if it exceeds a limit.
         """
         timer = None
-        if self.open_timeout is not None and not self._opening.complete:
-            timer = self.loop.call_later(self.open_timeout, self._opening.fail, too_slow())
+        opening = self._ws_phase
+        if self.open_timeout is not None and opening.state == State.CONNECTING:
+            timer = self.loop.call_later(self.open_timeout, opening.give_up, too_slow())
         try:
-            head = await self._opening.head()
+            head = await opening.head()
         except ValueError as exc:
             raise InvalidMessage(f"not a valid HTTP request: {exc}") from exc
         finally:
@@ -277,7 +279,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         return self.path, self.request_headers
 
     def _check_serving(self) -> None:
-        if self._gone():
+        if self._ws_phase.is_gone():
             raise ConnectionError("the client went away during the opening handshake")
         if not self.ws_server.is_serving():
             raise shutting_down()
@@ -411,16 +413,18 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
 
     def refuse(self, exc: Exception) -> None:
         """Answer a handshake that failed with the HTTP response that fits, and end TCP."""
-        if self._ending.begun or self._gone():
+        if self.state is State.OPEN:
+            self.fail_connection(1011)
+        if not self._ws_phase.is_answerable():
             return
         try:
             status, headers, body = response_to(exc)
             self._write_refusal(status, headers, body)
         except Exception:
             # What a program returned can't be sent.
-            self._logger.error("error in the response to an opening handshake", exc_info=True)
+            self._ws_logger.error("error in the response to an opening handshake", exc_info=True)
             self._write_refusal(http.HTTPStatus.INTERNAL_SERVER_ERROR, Headers(), b"")
-        self._ending.half_close()
+        self._ws_phase.half_close()
 
     def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
         headers.setdefault("Connection", "close")
@@ -430,15 +434,13 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
 
     def shut_down(self) -> None:
         """Take part in the server's shutdown: 503 during the handshake, else code 1001."""
-        if self._endpoint is None:
-            if self._opening.complete:
-                # process_request() is running; it learns of this from wait_closed().
-                self.refuse(shutting_down())
-            else:
-                self._opening.fail(shutting_down())
+        if self.state is not State.CONNECTING:
+            self._ws_phase.close(1001, "")
+        elif self._ws_phase.complete:
+            # process_request() is running; it learns of this from wait_closed().
+            self.refuse(shutting_down())
         else:
-            self._endpoint.close(1001)
-            self._react()
+            self._ws_phase.give_up(shutting_down())
 
 
 class Serve:

@@ -1,5 +1,6 @@
 """
-The C programs: a load generator and an echo server. They are compiled when they are first needed.
+The C programs: a load generator and an echo server, and a library that a server runs in step with.
+They are compiled when they are first needed.
 """
 
 from __future__ import annotations
@@ -19,8 +20,13 @@ FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-pthread"]
 PROGRAMS = {
     "load": ["load.c", "measure.c", "plan.c", "stream.c", "exchange.c"],
     "serve": ["serve.c"],
+    "lockstep": ["lockstep.c"],
 }
-TLS = {"load": ["-DWITH_TLS", "-lssl", "-lcrypto"]}
+# Further arguments of the compiler; if it fails with the first ones, it is tried with the next.
+EXTRAS: dict[str, list[list[str]]] = {
+    "load": [["-DWITH_TLS", "-lssl", "-lcrypto"], []],
+    "lockstep": [["-shared", "-fPIC"]],
+}
 
 
 class BuildError(Exception):
@@ -47,8 +53,8 @@ def build(name: str) -> Path:
     # Compiled beside its place and moved there, so that nobody ever runs half a program.
     with tempfile.TemporaryDirectory(dir=BUILD) as directory:
         made = Path(directory) / name
-        for extras in filter(None, (TLS.get(name), [""])):
-            command = [*compiler(), *FLAGS, "-o", made, *sources, *filter(None, extras)]
+        for extras in EXTRAS.get(name, [[]]):
+            command = [*compiler(), *FLAGS, "-o", made, *sources, *extras]
             result = subprocess.run(command, capture_output=True, text=True)
             if result.returncode == 0:
                 return Path(shutil.move(made, target))

@@ -10,6 +10,11 @@ async def echo(websocket):
         await websocket.send(message)
 
 
+async def receive_and_send(websocket):
+    while True:
+        await websocket.send(await websocket.recv())
+
+
 connections = set()
 
 
@@ -20,7 +25,7 @@ async def broadcast(websocket):
 
 
 async def start(options, sock):
-    handler = {"echo": echo, "broadcast": broadcast}[options.kind]
+    handler = {"echo": echo, "recv": receive_and_send, "broadcast": broadcast}[options.kind]
     compression = "deflate" if options.compression else None
     return await websockets.serve(
         handler,

@@ -4,7 +4,8 @@ What every server of the comparison shares: its options, its loop, its socket an
 A server is a script with a coroutine function start(options, sock), which serves on the listening
 socket. Options come as JSON in the first argument: kind ("echo" or "broadcast"), loop ("asyncio" or
 "uvloop"), compression (bool), certificate (path of a PEM file, or None). The script prints one line
-of JSON when it is ready, and ends with its standard input.
+of JSON when it is ready, another for each line of its standard input, which tells the bytes that
+tracemalloc has traced, and ends with its standard input.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import os
 import socket
 import ssl
 import sys
+import tracemalloc
 from importlib import metadata
 from types import SimpleNamespace
 
@@ -40,11 +42,22 @@ def new_loop(name):
 def run(start, *distributions, **versions):
     """Run a server until the standard input ends, and tell versions, those of distributions too."""
     options = SimpleNamespace(**json.loads(sys.argv[1]))
-    sock = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    # asyncio sets TCP_NODELAY only where a socket says that its protocol is TCP.
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(1024)
 
     async def main():
         ended = asyncio.Event()
-        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
+
+        def answer():
+            if sys.stdin.readline():
+                gc.collect()
+                print(json.dumps({"traced": tracemalloc.get_traced_memory()[0]}), flush=True)
+            else:
+                ended.set()
+
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), answer)
         # What start() returns is kept until the end: a server that is lost may stop serving.
         server = await start(options, sock)
         versions.update({name: metadata.version(name) for name in distributions})

@@ -31,6 +31,7 @@ from websockets.exceptions import (
     PayloadTooBig,
     ProtocolError,
     RedirectHandshake,
+    RedirectRefused,
     SecurityError,
     WebSocketException,
     format_close,
@@ -43,6 +44,7 @@ PARENTS = {
     ConnectionClosedOK: ConnectionClosed,
     InvalidHandshake: WebSocketException,
     SecurityError: InvalidHandshake,
+    RedirectRefused: SecurityError,
     InvalidMessage: InvalidHandshake,
     InvalidHeader: InvalidHandshake,
     InvalidHeaderFormat: InvalidHeader,
@@ -65,14 +67,16 @@ PARENTS = {
 # An instance of each, and its message.
 MESSAGES = [
     (WebSocketException("oops"), "oops"),
-    (ConnectionClosed(1000, ""), "the connection is closed: code = 1000 (OK), no reason"),
+    (ConnectionClosed(1000, ""), "received 1000 (OK); no close frame sent"),
     (
         ConnectionClosedError(1002, "bad frame"),
-        "the connection is closed: code = 1002 (protocol error), reason = bad frame",
+        "received 1002 (protocol error) bad frame; no close frame sent",
     ),
-    (ConnectionClosedOK(1001, ""), "the connection is closed: code = 1001 (going away), no reason"),
+    (ConnectionClosedOK(1001, ""), "received 1001 (going away); no close frame sent"),
+    (ConnectionClosedError(1006, ""), "no close frame received or sent"),
     (InvalidHandshake("no"), "no"),
     (SecurityError("too many headers"), "too many headers"),
+    (RedirectRefused("not there"), "not there"),
     (InvalidMessage("not HTTP"), "not HTTP"),
     (InvalidHeader("Name"), "missing Name header"),
     (InvalidHeader("Name", ""), "empty Name header"),
@@ -172,7 +176,8 @@ def test_survives_copy_and_pickle(exc, copied):
 
 @pytest.mark.parametrize("cls", ARITY)
 def test_survives_copy_when_built_from_keywords(cls):
-    arguments = {name: f"some {name}" for name in inspect.signature(cls).parameters}
+    names = [name for name in inspect.signature(cls).parameters if name != "rcvd_then_sent"]
+    arguments = {name: f"some {name}" for name in names}
     exc = cls(**arguments)
     assert exc.args == tuple(arguments.values())
     assert vars(copy.copy(exc)) == vars(exc)

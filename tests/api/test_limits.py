@@ -79,7 +79,8 @@ async def test_max_size(kind, size):
         else:
             assert (await peer.read_close())[0] == 1009
             await peer.close()
-            assert await ended(ws.recv()) == (websockets.ConnectionClosedError, 1009)
+            # RFC 6455 7.1.5: the code is the one received, and there was none.
+            assert await ended(ws.recv()) == (websockets.ConnectionClosedError, 1006)
 
 
 @both_sides

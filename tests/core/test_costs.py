@@ -30,7 +30,7 @@ class Extensions:
 
 
 def endpoint(core, is_client=True, **options):
-    return core.connection.Connection(is_client, **options)
+    return core.endpoint.Endpoint(is_client, **options)
 
 
 both_sides = pytest.mark.parametrize("is_client", [False, True], ids=["server", "client"])
@@ -155,11 +155,14 @@ def test_the_end_drops_what_will_never_be_complete(core, end, extensions):
 
 
 @with_and_without
-def test_the_end_drops_what_is_not_parsed(core, extensions):
+def test_after_the_end_nothing_is_kept_of_what_was_taken(core, extensions):
     connection = endpoint(core, max_queue=1, extensions=extensions)
     with measured() as memory:
         feed(connection, [frame(BINARY), frame(BINARY, bytes(SIZE)), frame(BINARY, bytes(SIZE))])
         connection.fail(1011)
+        connection.settle()
+        connection.collect()
+        assert [len(connection.take()) for _ in range(3)] == [0, SIZE, SIZE]
     assert memory.kept < FEW
 
 
@@ -193,7 +196,7 @@ def test_an_endpoint_is_freed_without_the_garbage_collector(core, end):
     gc.disable()
     try:
         connection.receive(end)
-        assert connection.close_code is not None
+        assert connection.phase > 0
         connection.lost()
         failure = connection.failure
         del connection, extensions
@@ -217,7 +220,7 @@ def test_forget_frames_drops_the_tracebacks_of_a_whole_chain(core):
     third = raised.value
     second = third.__cause__
     first = second.__context__
-    core.connection.forget_frames(third)
+    core.endpoint.forget_frames(third)
     assert [exc.__traceback__ for exc in [first, second, third]] == [None, None, None]
 
 

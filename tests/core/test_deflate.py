@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 from drawing import BINARY, CLOSE, CONT, PING, PONG, TEXT, bits, close, frame
-from endpoints import feed, measured, sent
+from endpoints import feed, measured, said, sent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from zlibs import with_one_zlib
@@ -59,22 +59,22 @@ def test_the_example_as_a_frame_drawn(core):
         0 0000111        7 bytes
         """
     ) + bytes.fromhex(HELLO)
-    connection = core.connection.Connection(True, extensions=ExtensionChain([extension()]))
+    connection = core.endpoint.Endpoint(True, extensions=ExtensionChain([extension()]))
     connection.receive(drawn)
     assert connection.take() == "Hello"
-    connection = core.connection.Connection(False, extensions=ExtensionChain([extension()]))
-    connection.send(TEXT, b"Hello")
-    assert connection.outbox == [drawn]
+    connection = core.endpoint.Endpoint(False, extensions=ExtensionChain([extension()]))
+    connection.send_frame(TEXT, b"Hello")
+    assert list(connection.outbox) == [drawn]
 
 
 def test_text_that_is_not_compressed_is_checked_as_it_arrives(core):
-    connection = core.connection.Connection(True, extensions=ExtensionChain([extension()]))
+    connection = core.endpoint.Endpoint(True, extensions=ExtensionChain([extension()]))
     connection.receive(frame(TEXT, b"ab", fin=False) + b"\x80\x0acd\xff")
     assert "byte 4" in str(connection.failure)
 
 
 def test_compressed_and_other_messages_take_turns(core):
-    connection = core.connection.Connection(True, extensions=ExtensionChain([extension()]))
+    connection = core.endpoint.Endpoint(True, extensions=ExtensionChain([extension()]))
     hello = bytes.fromhex(HELLO)
     for _ in range(2):
         connection.receive(b"\xc1\x07" + hello)
@@ -496,7 +496,7 @@ def test_who_can_share_a_compressed_message():
 
 def endpoint(core, is_client=True, deflate=None, **options):
     chain = ExtensionChain([deflate or extension()])
-    return core.connection.Connection(is_client, extensions=chain, **options)
+    return core.endpoint.Endpoint(is_client, extensions=chain, **options)
 
 
 def deflated(*parts, opcode=TEXT, sender=None):
@@ -534,9 +534,9 @@ def test_an_endpoint_in_every_cut(core):
 def test_two_endpoints(core):
     client, server = endpoint(core, True), endpoint(core, False)
     for _ in range(2):
-        client.send(TEXT, b"Hel", fin=False)
-        client.send(PING, b"?")
-        client.send(CONT, b"lo")
+        client.send_frame(TEXT, b"Hel", fin=False)
+        client.send_frame(PING, b"?")
+        client.send_frame(CONT, b"lo")
         server_bytes = client.collect()
         feed(server, server_bytes)
         assert server.take() == "Hello"
@@ -559,19 +559,19 @@ def test_two_endpoints(core):
 )
 def test_violations(core, wire):
     connection = feed(endpoint(core), [wire])
-    assert connection.close_code == 1002
+    assert said(connection)[0] == 1002
     assert isinstance(connection.failure, ProtocolError)
 
 
 def test_without_the_extension_a_compressed_message_is_a_violation(core):
-    connection = core.connection.Connection(True)
+    connection = core.endpoint.Endpoint(True)
     connection.receive(frame(TEXT, bytes.fromhex(HELLO), rsv=0b100))
-    assert connection.close_code == 1002
+    assert said(connection)[0] == 1002
 
 
 def test_text_that_is_not_utf8(core):
     connection = feed(endpoint(core), [deflated(b"abc\xff")])
-    assert connection.close_code == 1007
+    assert said(connection)[0] == 1007
 
 
 @pytest.mark.parametrize("parts", [[6], [1, 5], [5, 1], [6, 0], [0, 6], [2, 2, 2]])
@@ -580,7 +580,7 @@ def test_max_size_is_about_messages(core, parts):
     connection = feed(endpoint(core, max_size=6), [deflated(*parts)])
     assert connection.take() == "aaaaaa"
     connection = feed(endpoint(core, max_size=5), [deflated(*parts)])
-    assert connection.close_code == 1009
+    assert said(connection)[0] == 1009
     assert not connection.inbox
 
 
@@ -598,7 +598,7 @@ def test_bombs_stop_an_endpoint(core, count):
     connection = endpoint(core, max_size=100_000)
     with measured() as memory:
         feed(connection, [bomb])
-    assert connection.close_code == 1009
+    assert said(connection)[0] == 1009
     assert memory.peak < 500_000
 
 
@@ -614,7 +614,7 @@ def test_a_bomb_when_no_room_is_left(core):
     connection = endpoint(core, max_size=100_000)
     with measured() as memory:
         feed(connection, [wire])
-    assert connection.close_code == 1009
+    assert said(connection)[0] == 1009
     assert memory.peak < 500_000
 
 
@@ -644,15 +644,15 @@ def test_every_way_to_the_extension(core, chain):
         "with another one before": lambda: [Plain(), extension()],
     }[chain]
     ends = [
-        core.connection.Connection(side, 100, extensions=ExtensionChain(make()))
+        core.endpoint.Endpoint(side, 100, extensions=ExtensionChain(make()))
         for side in [True, False]
     ]
     for sender, receiver in [ends, reversed(ends)]:
-        sender.send(TEXT, "Hello")
-        sender.send(TEXT, b"Hel", fin=False)
-        sender.send(PING, b"?")
-        sender.send(CONT, bytearray(b"lo"))
-        sender.send(BINARY, memoryview(b""))
+        sender.send_frame(TEXT, "Hello")
+        sender.send_frame(TEXT, b"Hel", fin=False)
+        sender.send_frame(PING, b"?")
+        sender.send_frame(CONT, bytearray(b"lo"))
+        sender.send_frame(BINARY, memoryview(b""))
         feed(receiver, sender.collect())
         hello = "HELLO" if chain == "frames" else "Hello"
         assert [receiver.take() for _ in range(3)] == [hello, hello, b""]
@@ -660,9 +660,9 @@ def test_every_way_to_the_extension(core, chain):
     sender, receiver = ends
     sender.collect()
     receiver.collect()
-    sender.send(BINARY, bytes(101))
+    sender.send_frame(BINARY, bytes(101))
     feed(receiver, sender.collect())
-    assert receiver.close_code == 1009
+    assert said(receiver)[0] == 1009
 
 
 @pytest.mark.parametrize("extensions", [[], [Plain()], [Plain(), extension()], [extension()]])

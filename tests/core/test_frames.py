@@ -24,7 +24,7 @@ def read(core, pieces, *, masked=False, any_rsv=False):
     frames = []
     gathered = None
     for piece in pieces:
-        reader.feed(piece)
+        reader.append(piece)
         while reader.next():
             assert reader.first == (gathered is None)
             gathered = (gathered or b"") + reader.payload()
@@ -59,11 +59,11 @@ def test_lengths_at_the_borders_of_their_forms(core, key, length):
 @pytest.mark.parametrize("length", [65536, 2**31, 2**32 + 5, 2**63 - 1])
 def test_a_length_of_64_bits_is_known_before_the_payload(core, length):
     reader = core.frames.FrameReader(False)
-    reader.feed(header(BINARY, length) + b"begin")
+    reader.append(header(BINARY, length) + b"begin")
     assert reader.next()
     assert reader.length == length
     assert (reader.first, reader.last, reader.payload()) == (True, False, b"begin")
-    reader.feed(b"more")
+    reader.append(b"more")
     assert reader.next()
     assert (reader.first, reader.last, reader.payload()) == (False, False, b"more")
     assert not reader.next()
@@ -73,7 +73,7 @@ def test_a_claimed_length_allocates_nothing(core):
     reader = core.frames.FrameReader(False)
     tracemalloc.start()
     try:
-        reader.feed(header(BINARY, 2**62))
+        reader.append(header(BINARY, 2**62))
         assert reader.next()
         assert tracemalloc.get_traced_memory()[1] < 10_000
     finally:
@@ -182,9 +182,9 @@ def test_control_frames_come_whole(core, opcode):
     wire = frame(opcode, bytes(range(125)), key=KEY)
     for position in range(1, len(wire)):
         reader = core.frames.FrameReader(True)
-        reader.feed(wire[:position])
+        reader.append(wire[:position])
         assert not reader.next()
-        reader.feed(wire[position:])
+        reader.append(wire[position:])
         assert reader.next()
         assert (reader.first, reader.last) == (True, True)
         assert reader.payload() == bytes(range(125))
@@ -244,12 +244,12 @@ def test_the_same_frames_in_random_cuts(core, frames, positions, key):
 def test_pieces_come_as_they_arrive(core):
     reader = core.frames.FrameReader(True)
     wire = frame(BINARY, b"abcdef", key=KEY)
-    reader.feed(wire[:6])
+    reader.append(wire[:6])
     assert reader.next()
     assert (reader.first, reader.last, reader.payload(), reader.length) == (True, False, b"", 6)
     assert not reader.next()
     for index, letter in enumerate(b"abcdef"):
-        reader.feed(wire[6 + index : 7 + index])
+        reader.append(wire[6 + index : 7 + index])
         assert reader.next()
         assert (reader.first, reader.last) == (False, index == 5)
         assert reader.payload() == bytes([letter])
@@ -267,13 +267,13 @@ def test_empty_chunks(core):
 
 def test_clear_forgets_what_is_not_parsed(core):
     reader = core.frames.FrameReader(False)
-    reader.feed(frame(TEXT, b"one") + frame(TEXT, b"two"))
-    reader.feed(frame(TEXT, b"three"))
+    reader.append(frame(TEXT, b"one") + frame(TEXT, b"two"))
+    reader.append(frame(TEXT, b"three"))
     assert reader.next()
     reader.clear()
     assert reader.payload() == b""
     assert not reader.next()
-    reader.feed(frame(TEXT, b"four"))
+    reader.append(frame(TEXT, b"four"))
     assert reader.next()
     assert reader.payload() == b"four"
 
@@ -283,7 +283,7 @@ def test_nothing_is_kept_once_it_is_read(core):
     tracemalloc.start()
     try:
         # The last byte begins another frame, which must not keep the others.
-        reader.feed(frame(BINARY, bytes(100_000)) + b"\x81")
+        reader.append(frame(BINARY, bytes(100_000)) + b"\x81")
         assert reader.next()
         assert not reader.next()
         assert tracemalloc.get_traced_memory()[0] < 10_000

@@ -5,13 +5,13 @@ Frames to messages: fragments, UTF-8 and the limits, as an endpoint applies them
 import pytest
 from cutting import every_cut
 from drawing import BINARY, CONT, KEY, PING, TEXT, close, frame, header
-from endpoints import feed, seen, sent
+from endpoints import feed, said, seen, sent
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
 
 
 def server(core, *pieces, **limits):
-    return feed(core.connection.Connection(False, **limits), pieces)
+    return feed(core.endpoint.Endpoint(False, **limits), pieces)
 
 
 def masked(opcode, payload=b"", **options):
@@ -31,8 +31,8 @@ def check_failure(connection, code, text, kind=ProtocolError):
     """An endpoint has failed the connection and tells the peer why."""
     assert isinstance(connection.failure, kind)
     assert str(connection.failure) == text
-    assert (connection.close_code, connection.close_reason) == (code, text)
-    assert not connection.close_received
+    assert said(connection) == (code, text)
+    assert connection.close_rcvd is None
     connection.settle()
     assert sent(connection)[-1][:2] == (0x8, code.to_bytes(2, "big") + text.encode()[:123])
     assert connection.state == 2
@@ -57,7 +57,7 @@ def test_a_message_in_any_number_of_fragments(core, opcode, payload, expected):
     for parts in every_cut(payload):
         connection = server(core, message(opcode, *parts))
         assert list(connection.inbox) == [expected]
-        assert type(connection.inbox[0]) is type(expected)
+        assert type(list(connection.inbox)[0]) is type(expected)
         assert connection.failure is None
 
 
@@ -201,7 +201,7 @@ def test_sizes_that_do_not_fit_in_64_bits_together(core):
     wire = masked(BINARY, b"ab", fin=False) + header(CONT, 2**63 - 1, key=KEY)
     connection = server(core, wire, max_size=2**62)
     assert isinstance(connection.failure, PayloadTooBig)
-    assert connection.close_code == 1009
+    assert said(connection)[0] == 1009
 
 
 @pytest.mark.parametrize("parts", [[3, 2], [5, 0], [0, 5], [1, 1, 1, 1, 1], [0, 0, 5, 0]])
@@ -216,7 +216,7 @@ def test_max_size_is_about_messages_not_frames(core, parts):
 
 def test_bytes_are_counted_not_characters(core):
     assert list(server(core, masked(TEXT, "€€".encode()), max_size=6).inbox) == ["€€"]
-    assert server(core, masked(TEXT, "€€".encode()), max_size=5).close_code == 1009
+    assert said(server(core, masked(TEXT, "€€".encode()), max_size=5))[0] == 1009
 
 
 def test_control_frames_do_not_count(core):

@@ -46,14 +46,14 @@ class Flips:
 
 # What the program does between two reads.
 ACTIONS = {
-    "take": lambda connection: connection.inbox and connection.take(),
+    "take": lambda connection: connection.take() if connection.inbox else None,
     "take all": lambda connection: [connection.take() for _ in range(len(connection.inbox))],
-    "send": lambda connection: connection.send(TEXT, b"Hello", fin=False),
-    "send on": lambda connection: connection.send(CONT, bytes(200)),
-    "send much": lambda connection: connection.send(BINARY, bytearray(70_000)),
-    "ping": lambda connection: connection.send(PING, bytes(126)),
-    "hold": lambda connection: setattr(connection, "hold_pongs", True),
-    "release": lambda connection: connection.release_pongs(),
+    "send": lambda connection: connection.send_frame(TEXT, b"Hello", fin=False),
+    "send on": lambda connection: connection.send_frame(CONT, bytes(200)),
+    "send much": lambda connection: connection.send_frame(BINARY, bytearray(70_000)),
+    "ping": lambda connection: connection.send_frame(PING, bytes(126)),
+    "hold": lambda connection: setattr(connection, "holds", connection.holds | 2),
+    "release": lambda connection: connection.release(),
     "limit": lambda connection: setattr(connection, "max_size", 2),
     "settle": lambda connection: connection.settle(),
     "close": lambda connection: connection.close(1001, "bye"),
@@ -72,7 +72,7 @@ actions = st.lists(
 
 def story(core, is_client, pieces, actions, options, extensions):
     """Return all that an endpoint shows, after each piece and each action."""
-    connection = core.connection.Connection(is_client, extensions=extensions, **options)
+    connection = core.endpoint.Endpoint(is_client, extensions=extensions, **options)
     shown = []
     for index, piece in enumerate(pieces):
         connection.receive(piece)

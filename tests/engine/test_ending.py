@@ -54,10 +54,10 @@ async def test_close_performs_the_closing_handshake(connection):
 
 @both_sides
 @pytest.mark.parametrize("code", [1000, 1003, 1011, 1014, 3000, 4999])
-async def test_a_close_frame_is_answered_with_its_code(connection, code):
+async def test_a_close_frame_is_answered_with_its_code_and_reason(connection, code):
     async with connection() as (ws, peer):
         peer.send(CLOSE, close_payload(code, "done"))
-        assert (await peer.read_close())[0] == code
+        assert await peer.read_close() == (code, "done")
         assert await peer.read_eof() == b""
         await assert_closed(ws, code, "done")
 
@@ -75,7 +75,7 @@ async def test_close_frames_that_cross_each_other(connection):
     async with connection() as (ws, peer):
         closing = asyncio.ensure_future(ws.close())
         peer.send(CLOSE, close_payload(4000))
-        assert (await peer.read_close())[0] in (1000, 4000)
+        assert await peer.read_close() in ((1000, ""), (4000, ""))
         await closing
         assert ws.close_code == 4000
 
@@ -237,7 +237,8 @@ async def test_a_violation_closes_with_its_code_and_says_what_was_wrong(connecti
         assert sent_code == code and words in sent_reason
         await peer.close()
         assert await ws.recv() == "before"
-        error = await assert_closed(ws, code, sent_reason)
+        error = await assert_closed(ws, 1006)
+        assert (error.sent.code, error.sent.reason) == (code, sent_reason)
         assert words in str(error) and words in str(error.__cause__)
         assert isinstance(error.__cause__, (websockets.WebSocketException, UnicodeDecodeError))
 
@@ -336,7 +337,8 @@ async def test_fail_connection_closes_with_a_code_and_drops_what_comes_after(con
         peer.send(TEXT, b"dropped")
         assert await peer.read_close() == (4321, "because")
         await peer.close()
-        await assert_closed(ws, 4321, "because")
+        error = await assert_closed(ws, 1006)
+        assert (error.sent.code, error.sent.reason) == (4321, "because")
 
 
 @both_sides

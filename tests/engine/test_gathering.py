@@ -21,13 +21,26 @@ GAP = 0.0005  # seconds; what the library takes for a pause
 
 
 def decisions(core, *sends):
-    """Return what is decided on messages: times, sizes, and the words "first" and "last"."""
-    gathering = core.gathering.Gathering()
-    names = {core.constants.NOW: "now", core.constants.LATER: "later", core.constants.WAIT: "wait"}
-    return [
-        names[gathering.decide(time, size, "first" in words, "last" in words)]
-        for time, size, *words in sends
-    ]
+    """
+    Return what is decided on messages: times, sizes, and the words "first", "last" and "burst".
+
+    "turn" stands for a turn of the event loop.
+    """
+    gathering = core.gathering.Gathering(65536)
+    now, later = core.constants.NOW, core.constants.LATER
+    names = {now: "now", later: "later", now | later: "now, later", 0: "wait"}
+    found = []
+    for send in sends:
+        if send == "turn":
+            gathering.turned()
+            gathering.left()
+            continue
+        time, size, *words = send
+        due = gathering.decide(time, size, "first" in words, "last" in words, "burst" in words)
+        found.append(names[due])
+        if due & now:
+            gathering.left()
+    return found
 
 
 def test_a_lone_message_leaves_at_once(core):
@@ -36,46 +49,65 @@ def test_a_lone_message_leaves_at_once(core):
     assert decisions(core, (1.0, 10, "first"), (2.0, 10, "first")) == ["now", "now"]
 
 
-def test_messages_sent_quickly_wait_for_each_other(core):
-    sends = [(1.0 + number / 1e6, 10 * number) for number in range(1, 5)]
+def test_answers_to_a_burst_wait_for_each_other(core):
+    sends = [(1.0 + number / 1e6, 10 * number, "burst") for number in range(1, 5)]
     assert decisions(core, *sends) == ["now", "later", "wait", "wait"]
 
 
+def test_eight_quick_messages_leave_at_once(core):
+    sends = [(1.0 + number / 1e6, 10) for number in range(12)]
+    first = ["now", "now, later", *["now"] * 7]
+    assert decisions(core, *sends) == [*first, "wait", "wait", "wait"]
+    # The next turn of the event loop begins to count anew.
+    more = [(1.0 + number / 1e6, 10) for number in range(12, 22)]
+    assert decisions(core, *sends, "turn", *more)[12:] == [
+        "now, later",
+        *["now"] * 7,
+        "wait",
+        "wait",
+    ]
+
+
+def test_a_pause_begins_to_count_anew(core):
+    sends = [(1.0 + number / 1e6, 10) for number in range(12)]
+    more = [(2.0 + number / 1e6, 10) for number in range(11)]
+    assert decisions(core, *sends, *more)[12:] == [*["now"] * 9, "wait", "wait"]
+
+
 def test_a_pause_ends_the_wait(core):
-    assert decisions(core, (1.0, 10), (1.0, 10), (1.0 + 2 * GAP, 20)) == ["now", "later", "now"]
+    sends = [(1.0, 10, "burst"), (1.0, 10, "burst"), (1.0 + 2 * GAP, 20, "burst")]
+    assert decisions(core, *sends) == ["now", "later", "now"]
 
 
 def test_no_message_waits_for_long(core):
-    sends = [(1.0 + number * GAP * 0.6, 10) for number in range(4)]
+    sends = [(1.0 + number * GAP * 0.6, 10, "burst") for number in range(4)]
     assert decisions(core, *sends) == ["now", "later", "wait", "now"]
 
 
 def test_64_kib_do_not_wait(core):
-    assert decisions(core, (1.0, 1), (1.0, 1), (1.0, 65536)) == ["now", "later", "now"]
-    assert decisions(core, (1.0, 1), (1.0, 65536)) == ["now", "now"]
+    sends = [(1.0, 1, "burst"), (1.0, 1, "burst"), (1.0, 65536, "burst")]
+    assert decisions(core, *sends) == ["now", "later", "now"]
+    assert decisions(core, (1.0, 1), (1.0, 65536, "burst")) == ["now", "now, later"]
 
 
 def test_the_answer_to_the_last_message_takes_all_along(core):
-    assert decisions(core, (1.0, 1), (1.0, 1), (1.0, 2, "last")) == ["now", "later", "now"]
+    sends = [(1.0, 1, "burst"), (1.0, 1, "burst"), (1.0, 2, "last")]
+    assert decisions(core, *sends) == ["now", "later", "now"]
     assert decisions(core, (1.0, 1), (1.0, 1, "last")) == ["now", "now"]
 
 
 def test_a_program_that_was_quick_is_trusted_for_a_moment(core):
-    burst = [(1.0, 1, "first"), (1.0, 1), (1.0, 2, "last")]
+    burst = [(1.0, 1, "first", "burst"), (1.0, 1, "burst"), (1.0, 2, "last"), "turn"]
     soon, late = 1.0 + 4 * GAP, 1.0 + 40 * GAP
-    assert decisions(core, *burst, (soon, 1, "first"))[3:] == ["later"]
-    assert decisions(core, *burst, (late, 1, "first"))[3:] == ["now"]
+    assert decisions(core, *burst, (soon, 1, "first", "burst"))[3:] == ["later"]
+    assert decisions(core, *burst, (late, 1, "first", "burst"))[3:] == ["now"]
     # It wasn't quick in between.
-    slow = [(soon, 1, "first"), (soon + 2 * GAP, 2), (soon + 3 * GAP, 1, "first")]
-    assert decisions(core, *burst, *slow)[3:] == ["later", "now", "now"]
-
-
-def test_what_has_left_does_not_wait(core):
-    gathering = core.gathering.Gathering()
-    assert gathering.decide(1.0, 1, False, False) == core.constants.NOW
-    assert gathering.decide(1.0, 1, False, False) == core.constants.LATER
-    gathering.left()
-    assert gathering.decide(1.0, 1, False, False) == core.constants.LATER
+    slow = [(soon, 1, "first", "burst"), (soon + 2 * GAP, 2, "burst")]
+    assert decisions(core, *burst, *slow, (soon + 3 * GAP, 1, "first", "burst"))[3:] == [
+        "later",
+        "now",
+        "now",
+    ]
 
 
 # Programs
@@ -129,7 +161,7 @@ async def test_a_slow_program_holds_up_no_answer(first):
 async def test_what_was_gathered_leaves_when_the_loop_turns():
     async def handler(websocket, path):
         await websocket.recv()
-        for number in range(5):
+        for number in range(20):
             await websocket.send(str(number))
         sent.set()
         await websocket.wait_closed()
@@ -139,8 +171,9 @@ async def test_what_was_gathered_leaves_when_the_loop_turns():
         protocol.data_received(burst(1))
         await sent.wait()
         await asyncio.sleep(0)
-        assert sum(payloads(transport.writes), []) == [b"0", b"1", b"2", b"3", b"4"]
-        assert len(transport.writes) <= 3
+        assert sum(payloads(transport.writes), []) == [b"%d" % number for number in range(20)]
+        # The answer and eight more, of which nobody knew yet that others would come.
+        assert len(transport.writes) <= 10
 
 
 async def test_what_was_gathered_leaves_before_a_ping_and_a_close_frame():

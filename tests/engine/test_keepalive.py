@@ -36,7 +36,8 @@ async def test_keepalive_closes_with_1011_when_nothing_is_heard(connection):
         await peer.close()
         with pytest.raises(websockets.ConnectionClosedError) as error:
             await ws.recv()
-        assert error.value.code == 1011
+        assert error.value.code == 1006
+        assert (error.value.rcvd, error.value.sent.code) == (None, 1011)
 
 
 @both_sides

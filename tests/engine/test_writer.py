@@ -64,7 +64,7 @@ def arrived(there):
 def test_all_bytes_leave_in_order(core, frames):
     transport = Transport()
     with pair() as (here, there):
-        writer = core.writer.Writer(transport, here.fileno())
+        writer = core.writer.Writer(transport, here)
         assert writer.write(frames) is True
         assert arrived(there) + b"".join(transport.written) == b"".join(frames)
 
@@ -72,7 +72,7 @@ def test_all_bytes_leave_in_order(core, frames):
 def test_short_ones_go_to_the_socket_in_one_piece(compiled_core):
     transport = Transport()
     with pair() as (here, there):
-        compiled_core.writer.Writer(transport, here.fileno()).write([b"here", b" it", b" is"])
+        compiled_core.writer.Writer(transport, here).write([b"here", b" it", b" is"])
         assert there.recv(100) == b"here it is"
         assert transport.written == []
 
@@ -80,20 +80,20 @@ def test_short_ones_go_to_the_socket_in_one_piece(compiled_core):
 def test_nothing_overtakes_what_the_transport_holds(core):
     transport = Transport(waiting=1)
     with pair() as (here, there):
-        assert core.writer.Writer(transport, here.fileno()).write([b"late"])
+        assert core.writer.Writer(transport, here).write([b"late"])
         assert arrived(there) == b""
         assert transport.written == [b"late"]
 
 
 def test_without_a_descriptor_all_goes_to_the_transport(core):
     transport = Transport()
-    assert core.writer.Writer(transport, -1).write([b"one", b"two"])
+    assert core.writer.Writer(transport, None).write([b"one", b"two"])
     assert transport.written == [b"onetwo"]
 
 
 def test_what_would_take_long_to_join_goes_to_the_transport_in_pieces(core):
     transport = Transport()
-    core.writer.Writer(transport, -1).write([b"header", b"x" * 300_000])
+    core.writer.Writer(transport, None).write([b"header", b"x" * 300_000])
     assert transport.written == [b"header", b"x" * 300_000]
 
 
@@ -101,14 +101,35 @@ def test_errors_of_the_socket_are_for_the_transport_to_meet(core):
     transport = Transport()
     with pair() as (here, there):
         there.close()
-        assert core.writer.Writer(transport, here.fileno()).write([b"lost"])
+        assert core.writer.Writer(transport, here).write([b"lost"])
         assert transport.written == [b"lost"]
+
+
+def test_a_socket_that_is_closed_gets_nothing_more(core):
+    transport = Transport()
+    with pair() as (here, there):
+        writer = core.writer.Writer(transport, here)
+        number = here.detach()
+        try:
+            assert writer.write([b"for the transport"])
+            assert arrived(there) == b""
+            assert transport.written == [b"for the transport"]
+        finally:
+            os.close(number)
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview, type("Subclass", (bytes,), {})])
+def test_pieces_of_other_kinds_are_left_to_the_transport(core, kind):
+    transport = Transport()
+    with pair() as (here, there):
+        assert core.writer.Writer(transport, here).write([b"one", kind(b"two")])
+        assert arrived(there) + b"".join(transport.written) == b"onetwo"
 
 
 def test_nothing_is_written_to_a_transport_that_closes_or_is_gone(core):
     transport = Transport()
     with pair() as (here, there):
-        writer = core.writer.Writer(transport, here.fileno())
+        writer = core.writer.Writer(transport, here)
         transport.closing = True
         assert writer.write([b"no"]) is False
         transport.closing = False

@@ -67,4 +67,7 @@ async def test_a_connection_ends_in_time_while_reading_is_paused(connection, end
         else:
             assert [await ws.recv() for _ in range(3)] == ["unread"] * 3
             await ws.wait_closed()
-            assert ws.close_code == 1011
+            assert ws.close_code == 1006
+            with pytest.raises(websockets.ConnectionClosedError) as error:
+                await ws.recv()
+            assert error.value.sent.code == 1011

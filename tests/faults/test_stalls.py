@@ -59,17 +59,15 @@ def test_a_network_that_falls_silent_at_any_moment(direction, caplog):
         for position in sorted({*range(0, total, STEP), *frames} - {head}):
             had = virtually(converse, silent_after(direction, position))
             assert had.received == MESSAGES[: len(had.received)]
-            # It is keepalive that notices, until the client closes, at last.
             if position < head:
-                codes = (None, None if direction == "up" else 1011)
-            elif position < last or (position == last and direction == "up"):
-                codes = (1011, 1011)
-            elif position == last or direction == "up":
-                codes = (1006, 1011)
+                codes = (None, None if direction == "up" else 1006)
+            elif position <= last or direction == "up":
+                codes = (1006, 1006)
             else:
                 codes = (1006, 1000)
             assert (had.code, had.server_code) == codes, position
-            if had.server_code == 1011:
+            # It is keepalive that notices, until the client closes, at last.
+            if had.server_code == 1006:
                 assert noticed(had)
             else:
                 assert had.took < OPENING + 2 * CLOSING
@@ -88,7 +86,7 @@ def test_a_network_that_falls_silent_under_tls(direction, certificates, caplog):
                 (had.code, had.received),
                 (had.server_code, had.server_received),
             ]:
-                assert code in (None, 1006, 1011) or received == MESSAGES
+                assert code in (None, 1006) or received == MESSAGES
             assert noticed(had) or had.server_code in (None, 1000)
     assert not caplog.records
 
@@ -149,9 +147,8 @@ async def check_release(ws, server, how):
     callers = [asyncio.ensure_future(ended(call(ws))) for call in CALLS]
     await turns()
     await how(ws, server)
-    code = 1011 if how is fail else 1006
-    assert set(await asyncio.gather(*callers)) == {(websockets.ConnectionClosedError, code)}
-    assert (ws.close_code, ws.closed) == (code, True)
+    assert set(await asyncio.gather(*callers)) == {(websockets.ConnectionClosedError, 1006)}
+    assert (ws.close_code, ws.closed) == (1006, True)
 
 
 def deafen(end):

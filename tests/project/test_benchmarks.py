@@ -18,7 +18,7 @@ from benchmarks import charts, micro, plans, scenarios, tables
 if sys.platform != "linux" or shutil.which("cc") is None:
     pytest.skip("the load generator needs Linux and a C compiler", allow_module_level=True)
 
-from benchmarks import contestants, native, series, trials  # noqa: E402
+from benchmarks import contestants, gauges, instructions, native, series, trials  # noqa: E402
 
 pytestmark = pytest.mark.one_backend
 
@@ -71,6 +71,75 @@ def test_trial(kind, contestant, tmp_path):
     certificate = series.make_certificate(tmp_path) if wanted.tls else None
     result = trials.run(contestant, wanted, trials.Setting("asyncio", 0, 0.25, certificate))
     assert result["value"] > 0
+
+
+# What is measured of this library alone
+
+
+DRIVEN = {case.name: case for case in instructions.CASES}
+
+
+@pytest.mark.parametrize("name", DRIVEN)
+def test_servers_that_are_driven(name):
+    with instructions.driven(OURS, DRIVEN[name], "asyncio") as (driver, rounds):
+        next(rounds)
+        driver.count()
+        for _ in range(3):
+            next(rounds)
+        turns = driver.turns
+        driver.stop()
+    # The server does all there is to do for a message, or a handshake, whenever it may.
+    assert turns == 3 * (2 if DRIVEN[name].kind == "handshakes" else 1)
+
+
+def test_what_was_counted():
+    assert instructions.counted("events: Ir sysCount\n0 1 2\nsummary: 30 4\ntotals: 30 3\n") == {
+        "Ir": 30,
+        "sysCount": 4,
+    }
+
+
+def test_whole_frames():
+    data = b"".join(plans.header(0x82, size) + bytes(size) for size in (0, 5, 126, 65536, 1))
+    assert instructions.frames(data[:-1]) == [0, 2, 9, 9 + 130]
+    assert instructions.frames(data)[-1] == len(data) - 3
+
+
+def test_traced_memory_of_idle_connections(tmp_path):
+    setting = trials.Setting("asyncio", 0, 0, None)
+    idle = scenario("idle", connections=20)
+    assert 1 < trials.idle(OURS, idle, setting, tmp_path, trace=True)["value"] < 100  # KiB
+
+
+@pytest.mark.parametrize("compression", ["off", "takeover"])
+def test_tasks_that_send(compression, tmp_path):
+    row = scenario("senders", in_flight=20, compression=compression)
+    assert list(gauges.send(OURS, row, "asyncio", tmp_path)) == ["seconds", "µs for one"]
+
+
+def test_rows_of_several_contestants(tmp_path):
+    def measure(contestant, row, loop, folder):
+        return {"figure": f"{row.title} {contestant.name} {loop}"}
+
+    gauge = gauges.Gauge("help", [scenario("echo"), scenario("recv")], measure)
+    heard = []
+    grid = gauges.run(gauge, [OURS, RAW], ["uvloop", "asyncio"], tmp_path, heard.append)
+    assert grid == [
+        ["", "uvloop: figure", "asyncio: figure"],
+        ["title: ours", "title ours uvloop", "title ours asyncio"],
+        ["title: raw", "title raw uvloop", "title raw asyncio"],
+    ]
+    assert len(heard) == 6  # raw TCP has no recv()
+
+
+def test_another_tree(tmp_path):
+    (tmp_path / "websockets").mkdir()
+    other = contestants.find(str(tmp_path))
+    assert other.variables()["PYTHONPATH"] == str(tmp_path)
+    assert other.command(scenario("echo")) == OURS.command(scenario("echo"))
+    assert tables.group(other.name) == "ours"
+    with pytest.raises(KeyError):
+        contestants.find(str(tmp_path / "websockets"))
 
 
 # The load generator finds what is wrong
@@ -226,7 +295,7 @@ def test_a_trial_that_fails_is_written_down(monkeypatch):
 
 
 def test_every_scenario_has_contestants():
-    for each in scenarios.ALL:
+    for each in scenarios.BY_NAME.values():
         assert sum(c.can(each) for c in contestants.ALL if c.group == "peer") >= 3
 
 

@@ -17,6 +17,8 @@ FLOORS = {
     "websockets.protocol": 6,
     "websockets._registry": 6,
     "websockets._engine": 5,
+    "websockets._engine.connecting": 6,
+    "websockets._engine.reconnecting": 6,
     "websockets._handshake": 5,
     "websockets._transports": 5,
     "websockets._transports.secure": 6,
@@ -29,6 +31,7 @@ FLOORS = {
     "websockets.uri": 3,
     "websockets.exceptions": 2,
     "websockets.datastructures": 1,
+    "websockets.frames": 1,
     "websockets.typing": 1,
     "websockets.version": 1,
 }

@@ -28,11 +28,24 @@ def seen(connection):
         "sent": sent(connection),
         "pongs": list(connection.pongs),
         "state": connection.state,
-        "close": (connection.close_code, connection.close_reason, connection.close_received),
+        "close": (connection.close_rcvd, connection.close_sent, connection.close_rcvd_then_sent),
         "failure": failure and (type(failure).__name__, str(failure)),
         "owes_close": connection.owes_close,
         "finished": connection.finished,
     }
+
+
+def said(connection):
+    """Return the code and reason that an endpoint says at its end; 1006 if it says nothing."""
+    connection.settle()
+    close = connection.close_sent
+    return (1006, "") if close is None else (close.code, close.reason)
+
+
+def heard(connection):
+    """Return the code and reason that an endpoint's peer has closed with, 1006 if it hasn't."""
+    close = connection.close_rcvd
+    return (1006, "") if close is None else (close.code, close.reason)
 
 
 def feed(connection, pieces):

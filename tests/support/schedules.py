@@ -8,8 +8,10 @@ model:
 
 - messages arrive as they were sent, once, and in an order that agrees with the order of the calls;
   those that are missing are the last ones, and only of a connection that ended in between;
+- what had arrived when this side closed or failed can be read, and what it had sent has left;
 - everybody who waits gets an end, by a result or by an exception that the documentation names;
-- states only move forward, and close codes are those that were said;
+- states only move forward, and the close code follows from the order of events: it is the code
+  that was received, unless this side had failed the connection before;
 - nothing is left: no task, no object, no word in the logs.
 
 On a :class:`~virtual.VirtualLoop` all that is written and carried is read by a :class:`Witness` as
@@ -23,8 +25,10 @@ import itertools
 import logging
 import math
 import random
+import types
 import weakref
 import zlib
+from functools import partial
 from typing import NamedTuple
 
 from hypothesis import strategies as st
@@ -38,6 +42,8 @@ OTHER = {SERVER: CLIENT, CLIENT: SERVER}
 CLOSE_TIMEOUT = 10  # seconds of the loop's time
 REAL_LIMIT = 15  # seconds, for the end of a connection over sockets
 CODES = [1000, 1001, 1003, 3000, 4999]
+EXPIRED = (1011, "keepalive ping timeout")
+OPEN, CLOSING = websockets.State.OPEN, websockets.State.CLOSING
 
 
 class Settings(NamedTuple):
@@ -95,7 +101,11 @@ class Carry(NamedTuple):
 
 
 class Send(NamedTuple):
-    """Send messages, one after the other, each with a fragment of each of these sizes."""
+    """
+    Send messages, one after the other, each with a fragment of each of these sizes.
+
+    The iterator of a "stuck" one doesn't go on before the connection has ended.
+    """
 
     side: str
     kind: str
@@ -106,7 +116,9 @@ class Send(NamedTuple):
     seconds: float = 0
 
     async def take(self, play):
-        play.begin(self.side, play.send, self)
+        job = play.begin(self.side, play.send, self)
+        if job is not None:
+            job.stuck = self.kind == "stuck"
 
 
 class Broadcast(NamedTuple):
@@ -118,7 +130,9 @@ class Broadcast(NamedTuple):
     async def take(self, play):
         side = play.sides[self.side]
         if side.ws is not None:
-            websockets.broadcast([side.ws], side.note(play, "text", (self.size,)).whole)
+            sent = side.note(play, "text", (self.size,))
+            sent.waits = False
+            websockets.broadcast([side.ws], sent.whole)
 
 
 class Receive(NamedTuple):
@@ -190,7 +204,7 @@ class Fail(NamedTuple):
     async def take(self, play):
         side = play.sides[self.side]
         if side.ws is not None:
-            side.may_fail.add(self.code)
+            side.note_failure(play)
             side.ws.fail_connection(self.code)
 
 
@@ -202,7 +216,6 @@ class Abort(NamedTuple):
     async def take(self, play):
         protocol = play.sides[self.side].protocol
         if protocol is not None and protocol.transport is not None:
-            play.disturbed = True
             protocol.transport.abort()
 
 
@@ -260,7 +273,7 @@ sends = st.one_of(
     st.builds(
         Send,
         sides,
-        st.sampled_from(["iterable", "async iterable", "broken", "mixed"]),
+        st.sampled_from(["iterable", "async iterable", "broken", "mixed", "stuck"]),
         st.lists(small, min_size=0, max_size=4).map(tuple),
         st.integers(1, 3),
         st.sampled_from([None, None, True, False]),
@@ -326,6 +339,16 @@ class Sent:
         self.fragments = fragments
         self.begun = begun
         self.returned = math.inf
+        self.waits = True  # for its turn
+        self.under_way = False  # a fragment has been sent, and there are others
+
+
+class Failure(NamedTuple):
+    """This side has failed the connection, or its program has asked for that."""
+
+    when: int
+    state: int  # before
+    unread: int  # messages that had arrived
 
 
 class Job:
@@ -335,7 +358,7 @@ class Job:
         self.name = name
         self.task = task
         self.cancelled_when_open = None
-        self.slow = False  # lets time pass between fragments
+        self.stuck = False  # doesn't go on before the connection has ended
 
 
 class Side:
@@ -351,20 +374,34 @@ class Side:
         self.receivers = 0  # tasks that are in recv()
         self.crowded = False  # more than one was, at some time
         self.pongs = []
-        self.may_fail = set()  # codes with which this side may have failed the connection
-        self.closes = False  # whether it may have begun to close
+        self.failures = []
+        self.told = None  # what an exception has told of the end in the end
         self.wire = None  # a Witness of what it wrote
         self.ear = None  # a Witness of what reached it
+
+    def is_well(self):
+        """Tell whether this side is open and the other may be."""
+        return self.ws.open and (self.ear is None or self.ear.close is None)
 
     def is_gone(self):
         """Tell whether the connection has ended here, or never began."""
         protocol = self.protocol
         return protocol is None or protocol.transport is None or protocol.closed
 
+    @property
+    def unread(self):
+        """How many messages have arrived that the program hasn't got."""
+        return len(self.ear.messages) - len(self.received) if self.ear else 0
+
+    def note_failure(self, play):
+        failure = Failure(next(play.clock), self.ws.state, self.unread)
+        self.failures.append(failure)
+        return failure
+
     def note(self, play, kind, sizes):
         """Make a message that is unlike all others."""
         number = next(play.clock)
-        text = kind in ("text", "iterable", "mixed")
+        text = kind in ("text", "iterable", "mixed", "stuck")
         filler = random.Random(number).choices("aäbc", k=max(sizes, default=0))
         fragments = []
         for place, size in enumerate(sizes):
@@ -378,14 +415,26 @@ class Side:
 
 
 class Witness:
-    """Read what goes over the wire, without the library."""
+    """
+    Read what goes over the wire, without the library.
 
-    def __init__(self):
+    Arguments:
+        clock: an iterator of moments.
+        unread: a function that tells how much the one who closes has left unread.
+    """
+
+    def __init__(self, clock, unread):
+        self.clock = clock
+        self.unread = unread
         self.data = bytearray()
         self.open = None  # whether the opening handshake is through; False if it was refused
         self.messages = []
+        self.moments = []  # when each of them was complete
         self.parts = None  # of a message that isn't complete
         self.close = None  # the payload of the close frame
+        self.closed = math.inf  # when it came
+        self.unread_then = 0
+        self.ended = math.inf  # when TCP was ended in an orderly way
         self.pings = 0
         self.inflater = zlib.decompressobj(wbits=-15)
 
@@ -420,6 +469,8 @@ class Witness:
         opcode = byte0 & 15
         if opcode == CLOSE:
             self.close = payload
+            self.closed = next(self.clock)
+            self.unread_then = self.unread()
         elif opcode == PING:
             self.pings += 1
         elif opcode in (0, TEXT, BINARY):
@@ -432,10 +483,20 @@ class Witness:
                 if self.packed:
                     whole = self.inflater.decompress(whole + b"\x00\x00\xff\xff")
                 self.messages.append(whole.decode() if self.kind == TEXT else whole)
+                self.moments.append(next(self.clock))
+
+    def end(self):
+        """Note that no more will be said."""
+        if self.ended == math.inf:
+            self.ended = next(self.clock)
 
     @property
-    def code(self):
-        return int.from_bytes(self.close[:2], "big") if self.close else 1005
+    def said(self):
+        """The code and the reason of the close frame, or None."""
+        if self.close is None:
+            return None
+        code = int.from_bytes(self.close[:2], "big") if self.close else 1005
+        return code, self.close[2:].decode()
 
 
 def check_order(received, sent):
@@ -479,15 +540,15 @@ class Play:
         self.steps = steps
         self.sides = {SERVER: Side(), CLIENT: Side()}
         self.clock = itertools.count(1)
-        self.disturbed = False  # a transport was aborted, or the network went
         self.vanished = False
         self.finished = None  # how the handler ends
-        self.handler_raises = 0
+        self.over = None  # what stuck iterators wait for
         self.server = None
         self.refs = {}  # to the protocols
 
     async def run(self):
         self.finished = self.loop.create_future()
+        self.over = self.loop.create_future()
         options = {
             name: getattr(self.settings, name)
             for name in (
@@ -535,7 +596,9 @@ class Play:
             if self.virtual:
                 # The one of the server is made first.
                 end = self.loop.ends[name == CLIENT]
-                side.wire, side.ear = end.said, end.heard = Witness(), Witness()
+                unread = partial(getattr, side, "unread")
+                side.wire = end.said = Witness(self.clock, unread)
+                side.ear = end.heard = Witness(self.clock, unread)
             self.refs[name] = weakref.ref(protocol)
             return protocol
 
@@ -555,10 +618,16 @@ class Play:
         self.sides[CLIENT].ws = ws
 
     async def handle(self, ws, path):
-        self.sides[SERVER].ws = ws
+        side = self.sides[SERVER]
+        side.ws = ws
         del ws
-        if await self.finished == "raise":
-            raise ZeroDivisionError("a handler of a test")
+        try:
+            if await self.finished == "raise":
+                raise ZeroDivisionError("a handler of a test")
+        except BaseException:
+            # It fails the connection at once.
+            side.note_failure(self)
+            raise
 
     def look(self):
         """See how far the connection is."""
@@ -574,11 +643,13 @@ class Play:
     def begin(self, name, function, *args):
         side = self.sides[name]
         if side.ws is not None:
-            self.start(name, function.__name__, function(side, *args))
+            return self.start(name, function.__name__, function(side, *args))
+        return None
 
     def start(self, name, what, coroutine):
         job = Job(what, self.loop.create_task(coroutine))
         self.sides[name].jobs.append(job)
+        return job
 
     def unfinished(self):
         jobs = [job for side in self.sides.values() for job in side.jobs]
@@ -592,17 +663,14 @@ class Play:
             if job.cancelled_when_open is None:
                 side = next(side for side in self.sides.values() if job in side.jobs)
                 job.cancelled_when_open = side.ws is not None and side.ws.open
-            if job.name in ("send", "close"):
-                for side in self.sides.values():
-                    if job in side.jobs:
-                        side.may_fail.add(1011)
 
     async def send(self, side, step):
         ws = side.ws
         for _ in range(step.count):
             sent = side.note(self, step.kind, step.sizes)
             try:
-                await ws.send(self.material(side, step, sent), compress=step.compress)
+                sending = ws.send(self.material(step, sent), compress=step.compress)
+                await self.watched(side, sent, sending)
             except websockets.ConnectionClosed as exc:
                 self.check_closed(ws, exc)
                 return
@@ -614,22 +682,46 @@ class Play:
                 assert step.kind != "broken"
                 sent.returned = next(self.clock)
 
-    def material(self, side, step, sent):
+    @types.coroutine
+    def watched(self, side, sent, sending):
+        """Send, and note whether a step of that fails the connection."""
+        function, value = sending.send, None
+        while True:
+            must_fail = function == sending.throw and sent.under_way and side.is_well()
+            failure = side.note_failure(self)
+            try:
+                waits_for = function(value)
+            except StopIteration:
+                return
+            except BaseException:
+                assert not must_fail or not side.ws.open, "a part of a message is left"
+                raise
+            finally:
+                if side.ws.state is failure.state:
+                    side.failures.remove(failure)
+                function = value = None  # An exception would keep itself, by its frames.
+            try:
+                function, value = sending.send, (yield waits_for)
+            except BaseException as exc:
+                function, value = sending.throw, exc
+
+    def material(self, step, sent):
         if step.kind in ("text", "binary"):
             return sent.whole
         if step.kind == "iterable":
             return iter(sent.fragments)
         if step.kind == "mixed":
             if len(sent.fragments) > 1:
-                side.may_fail.add(1011)
                 return [*sent.fragments[:-1], b"mixed"]
             return sent.fragments
-        if step.kind == "broken":
-            side.may_fail.add(1011)
 
         async def fragments():
             for fragment in sent.fragments:
                 yield fragment
+                sent.under_way = True
+                if step.kind == "stuck":
+                    await asyncio.shield(self.over)
+                    continue
                 await turns(step.turns)
                 if step.seconds:
                     await asyncio.sleep(step.seconds)
@@ -698,7 +790,6 @@ class Play:
     async def close(self, side, code):
         ws = side.ws
         begun = self.loop.time()
-        side.closes = True
         await ws.close(code)
         assert ws.closed
         if self.virtual:
@@ -717,7 +808,7 @@ class Play:
 
     def vanish(self):
         if self.virtual:
-            self.disturbed = self.vanished = True
+            self.vanished = True
             for end in self.loop.ends:
                 end.dead = True
 
@@ -725,19 +816,14 @@ class Play:
         side = self.sides[SERVER]
         if side.ws is None or self.finished.done():
             return
-        side.closes = True
         if how == "cancel":
             # As asyncio.run() does in the end.
-            side.may_fail.add(1001)
             handler = side.ws.handler_task
             handler.cancel()
         else:
             self.finished.set_result(how)
-            if how == "raise":
-                side.may_fail.add(1011)
 
     def close_server(self):
-        self.sides[SERVER].closes = True
         self.server.close()
 
     # What the world does
@@ -784,15 +870,16 @@ class Play:
             while not side.is_gone():
                 await self.wait(deadline)
         await self.server.wait_closed()
-        while self.unfinished():
-            names = [job.name for job in self.unfinished()]
-            assert self.loop.time() < deadline, f"these never end: {names}"
-            await self.wait(deadline)
+        while left := [job.name for job in self.unfinished() if not job.stuck]:
+            await self.wait(deadline, f"these never end: {left}")
+        self.over.set_result(None)
+        await turns(20)
+        assert not self.unfinished(), "an iterator goes on, and its message doesn't end"
         for name, side in self.sides.items():
             if side.ws is not None:
                 await self.receive(side, 1 << 30)
                 self.start(name, "iterate", self.iterate(side, None))
-                self.start(name, "ensure_open", self.ensure_closed(side.ws))
+                self.start(name, "ensure_open", self.ensure_closed(side))
         await turns()
         self.look()
         assert not self.unfinished()
@@ -801,15 +888,19 @@ class Play:
             side.__dict__.clear()
         self.server = None
 
-    async def ensure_closed(self, ws):
+    async def ensure_closed(self, side):
+        ws = side.ws
         try:
             await ws.ensure_open()
         except websockets.ConnectionClosed as exc:
             self.check_closed(ws, exc)
+            side.told = [close and (close.code, close.reason) for close in (exc.rcvd, exc.sent)] + [
+                exc.rcvd_then_sent
+            ]
         else:
             raise AssertionError("open after its end")
 
-    async def wait(self, deadline):
+    async def wait(self, deadline, trouble="the connection doesn't end"):
         """Let a second pass, in which bytes arrive."""
         if self.virtual:
             await self.settle()
@@ -817,7 +908,7 @@ class Play:
         else:
             await asyncio.sleep(0.001)
         self.look()
-        assert self.loop.time() < deadline, "the connection doesn't end"
+        assert self.loop.time() < deadline, trouble
 
     # The model
 
@@ -867,26 +958,67 @@ class Play:
         ws, ear, wire = side.ws, side.ear, side.wire
         # What reached this side, and what its program made of it.
         assert side.received == ear.messages[: len(side.received)]
-        failed = (
-            ws.close_code in side.may_fail
-            or self.settings.ping_interval
-            and (ws.close_code == 1011)
-        )
-        if not failed and not side.closes:
-            assert len(side.received) == len(ear.messages), "messages were lost"
+        failed = self.failed(side)
+        before = min(failed, wire.closed)
+        had = sum(moment < before for moment in ear.moments)
+        assert len(side.received) >= had, "messages were lost"
         # What it was told of the end.
-        if ear.close is None:
-            assert ws.close_code == 1006 or failed, ws.close_code
-        else:
-            assert ws.close_code == ear.code or failed, (ws.close_code, ear.code)
+        ends = self.ends(side, failed)
+        end = (ws.close_code, ws.close_reason)
+        assert end in ends, f"{end} isn't among {ends}"
+        received = end if end == ear.said else None
+        rcvd, sent, rcvd_then_sent = side.told
+        assert rcvd == received
+        if wire.close is not None:
+            assert sent == wire.said  # Else there may have been nobody left to say it to.
+        if rcvd is None or sent is None:
+            assert rcvd_then_sent is None
+        elif wire.close is not None and self.has_parsed_all(ear, wire.unread_then):
+            assert rcvd_then_sent is (ear.closed < wire.closed)
         # What this side wrote.
-        whole = {message.whole for message in side.sent}
-        assert set(wire.messages) <= whole
+        whole = {message.whole: message for message in side.sent}
+        assert set(wire.messages) <= set(whole)
         assert len(set(wire.messages)) == len(wire.messages)
         check_order(wire.messages, side.sent)
-        if wire.parts is not None and wire.close is not None and wire.code != 1011:
-            # Only an end that came first may have cut a message short.
-            assert side.closes or ear.close is not None or side.may_fail - {1011}
+        in_turn = [whole[message].begun for message in wire.messages if whole[message].waits]
+        assert in_turn == sorted(in_turn), "not first in, first out"
+        last = min(wire.closed, wire.ended)
+        for message in side.sent if last < math.inf else ():
+            if message.returned < last:
+                assert message.whole in wire.messages, "what was sent hasn't left"
+        if ear.closed < wire.closed < failed and self.has_parsed_all(ear, wire.unread_then):
+            assert wire.said == ear.said, "a close frame got another one for an answer"
+
+    @property
+    def max_queue(self):
+        return math.inf if self.settings.max_queue is None else self.settings.max_queue
+
+    def has_parsed_all(self, ear, unread):
+        """Tell whether a side must know what is behind the messages that have reached it."""
+        return not unread or len(ear.messages) < self.max_queue
+
+    def failed(self, side):
+        """Return when a side, while it was open, failed the connection."""
+        failed = [failure.when for failure in side.failures if failure.state == OPEN]
+        ear, wire = side.ear, side.wire
+        if wire.said == EXPIRED:
+            # What waits to be parsed is a sign of life.
+            assert wire.unread_then <= self.max_queue and wire.closed < ear.closed
+            failed.append(wire.closed)
+        return min(failed, default=math.inf)
+
+    def ends(self, side, failed):
+        """Return the codes and reasons that may be told; it's one unless one can't see enough."""
+        ear, abnormal = side.ear, (1006, "")
+        if ear.close is None or failed < ear.closed:
+            return {abnormal}
+        ends = {ear.said}
+        for failure in side.failures:
+            if failure.state == OPEN and not self.has_parsed_all(ear, failure.unread):
+                ends.add(abnormal)  # The close frame may not have been parsed by then.
+            elif failure.state == CLOSING and failure.when < ear.closed:
+                ends.add(abnormal)  # Nothing says what it is to fail what is closing.
+        return ends
 
 
 # What is left

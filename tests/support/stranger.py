@@ -17,7 +17,11 @@ every_version = pytest.mark.parametrize("version", VERSIONS)
 
 
 class Stranger:
-    """One end of a TLS connection whose records are made and sent one by one."""
+    """
+    One end of a TLS connection whose records are made and sent one by one.
+
+    It says close_notify when it is told to, and not because the other end does.
+    """
 
     def __init__(self, reader, writer, context, server_side=False):
         self.reader = reader
@@ -59,13 +63,22 @@ class Stranger:
             data += piece
         return data
 
-    async def open(self):
-        await self.call(self.tls.do_handshake)
-        self.writer.write(self.records(REQUEST + b"\r\n"))
+    async def say(self, data):
+        """Say bytes to the other end."""
+        await self.call(self.tls.write, data)
+
+    async def read_head(self):
+        """Read the head of a request or response."""
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += await self.read(1)
-        assert b" 101 " in head
+        return head.decode()
+
+    async def open(self):
+        """Open a WebSocket connection."""
+        await self.call(self.tls.do_handshake)
+        self.writer.write(self.records(REQUEST + b"\r\n"))
+        assert " 101 " in await self.read_head()
 
     async def read_frame(self):
         byte0, size = await self.read(2)

@@ -148,7 +148,8 @@ class End(asyncio.Transport):
     One end of a connection.
 
     Attributes:
-        said: reads all that is written here, unless it is None; heard: all that arrives.
+        said: reads all that is written here, unless it is None, and is told of its end;
+        heard: all that arrives.
         passed: how many bytes went from here to the other end.
         changed: function that makes of bytes on their way to the other end what arrives there.
         faults: what was done to this that real transports don't allow, or complain of.
@@ -227,10 +228,16 @@ class End(asyncio.Transport):
         if self.closing or self.ended:
             self.faults.append("write_eof")
         self.ended = True
+        self._say_end()
+
+    def _say_end(self):
+        if self.said is not None:
+            self.said.end()
 
     def close(self):
         if not self.closing:
             self.closing = True
+            self._say_end()
             if not self.size:
                 self.loop.call_soon(self._die, None)
 

@@ -79,6 +79,9 @@ class Bytes:
     def read(self, data):
         self.said += data
 
+    def end(self):
+        """There is no more to come."""
+
 
 class Had:
     """

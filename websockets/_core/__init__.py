@@ -20,16 +20,18 @@ import types
 MODULES = (
     "closing",
     "compression",
-    "connection",
     "constants",
     "deflate",
+    "endpoint",
     "fields",
     "frames",
     "gathering",
     "heads",
+    "inbox",
     "keys",
     "mask",
     "messages",
+    "outbox",
     "pack",
     "payloads",
     "receiver",
@@ -93,15 +95,22 @@ check_rsv = _active.frames.check_rsv
 check_start = _active.frames.check_start
 HeadReader = _active.heads.HeadReader
 OPEN = _active.constants.OPEN
-CLOSING = _active.constants.CLOSING
 CLOSED = _active.constants.CLOSED
-Connection = _active.connection.Connection
-Receiver = _active.receiver.Receiver
+FULL = _active.constants.FULL
+UNFINISHED = _active.constants.UNFINISHED
+QUEUED = _active.constants.QUEUED
+UNUSUAL = _active.constants.UNUSUAL
+TALKING = _active.constants.TALKING
+OWING = _active.constants.OWING
+OVER = _active.constants.OVER
+NOT_SENT = _active.constants.NOT_SENT
+SENT_WAIT = _active.constants.SENT_WAIT
+Endpoint = _active.endpoint.Endpoint
 MessageStream = _active.stream.MessageStream
+Receiver = _active.receiver.Receiver
 Waiter = _active.waiter.Waiter
 Writer = _active.writer.Writer
-SENT_WAIT = _active.constants.SENT_WAIT
-forget_frames = _active.connection.forget_frames
+forget_frames = _active.endpoint.forget_frames
 RSV1 = _active.constants.RSV1
 Compression = _active.compression.Compression
 Deflater = _active.deflate.Deflater

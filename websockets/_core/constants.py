@@ -8,9 +8,13 @@ them as numbers of C.
 from __future__ import annotations
 
 __all__ = [
+    "AWAITING",
     "CLOSED",
     "CLOSING",
+    "FULL",
+    "GONE",
     "LATER",
+    "NOT_OPEN",
     "NOT_SENT",
     "NOW",
     "OPEN",
@@ -20,11 +24,16 @@ __all__ = [
     "OP_PING",
     "OP_PONG",
     "OP_TEXT",
+    "OVER",
+    "OWING",
+    "QUEUED",
     "RSV1",
     "SENT",
     "SENT_WAIT",
+    "TALKING",
+    "UNFINISHED",
     "UNLIMITED",
-    "WAIT",
+    "UNUSUAL",
 ]
 
 # Opcodes (RFC 6455 5.2)
@@ -43,10 +52,19 @@ OPEN = 1
 CLOSING = 2
 CLOSED = 3
 
-# When frames leave, see gathering.py
-WAIT = 0  # nothing to do: a write is due soon in any case
+# The phases of an endpoint, which are finer than that; the table is in endpoint.py
+TALKING, OWING, AWAITING, OVER, GONE = range(5)
+
+# Why a message can't leave at once, as bits of ``holds``, see endpoint.py
+NOT_OPEN = 1  # the closing handshake has begun
+FULL = 2  # the transport has asked not to be given more
+UNFINISHED = 4  # another message is being sent that takes more than one step
+QUEUED = 8  # others wait for their turn
+UNUSUAL = 16  # this connection wants to be asked before each message
+
+# When frames leave, as bits, see gathering.py
 NOW = 1  # write what waits
-LATER = 2  # write what waits when the event loop turns, unless it leaves before
+LATER = 2  # have the event loop call when it turns
 
 # What came of sending a message, see stream.py
 SENT = 0

@@ -134,7 +134,23 @@ class FrameReader:
         """Return the piece itself, unmasked."""
         return unpack(self.chunk, self.start, self.stop, self.key, self.offset)
 
-    def feed(self, data: bytes) -> None:
+    def copy(self) -> FrameReader:
+        """Return another reader of the same bytes, from the same place on."""
+        other = FrameReader(self._masked, self._any_rsv)
+        other.fin = self.fin
+        other.rsv = self.rsv
+        other.opcode = self.opcode
+        other.length = self.length
+        other.last = self.last
+        other.chunk = self.chunk
+        other.start = other.stop = self.stop
+        other.key = self.key
+        other.missing = self.missing
+        other._chunks = None if self._chunks is None else deque(self._chunks)
+        other._queued = self._queued
+        return other
+
+    def append(self, data: bytes) -> None:
         """Take bytes from the peer. Costs no parsing."""
         if self.stop == len(self.chunk) and not self._queued:
             self.chunk = data

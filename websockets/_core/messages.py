@@ -127,7 +127,8 @@ class MessageAssembler:
     def fill(self, size: int, key: bytes, offset: int, missing: int) -> Union[str, bytes, None]:
         """Take the bytes that were read into that memory; otherwise as :meth:`add`."""
         gatherer = self._gatherer
-        assert gatherer is not None
+        if gatherer is None:
+            raise ValueError("there was no room for so much")
         return self._gathered(
             gatherer.fill(size, key, offset, missing, self._final), missing == 0 and self._final
         )

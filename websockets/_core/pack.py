@@ -61,4 +61,7 @@ def to_bytes(payload: Payload) -> bytes:
     """Return the bytes of a payload; of a ``str``, its encoding in UTF-8."""
     if type(payload) is bytes:
         return payload
-    return payload.encode() if isinstance(payload, str) else bytes(payload)
+    # Subclasses may have an encode() or a __bytes__() of their own: those don't count.
+    if isinstance(payload, str):
+        return str.encode(payload)
+    return bytes(memoryview(payload))

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import Any, Union
 
-from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
-
 from .stream import MessageStream
 
 __all__ = ["Receiver"]
@@ -23,31 +21,30 @@ class Receiver:
 
     Arguments:
         stream: where messages arrive.
-        host: an object with the methods ``message_missed()``, called before waiting for a message,
-            which raises ConnectionClosed if none will come, and ``message_taken()``, called after
-            a message was taken out of a full inbox; and the attribute ``legacy_recv``, whether
-            the end of an ``async for`` is never an error.
+        end: the exception that ends an ``async for`` without being an error.
 
     Raises:
-        ConnectionClosed: when awaited; ``async for`` ends if that means a normal end.
+        ConnectionClosed: when the connection is closed and all messages are taken.
         RuntimeError: if another coroutine is waiting for a message.
     """
 
-    def __init__(self, stream: MessageStream, host: Any) -> None:
+    def __init__(self, stream: MessageStream, end: type[Exception]) -> None:
         self._stream = stream
-        self._host = host
+        self._end = end
 
     def __await__(self) -> Any:
         stream = self._stream
         while True:
-            message = receive(stream, self._host)
+            message = next_message(stream)
             if message is not None:
                 return message
-            stream.waiter.begin(self)
+            # Each wait has a mark of its own: several steps may be under way, if one is cancelled.
+            mark = object()
+            stream.waiter.begin(mark)
             try:
                 yield stream.waiter
             finally:
-                stream.waiter.end(self)
+                stream.waiter.end(mark)
 
     def __aiter__(self) -> Receiver:
         return self
@@ -55,23 +52,22 @@ class Receiver:
     async def __anext__(self) -> Union[str, bytes]:
         try:
             message: Union[str, bytes] = await self
-        except ConnectionClosed as exc:
-            if isinstance(exc, ConnectionClosedOK) or self._host.legacy_recv:
-                raise StopAsyncIteration from None
-            raise
+        except self._end:
+            raise StopAsyncIteration from None
         return message
 
 
-def receive(stream: MessageStream, host: Any) -> Union[str, bytes, None]:
+def next_message(stream: MessageStream) -> Union[str, bytes, None]:
     """Take a message, or return None."""
     if stream.waiter.who is not None:
         raise RuntimeError("recv() can't be called while another coroutine is waiting in it")
-    connection = stream.connection
-    if not connection.waiting:
-        host.message_missed()
+    endpoint = stream.endpoint
+    if not endpoint.inbox.waiting:
+        if not endpoint.is_quiet():
+            stream.host.before_waiting()
         return None
-    full = connection.is_full()
-    message = connection.take()
-    if full:
-        host.message_taken()
+    message = endpoint.take()
+    if endpoint.refilled:
+        endpoint.refilled = False
+        stream.host.after_refilling()
     return message

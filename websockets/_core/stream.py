@@ -4,15 +4,15 @@ The short ways of messages between a program and a transport: all that needs no 
 Owns the order of steps when bytes arrive, when a message is sent and when frames leave. Must never
 know asyncio: it has a transport, an event loop and a clock only by the functions it is given. Key
 decision: what happens once a message is here, where it can be compiled; whatever has to wait, goes
-wrong or happens once a connection is the shell's.
+wrong or happens once a connection is its host's.
 """
 
 from __future__ import annotations
 
 from typing import Any, Callable, Optional, Union
 
-from .connection import Connection
-from .constants import LATER, NOT_SENT, NOW, OPEN, SENT, SENT_WAIT
+from .constants import FULL, LATER, NOT_SENT, NOW, SENT, SENT_WAIT
+from .endpoint import Endpoint
 from .waiter import Waiter
 from .writer import Writer
 
@@ -21,60 +21,97 @@ __all__ = ["MessageStream"]
 
 class MessageStream:
     """
-    The messages of an open connection.
+    The messages of an open connection, and what is left of them when it isn't open any more.
 
     Arguments:
-        connection: the endpoint.
+        endpoint: the endpoint.
         waiter: what one who waits for a message waits for.
-        writer: what its frames are written with.
-        loop: the event loop.
+        writer: what frames are written with.
+        call_soon: a function that has the event loop call a function when it turns.
         clock: a function that returns seconds.
 
     Attributes:
-        hindered: whether a message can't be sent just so.
-        full: whether the transport asked not to be given more.
+        heard: set when bytes arrive.
+        whole: whether somebody else wants to see all bytes before this does.
+        read_buffer: memory that a transport may read into, None until one has asked.
+        host: who sees to all else, an object with the methods
+
+            - ``attend()``, called when something else than messages has come of bytes;
+            - ``before_waiting()``, called when no message is there and the endpoint isn't quiet,
+              which raises ConnectionClosed if none will come;
+            - ``after_refilling()``, called when bytes were parsed because messages were taken;
+            - ``make_read_buffer()``, called for memory that a transport may read into.
     """
 
     def __init__(
         self,
-        connection: Connection,
+        endpoint: Endpoint,
         waiter: Waiter,
         writer: Writer,
-        loop: Any,
+        call_soon: Callable[..., Any],
         clock: Callable[[], float],
     ) -> None:
-        self.connection = connection
+        self.endpoint = endpoint
         self.waiter = waiter
-        self.hindered = False
-        self.full = False
+        self.heard = False
+        self.whole = False
+        self.read_buffer: Any = None
+        self.host: Any = None
         self._writer = writer
-        self._call_soon: Any = loop.call_soon
+        self._call_soon: Any = call_soon
         self._clock = clock
+        self._filling = False  # what is read next goes into its place
 
-    def detach(self) -> None:
-        """Let go of the transport and the event loop."""
+    def detach(self, host: Any) -> None:
+        """Let go of the transport and the event loop; another host sees to what is left."""
         self._writer.detach()
         self._call_soon = None
+        self.host = host
 
-    def feed(self, data: Union[bytes, bytearray, memoryview]) -> bool:
-        """
-        Take bytes from the peer, and let who waits for a message go on with it.
+    def data_received(self, data: Union[bytes, bytearray, memoryview]) -> None:
+        """Take bytes from the peer, and let who waits for a message go on with it."""
+        self.heard = True
+        self._arrived(self.endpoint.receive(data))
 
-        Returns:
-            whether there is something else to see to; then nobody has gone on yet.
-        """
-        return self._arrived(self.connection.receive(data))
+    def get_buffer(self) -> memoryview:
+        """Return what the transport may read into: the place of what comes, or any memory."""
+        space = self.space()
+        self._filling = space is not None
+        if space is not None:
+            return space
+        if self.read_buffer is None:
+            self.read_buffer = self.host.make_read_buffer()
+        buffer: memoryview = self.read_buffer
+        return buffer
 
-    def fill(self, size: int) -> bool:
-        """Take bytes that were read into the connection's memory, otherwise as :meth:`feed`."""
-        return self._arrived(self.connection.fill(size))
+    def buffer_updated(self, size: int) -> Optional[bytes]:
+        """Take bytes that the transport has read there; return them if they're to be seen first."""
+        if self._filling:
+            self._filling = False
+            self.filled(size)
+            return None
+        data = bytes(self.read_buffer[:size])
+        if self.whole:
+            return data
+        self.data_received(data)
+        return None
 
-    def _arrived(self, eventful: bool) -> bool:
-        if not eventful and self.waiter.who is not None and self.connection.waiting:
+    def space(self) -> Optional[memoryview]:
+        """Return the memory where what comes next belongs, if it is a large part of a message."""
+        return None if self.whole else self.endpoint.space()
+
+    def filled(self, size: int) -> None:
+        """Take bytes that were read into that memory."""
+        self.heard = True
+        self._arrived(self.endpoint.fill(size))
+
+    def _arrived(self, eventful: bool) -> None:
+        if eventful:
+            self.host.attend()
+        elif self.waiter.who is not None and self.endpoint.inbox.waiting:
             self.waiter.wake(True)
-        return eventful
 
-    def send(self, message: Any) -> int:
+    def try_send(self, message: Any) -> int:
         """
         Send a ``str`` or ``bytes``, if nothing is in the way.
 
@@ -82,40 +119,46 @@ class MessageStream:
             NOT_SENT, SENT or SENT_WAIT.
         """
         kind = type(message)
-        if self.hindered or self.connection.state != OPEN or not (kind is str or kind is bytes):
+        if self.endpoint.holds or not (kind is str or kind is bytes):
             return NOT_SENT
-        return self.post(message)
+        return self.send(message)
 
-    def post(
+    def send(
         self,
         message: Union[str, bytes, bytearray, memoryview],
         compress: Optional[bool] = None,
     ) -> int:
         """Send a message, or let it wait for others; return SENT or SENT_WAIT."""
-        due = self.connection.post(message, self._clock(), compress)
-        if due == NOW:
-            if self.flush():
-                return SENT_WAIT
-        elif due == LATER:
-            self._call_soon(self.flush)
+        due = self.endpoint.send_message(message, self._clock(), compress)
+        if due & LATER:
+            self._call_soon(self._turned)
+        if due & NOW and self.flush():
+            return SENT_WAIT
         return SENT
 
-    def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> bool:
+    def try_share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> bool:
         """
         Send a message that goes to other connections, too, if nothing is in the way.
 
         Arguments:
-            opcode, payload, frames: as for :meth:`~.connection.Connection.share`.
+            opcode, payload, frames: as for :meth:`~.endpoint.Endpoint.send_shared`.
 
         Returns:
             whether it was sent.
         """
-        if self.hindered or self.connection.state != OPEN:
+        if self.endpoint.holds:
             return False
-        self.connection.share(opcode, payload, frames)
+        self.endpoint.send_shared(opcode, payload, frames)
         self.flush()
         return True
 
     def flush(self) -> bool:
         """Write the frames that wait; return whether to wait before there are more."""
-        return not self._writer.write(self.connection.collect()) or self.full
+        written = self._writer.write(self.endpoint.collect())
+        return not written or self.endpoint.holds & FULL != 0
+
+    def _turned(self) -> None:
+        """Write the frames that still wait when the event loop turns."""
+        self.endpoint.outbox.turned()
+        if self.endpoint.outbox.size:
+            self.flush()

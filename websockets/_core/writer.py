@@ -20,11 +20,12 @@ class Writer:
 
     Arguments:
         transport: what is written to.
-        descriptor: the file descriptor of its socket, if nothing has to be done to the bytes on
-            the way there, or -1.
+        sock: what has its file descriptor, if nothing has to be done to the bytes on the way
+            there, or None; the method ``fileno()`` of its class tells the descriptor, or a negative
+            number once that may be another file's.
     """
 
-    def __init__(self, transport: Any, descriptor: int) -> None:
+    def __init__(self, transport: Any, sock: Any) -> None:
         self._write: Any = transport.write
         self._is_closing: Any = transport.is_closing
 

@@ -24,7 +24,8 @@ def broadcast(connections: Iterable[Any], message: DataLike) -> None:
 
     Connections that aren't open are passed over, and so are those that are sending a fragmented
     message at this moment, with a warning in their log. There is no backpressure: what a slow peer
-    doesn't read piles up until keepalive or the program gives it up.
+    doesn't read piles up until keepalive or the program gives it up. What goes wrong with one
+    connection is in its log, and keeps no other from the message.
 
     Arguments:
         connections: protocols, of a server's ``connections`` for example.
@@ -35,7 +36,9 @@ def broadcast(connections: Iterable[Any], message: DataLike) -> None:
     """
     opcode, payload = prepare_data(message)
     frames: dict[Any, bytes] = {}
-    for connection in connections:
-        stream = connection._stream
-        if stream is None or not stream.share(opcode, payload, frames):
-            connection.send_shared(opcode, payload, frames)
+    for connection in tuple(connections):  # one that breaks may leave them
+        try:
+            if not connection._ws_stream.try_share(opcode, payload, frames):
+                connection._ws_phase.share(opcode, payload, frames)
+        except Exception:
+            connection._ws_logger.error("a broadcast couldn't be sent", exc_info=True)

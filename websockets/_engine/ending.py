@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from .gate import Gate
+
 __all__ = ["Ending"]
 
 GOING_ON, CLOSE_AWAITED, EOF_AWAITED, HUNG_UP = range(4)
@@ -26,9 +28,10 @@ class Ending:
 
     Attributes:
         eof: whether the peer has ended its side of TCP.
+        is_over: whether the transport is gone.
     """
 
-    __slots__ = ("_loop", "_step", "_timeout", "_timer", "_transport", "eof")
+    __slots__ = ("_closed", "_loop", "_step", "_timeout", "_timer", "_transport", "eof", "is_over")
 
     def __init__(self, loop: Any, transport: Any, timeout: float) -> None:
         self._loop = loop
@@ -36,7 +39,9 @@ class Ending:
         self._timeout = timeout
         self._step = GOING_ON
         self._timer: Any = None
+        self._closed = Gate()
         self.eof = False
+        self.is_over = False
 
     @property
     def begun(self) -> bool:
@@ -72,9 +77,16 @@ class Ending:
         if self._take(HUNG_UP, self._transport.abort):
             self._transport.close()
 
+    async def wait(self) -> None:
+        """Wait until the transport is gone."""
+        if not self.is_over:
+            await self._closed.wait(self._loop)
+
     def over(self) -> None:
-        """The transport is closed: there is nothing to wait for."""
+        """The transport is gone: there is nothing to wait for."""
+        self.is_over = True
         self._step = HUNG_UP
+        self._closed.open()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

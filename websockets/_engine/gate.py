@@ -18,18 +18,18 @@ class Gate:
     __slots__ = ("_waiters",)
 
     def __init__(self) -> None:
-        self._waiters: Optional[list[Any]] = None
+        self._waiters: Optional[dict[Any, None]] = None  # a set that keeps their order
 
     async def wait(self, loop: Any) -> None:
         """Wait for the next :meth:`open`."""
         waiter = loop.create_future()
         if self._waiters is None:
-            self._waiters = []
-        self._waiters.append(waiter)
+            self._waiters = {}
+        self._waiters[waiter] = None
         try:
             await waiter
         finally:
-            self._waiters.remove(waiter)
+            del self._waiters[waiter]
 
     def open(self) -> None:
         """Let all who wait go on."""

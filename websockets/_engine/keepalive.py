@@ -23,9 +23,9 @@ class Keepalive:
         loop: the event loop.
         interval: seconds from one pong to the next ping.
         timeout: seconds to wait for a sign of life after a ping; None to wait for ever.
-        host: an object with the methods ``keepalive_ping()``, which returns a future for the pong,
-            ``keepalive_heard()``, which tells whether there was a sign of life since it was
-            called last, and ``keepalive_expired()``.
+        host: an object with the methods ``send_ping()``, which returns a future for the pong,
+            ``has_heard()``, which tells whether there was a sign of life since it was called last,
+            and ``expire()``.
     """
 
     __slots__ = ("_host", "_interval", "_loop", "_timeout", "_timer")
@@ -43,8 +43,8 @@ class Keepalive:
         self._host = None
 
     def _ping(self) -> None:
-        self._host.keepalive_heard()
-        pong = self._host.keepalive_ping()
+        self._host.has_heard()
+        pong = self._host.send_ping()
         if self._timeout is None:
             self._timer = self._loop.call_later(self._interval, self._ping)
         else:
@@ -58,9 +58,9 @@ class Keepalive:
             self._timer = self._loop.call_later(self._interval, self._ping)
 
     def _look(self, again: bool) -> None:
-        if self._host.keepalive_heard():
+        if self._host.has_heard():
             self._timer = self._loop.call_later(self._timeout, self._look, False)
         elif not again:
             self._timer = self._loop.call_later(SECOND_LOOK, self._look, True)
         else:
-            self._host.keepalive_expired()
+            self._host.expire()

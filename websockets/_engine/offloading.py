@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Callable, Optional
 
-__all__ = ["Job", "do_elsewhere"]
+__all__ = ["Job", "do_elsewhere", "offload"]
 
 
 class Job:
@@ -57,3 +57,16 @@ def do_elsewhere(loop: Any, job: Job, then: Callable[[], Any]) -> None:
         loop.call_soon(then)
     else:
         done.add_done_callback(lambda _: then())
+
+
+def offload(loop: Any, endpoint: Any, then: Callable[[], Any]) -> None:
+    """Have a thread do the work of an endpoint, if there is some that wasn't begun."""
+    if endpoint.work is None or type(endpoint.work) is Job:
+        return
+    endpoint.work = job = Job(endpoint.work)
+
+    def done() -> None:
+        endpoint.resume()
+        then()
+
+    do_elsewhere(loop, job, done)

@@ -1,11 +1,10 @@
 """
-Sending whatever takes more than one step: where messages of several tasks wait for their turn.
+Sending whatever can't leave at once: where messages of several tasks wait for their turn.
 
 Owns the order of such messages: while one is unfinished, because it comes in fragments or is
 compressed in a thread, no other begins, and none does while the transport is full. Must never know
-what asyncio is, nor what a message may be: that is asked of the program by the methods above. Key
-decision: it is a part of the connection's class rather than an object, so that a connection which
-is idle holds nothing for it.
+what asyncio is. Key decision: whether a message may leave is one number, the endpoint's ``holds``;
+this sets the bits UNFINISHED and QUEUED there, and the short way needs to look at nothing else.
 """
 
 from __future__ import annotations
@@ -14,11 +13,12 @@ import types
 from collections.abc import AsyncIterable, Generator
 from typing import Any, Callable, Optional
 
-from .._core import OPEN
+from .._core import CLOSED, FULL, OPEN, QUEUED, SENT_WAIT, UNFINISHED
 from ..framing import OP_CONT, prepare_data
 from ..typing import DataLike
 from .gate import Gate
 from .offloading import Job, do_elsewhere
+from .turns import Turns
 
 __all__ = ["Sending"]
 
@@ -30,46 +30,87 @@ def one_turn() -> Generator[None, None, None]:
 
 
 class Sending:
-    """The part of a connection that sends in several steps."""
+    """
+    What waits to be sent on a connection.
 
-    loop: Any
-    ensure_open: Callable[[], Any]
-    fail_connection: Callable[[int], None]
-    connection_closed_exc: Callable[[], Exception]
-    _check_thread: Callable[[], None]
-    _checks_more: Callable[[], bool]
-    _endpoint: Any
-    _stream: Any
-    _drained: Gate
-    _fragmented: Gate
-    _lost: bool
-    _debug_thread: int
+    Arguments:
+        session: the open connection.
+    """
 
-    _writing_paused = False
-    _fragmenting = False  # a message is being sent that takes several turns of the event loop
+    __slots__ = ("_drained", "_endpoint", "_loop", "_session", "_stream", "_turns")
 
-    async def _turn_to_send(self) -> None:
-        """Wait until a message may begin: none is unfinished and the transport takes bytes."""
-        while self._fragmenting or self._writing_paused:
-            await (self._fragmented if self._fragmenting else self._drained).wait(self.loop)
-            await self.ensure_open()
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._stream = session.stream
+        self._endpoint = session.endpoint
+        self._loop = session.loop
+        self._drained = Gate()
+        self._turns = Turns(session.loop)
 
-    async def _send_in_turn(self, message: DataLike, compress: Optional[bool]) -> None:
-        """Send a message that isn't fragmented."""
-        if self._debug_thread:
-            self._check_thread()
-        if self._fragmenting or self._writing_paused:
-            await self._turn_to_send()
-        work = None
-        if self._endpoint.offloads:
-            work = self._endpoint.encoding(True, *prepare_data(message), compress)
-        if work is not None:
-            self._begin_message()
-            await self._encode_elsewhere(True, work, self._end_message)
-        elif self._stream.post(message, compress):
-            await self._written()
+    def _is_blocked(self) -> bool:
+        """Whether no message may begin."""
+        blocked: bool = self._endpoint.holds & (FULL | UNFINISHED) != 0
+        return blocked
 
-    async def _send_frame(
+    def _next(self) -> None:
+        """Let the next message begin, if one may."""
+        if not self._is_blocked():
+            self._turns.give()
+
+    def drained(self) -> None:
+        """Take notice that the transport takes bytes again."""
+        self._drained.open()
+        self._next()
+
+    def over(self) -> None:
+        """Release everybody, one after the other: the connection is lost."""
+        self._endpoint.holds &= ~(FULL | UNFINISHED)
+        self.drained()
+
+    async def message(self, message: DataLike, compress: Optional[bool]) -> None:
+        """Send a message that isn't fragmented, in its turn."""
+        await self._begin()
+        try:
+            work = None
+            if self._endpoint.offloads:
+                work = self._endpoint.encoding(True, *prepare_data(message), compress)
+            if work is not None:
+                self._endpoint.holds |= UNFINISHED
+                await self._encode_elsewhere(True, work, self._finish)
+            elif self._stream.send(message, compress) == SENT_WAIT:
+                await self.written()
+        finally:
+            self._next()
+
+    async def fragments(self, fragments: AsyncIterable[Any], compress: Optional[bool]) -> None:
+        """Send a message in fragments (RFC 6455 5.4), in its turn."""
+        kind = None
+        try:
+            async for fragment in fragments:
+                opcode, payload = prepare_data(fragment)
+                if kind is None:
+                    await self._begin()
+                    kind = opcode
+                    self._endpoint.holds |= UNFINISHED
+                elif opcode == kind:
+                    opcode = OP_CONT
+                else:
+                    raise TypeError("fragments of a message must be all str or all bytes-like")
+                await self._session.ensure_open()
+                await self.frame(opcode, payload, False, compress)
+            if kind is not None:
+                await self._session.ensure_open()
+                await self.frame(OP_CONT, b"")
+        except BaseException:
+            if kind is not None:
+                # The message can't be completed, and no other can begin before it is.
+                self._session.fail_unfinished()
+            raise
+        finally:
+            if kind is not None:
+                self._finish()
+
+    async def frame(
         self, opcode: int, payload: Any, fin: bool = True, compress: Optional[bool] = None
     ) -> None:
         """Send a frame; a disconnection or cancellation while this waits comes after the frame."""
@@ -77,26 +118,56 @@ class Sending:
         if work is not None:
             await self._encode_elsewhere(fin, work)
             return
-        self._endpoint.send(opcode, payload, fin, compress)
-        if self._write():
-            await self._written()
+        self._endpoint.send_frame(opcode, payload, fin, compress)
+        if self._session.flush():
+            await self.written()
+
+    async def written(self) -> None:
+        """Wait until the transport takes more."""
+        if self._endpoint.holds & FULL:
+            await self._drained.wait(self._loop)
+            if self._endpoint.state == CLOSED:
+                raise self._session.closed_exc()
+        else:
+            # It is closing: who sends in a loop must let connection_lost() have its turn.
+            await one_turn()
+
+    async def _begin(self) -> None:
+        """Wait for the turn to begin a message, if others are before it or nothing can leave."""
+        if self._turns or self._is_blocked():
+            self._endpoint.holds |= QUEUED
+            try:
+                await self._turns.wait(self._is_blocked)
+            finally:
+                if not self._turns:
+                    self._endpoint.holds &= ~QUEUED
+        try:
+            await self._session.ensure_open()
+        except BaseException:
+            self._next()
+            raise
+
+    def _finish(self) -> None:
+        """Let the next message begin."""
+        self._endpoint.holds &= ~UNFINISHED
+        self._next()
 
     async def _encode_elsewhere(
         self, fin: bool, work: Callable[[], Any], finish: Callable[[], None] = lambda: None
     ) -> None:
         """Send a frame once it is encoded; if this is cancelled, it is sent all the same."""
         job = Job(work)
-        done = self.loop.create_future()
+        done = self._loop.create_future()
 
         def encoded() -> None:
             try:
                 sending = self._endpoint.state == OPEN
                 if sending:
                     self._endpoint.send_encoded(fin, job())
-                    self._write()
+                    self._session.flush()
             except Exception as exc:
                 # What was encoded is lost, and the peer can't do without it.
-                self.fail_connection(1011)
+                self._session.fail_unfinished()
                 if not done.done():
                     done.set_exception(exc)
             else:
@@ -104,73 +175,8 @@ class Sending:
                     done.set_result(sending)
             finish()
 
-        do_elsewhere(self.loop, job, encoded)
+        do_elsewhere(self._loop, job, encoded)
         if not await done:
-            await self.ensure_open()
-        if self._writing_paused:
-            await self._written()
-
-    async def _written(self) -> None:
-        """Wait until the transport takes more."""
-        if self._writing_paused:
-            await self._drained.wait(self.loop)
-            if self._lost:
-                raise self.connection_closed_exc()
-        else:
-            # It is closing: who sends in a loop must let connection_lost() have its turn.
-            await one_turn()
-
-    async def _send_fragments(
-        self, fragments: AsyncIterable[Any], compress: Optional[bool]
-    ) -> None:
-        kind = None
-        try:
-            async for fragment in fragments:
-                opcode, payload = prepare_data(fragment)
-                if kind is None:
-                    await self._turn_to_send()
-                    kind = opcode
-                    self._begin_message()
-                elif opcode == kind:
-                    opcode = OP_CONT
-                else:
-                    raise TypeError("fragments of a message must be all str or all bytes-like")
-                await self.ensure_open()
-                await self._send_frame(opcode, payload, False, compress)
-            if kind is not None:
-                await self.ensure_open()
-                await self._send_frame(OP_CONT, b"")
-        except BaseException:
-            if kind is not None:
-                # The message can't be completed, and no other can begin before it is.
-                self.fail_connection(1011)
-            raise
-        finally:
-            if kind is not None:
-                self._end_message()
-
-    def _begin_message(self) -> None:
-        """Have other messages wait until this one has ended."""
-        self._fragmenting = True
-        self._note_hindrances()
-
-    def _end_message(self) -> None:
-        self._fragmenting = False
-        self._note_hindrances()
-        self._fragmented.open()
-
-    def _note_hindrances(self) -> None:
-        self._stream.hindered = (
-            self._fragmenting
-            or self._writing_paused
-            or self._debug_thread != 0
-            or self._endpoint.offloads
-            or self._checks_more()
-        )
-
-    def _write(self) -> bool:
-        """Give the transport what the core wants to send; return whether to wait before more."""
-        if self._debug_thread:
-            self._check_thread()
-        full: bool = self._stream.flush()
-        return full
+            await self._session.ensure_open()
+        if self._endpoint.holds & FULL:
+            await self.written()

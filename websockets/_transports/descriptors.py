@@ -2,26 +2,42 @@
 Sockets that bytes may be written to beside their transport.
 
 Owns the list of transports that do nothing to what is written but hand it to their socket. Must
-never know who writes. Key decision: these very classes and no others, not even subclasses.
+never know who writes. Key decision: these very classes and no others, not even subclasses, neither
+of transports nor of sockets; and a descriptor is never given away as a number, which outlives its
+file, but as the object that knows when it is gone.
 """
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
-__all__ = ["plain_descriptor"]
+__all__ = ["plain_socket"]
 
-PLAIN = {
-    ("asyncio.selector_events", "_SelectorSocketTransport"),
-    ("uvloop.loop", "TCPTransport"),
-    ("uvloop.loop", "UnixTransport"),
-}
+ASYNCIO = ("asyncio.selector_events", "_SelectorSocketTransport")
+UVLOOP = {("uvloop.loop", "TCPTransport"), ("uvloop.loop", "UnixTransport")}
+UVLOOP_SOCKET = ("uvloop.loop", "PseudoSocket")
 
 
-def plain_descriptor(transport: Any) -> int:
-    """Return the file descriptor of a transport's socket, or -1."""
-    kind = type(transport)
-    if (kind.__module__, kind.__qualname__) not in PLAIN:
-        return -1
-    descriptor: int = transport.get_extra_info("socket").fileno()
-    return descriptor
+def name_of(kind: type) -> tuple[str, str]:
+    return kind.__module__, kind.__qualname__
+
+
+def plain_socket(transport: Any) -> Any:
+    """
+    Return what has the file descriptor of a transport, or None.
+
+    Its ``fileno()`` is negative as soon as the descriptor is closed, detached or otherwise not the
+    transport's any more.
+    """
+    kind = name_of(type(transport))
+    if kind == ASYNCIO:
+        # The very socket, which is behind what programs are given, and which they may close.
+        sock = getattr(transport.get_extra_info("socket"), "_sock", None)
+        return sock if type(sock) is socket.socket else None
+    if kind in UVLOOP:
+        # The transport resets it when it closes its descriptor, and so does a loop that is closed.
+        # A socket that the program gave can be closed no earlier, because uvloop counts as a user.
+        sock = transport.get_extra_info("socket")
+        return sock if name_of(type(sock)) == UVLOOP_SOCKET else None
+    return None

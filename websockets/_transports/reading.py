@@ -39,21 +39,26 @@ class InPlace:
 
     Arguments:
         protocol: the connection.
+        transport: its transport.
+        stream: an object with the methods ``get_buffer()``, ``buffer_updated(size)`` and
+            ``space()``, which tells whether more goes into the same place.
     """
 
-    def __init__(self, protocol: Any) -> None:
+    def __init__(self, protocol: Any, transport: Any, stream: Any) -> None:
         self._protocol = protocol
+        self._transport = transport
+        self._stream = stream
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._protocol, name)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return what to read into."""
-        buffer: memoryview = self._protocol.get_buffer(sizehint)
+        buffer: memoryview = self._stream.get_buffer()
         return buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take bytes, and step aside if no more go into the same place."""
-        self._protocol.buffer_updated(nbytes)
-        if not self._protocol.in_place():
-            self._protocol.transport.set_protocol(self._protocol)
+        self._stream.buffer_updated(nbytes)
+        if self._stream.space() is None:
+            self._transport.set_protocol(self._protocol)

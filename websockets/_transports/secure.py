@@ -12,7 +12,9 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Callable, Optional
 
-from .tls import Handshakes, TLSLayer
+from .handshakes import Handshakes
+from .tls import TLSLayer
+from .trust import own_context, shared_context
 
 try:
     import ssl
@@ -27,7 +29,7 @@ class Layer(TLSLayer, asyncio.Protocol, asyncio.BufferedProtocol, asyncio.Transp
     """TLS on one connection, as asyncio's classes describe protocols and transports."""
 
 
-def timeouts(kwds: dict[str, Any]) -> dict[str, float]:
+def timeouts(kwds: dict[str, Any]) -> dict[str, Any]:
     """Take the time limits out of the arguments of an event loop's method."""
     limits = {}
     for name, default in (("handshake_timeout", 60.0), ("shutdown_timeout", 30.0)):
@@ -82,7 +84,7 @@ def served_over_tls(
 async def connect_over_tls(
     loop: asyncio.AbstractEventLoop,
     connect: Callable[..., Awaitable[Any]],
-    factory: Callable[[], Any],
+    protocol: Any,
     kwds: dict[str, Any],
 ) -> Any:
     """
@@ -91,16 +93,17 @@ async def connect_over_tls(
     Arguments:
         loop: the event loop.
         connect: its method that connects.
-        factory: makes the protocol.
+        protocol: the protocol. It is there before the connection is, so that nothing of a
+            program's, nor a wrong argument, can fail while a socket is open.
         kwds: arguments of that method.
 
     Returns:
-        the protocol.
+        the transport.
     """
     context = kwds.get("ssl")
     if ssl is None or not (context is True or isinstance(context, ssl.SSLContext)):
-        _, protocol = await connect(factory, **kwds)
-        return protocol
+        transport, _ = await connect(lambda: protocol, **kwds)
+        return transport
     kwds = {name: value for name, value in kwds.items() if name != "ssl"}
     limits = timeouts(kwds)
     hostname = kwds.pop("server_hostname", None)
@@ -108,39 +111,41 @@ async def connect_over_tls(
         hostname = kwds.get("host")
         if not hostname:
             raise ValueError("server_hostname must be given for TLS without a host")
-    if context is True:
-        context = ssl.create_default_context()
-        if not hostname:
-            context.check_hostname = False
+    shared = context is True and hostname
+    if shared:
+        context = shared_context()
+    elif context is True:
+        context = own_context()
+        context.check_hostname = False
     opened: Any = loop.create_future()
 
     def ended(layer: TLSLayer, exc: Optional[Exception]) -> None:
         if opened is None or opened.done():
             return
         if exc is None:
-            opened.set_result(layer.get_protocol())
+            opened.set_result(None)
         else:
             opened.set_exception(exc)
             opened.exception()  # Nobody asks if connecting is cancelled at the same time.
 
-    def make() -> Layer:
-        return Layer(
-            loop,
-            factory(),
-            context,
-            None,
-            ended,
-            server_side=False,
-            hostname=hostname or None,
-            **limits,
-        )
-
-    _, layer = await connect(make, **kwds)
+    layer = Layer(
+        loop,
+        protocol,
+        context,
+        None,
+        ended,
+        server_side=False,
+        hostname=hostname or None,
+        own_context=own_context if shared else None,
+        **limits,
+    )
+    await connect(lambda: layer, **kwds)
     try:
-        return await opened
+        await opened
     except BaseException:
         layer.abort()
         raise
     finally:
         # It would keep its exception, whose traceback refers to this frame.
         opened = None
+    return layer

@@ -11,6 +11,7 @@ exception, which takes longer than a short record.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, Callable, Optional
 
 try:
@@ -19,13 +20,15 @@ except ImportError:  # pragma: no cover
     ssl = None  # type: ignore[assignment]
 
 from .._core import Writer
-from .descriptors import plain_descriptor
+from .descriptors import plain_socket
+from .known import extra_info
 from .reading import read_buffer
 
-__all__ = ["Handshakes", "TLSLayer"]
+__all__ = ["TLSLayer"]
 
 RECORD = 2**14  # bytes that a record carries at most (RFC 8446 5.1)
 PORTION = 2**16  # bytes that are encrypted or decrypted before they are handed on
+FEW = 2**10  # bytes that are decrypted at once where the peer makes OpenSSL answer
 
 SHAKING_HANDS, OPEN, CLOSING, CLOSED = range(4)
 
@@ -44,17 +47,32 @@ class TLSLayer:
         hostname: the name that the server's certificate must have.
         handshake_timeout: seconds that the TLS handshake may take.
         shutdown_timeout: seconds to wait for the peer's close_notify.
+        own_context: makes the context that a program is given when it asks for the connection's,
+            if it must not have that one because others use it, too.
     """
 
     _tcp: Any = None
     _writer: Any = None
     _timer: Any = None
-    _refused = False
-    _paused = False
-    _unsent = b""  # what can't be encrypted in the middle of a renegotiation
+    _introduced = False  # whether the connection knows of this
     _peer_ended = False
     _error: Optional[Exception] = None
     _read_buffer: Any = None
+    _stream: Any = None  # what large parts of messages are decrypted into
+
+    # Reading: TCP's is stopped while either of the two doesn't want more.
+    _paused = False  # by the connection
+    _choked = False  # because the peer doesn't read what OpenSSL answers
+    _stopped = False
+    _held = b""  # what had been read by then
+    _portion = PORTION  # how much OpenSSL is given at once
+
+    # Writing: the connection is told to pause while either of the two is full.
+    _tcp_full = False
+    _unsent: Any = ()  # what OpenSSL doesn't take in the middle of a renegotiation
+    _unsent_size = 0
+    _full = False
+    _high, _low = 2**16, 2**14
 
     def __init__(
         self,
@@ -68,6 +86,7 @@ class TLSLayer:
         hostname: Optional[str],
         handshake_timeout: float,
         shutdown_timeout: float,
+        own_context: Optional[Callable[[], Any]] = None,
     ) -> None:
         self._loop = loop
         self._protocol = protocol
@@ -76,6 +95,7 @@ class TLSLayer:
         self._ended: Any = ended
         self._handshake_timeout = handshake_timeout
         self._shutdown_timeout = shutdown_timeout
+        self._own_context = own_context
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side, hostname)
@@ -86,7 +106,7 @@ class TLSLayer:
     def connection_made(self, transport: Any) -> None:
         """Take a TCP transport, and begin with the TLS handshake."""
         self._tcp = transport
-        self._writer = Writer(transport, plain_descriptor(transport))
+        self._writer = Writer(transport, plain_socket(transport))
         self._timer = self._loop.call_later(self._handshake_timeout, self._take_too_long)
         if self._begun is not None:
             self._begun(self)
@@ -94,18 +114,16 @@ class TLSLayer:
 
     def data_received(self, data: Any) -> None:
         """Take bytes from the network."""
-        if len(data) > PORTION:
-            view = memoryview(data)
-            for start in range(0, len(data), PORTION):
-                self.data_received(view[start : start + PORTION])
-            return
-        self._incoming.write(data)
-        if self._state == OPEN:
-            self._read()
-        elif self._state == SHAKING_HANDS:
-            self._shake_hands()
-        elif self._state == CLOSING:
-            self._discard()
+        if self._stopped:
+            self._held += bytes(data)
+        elif len(data) > self._portion:
+            self._take_in_portions(data)
+        else:
+            self._incoming.write(data)
+            if self._state == OPEN:
+                self._read()
+            else:
+                self._work()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return what the transport may read into, as some transports want it."""
@@ -123,28 +141,39 @@ class TLSLayer:
         if self._state == SHAKING_HANDS:
             self._refuse(ConnectionResetError("the connection ended in the TLS handshake"))
         self._peer_ended = True
-        if self._state == OPEN:
+        if self._state == OPEN and not self._stopped:
             self._read()
-        return self._state == OPEN and self._paused
+        return self._state == OPEN and self._stopped
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """Take notice that the TCP transport is gone."""
-        self._refuse(exc or ConnectionResetError("the connection ended in the TLS handshake"))
         exc, self._error = self._error or exc, None
-        protocol, self._protocol = self._protocol, None
+        self._stream = None
         self._state = CLOSED
         self._stop_timer()
         self._writer.detach()
-        if not self._refused:
-            protocol.connection_lost(exc)
+        self._held, self._unsent, self._unsent_size = b"", (), 0
+        try:
+            self._end_handshake(
+                exc or ConnectionResetError("the connection ended in the TLS handshake")
+            )
+        finally:
+            protocol, self._protocol = self._protocol, None
+            if self._introduced:
+                protocol.connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Hand on that the transport's buffer is full."""
-        self._protocol.pause_writing()
+        """Take notice that the TCP transport's buffer is full."""
+        self._tcp_full = True
+        self._tell_whether_full()
 
     def resume_writing(self) -> None:
-        """Hand on that there is room in the transport's buffer."""
-        self._protocol.resume_writing()
+        """Take notice that there is room in the TCP transport's buffer."""
+        self._tcp_full = False
+        if self._choked:
+            self._choked = False
+            self._loop.call_soon(self._go_on)
+        self._tell_whether_full()
 
     # The TLS handshake
 
@@ -156,112 +185,255 @@ class TLSLayer:
         except ssl.SSLWantReadError:
             self._flush()
             return
-        except ssl.SSLError as exc:
+        except Exception as exc:
             self._flush()  # It is the alert that tells the peer.
             self._refuse(exc)
             return
         self._flush()
         self._stop_timer()
         self._state = OPEN
+        self._introduced = True
+        try:
+            self._protocol.connection_made(self)
+        except BaseException as exc:
+            self._error = exc if isinstance(exc, Exception) else None
+            self.abort()
+            raise
         self._end_handshake(None)
-        self._protocol.connection_made(self)
-        self._read()
+        self._tell_whether_full()
+        if self._state == OPEN and not self._stopped:
+            self._read()
 
     def _refuse(self, exc: Exception) -> None:
-        """Give up the TLS handshake, unless it is complete."""
-        if self._ended is not None:
-            self._state = CLOSED
-            self._refused = True
-            self._end_handshake(exc)
-            self._tcp.close()
+        """Give up the TLS handshake."""
+        self._state = CLOSED
+        self._tcp.close()
+        self._end_handshake(exc)
 
     def _end_handshake(self, exc: Optional[Exception]) -> None:
+        """
+        Tell that the TLS handshake has ended, unless that was told before.
+
+        This may run what is the program's and raises: no socket must wait for what comes behind.
+        """
         ended, self._ended, self._begun = self._ended, None, None
-        ended(self, exc)
+        if ended is not None:
+            ended(self, exc)
 
     def _take_too_long(self) -> None:
-        self._refuse(
-            ConnectionAbortedError(
-                f"the TLS handshake took longer than {self._handshake_timeout} seconds"
-            )
-        )
         self._tcp.abort()
+        if self._state == SHAKING_HANDS:
+            self._refuse(
+                ConnectionAbortedError(
+                    f"the TLS handshake took longer than {self._handshake_timeout} seconds"
+                )
+            )
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    # Records
+    # Records from the peer
+
+    def _work(self) -> None:
+        """Do what is to be done with what the peer has sent."""
+        if self._state == OPEN:
+            self._read()
+        elif self._state == SHAKING_HANDS:
+            self._shake_hands()
+        elif self._state == CLOSING:
+            self._discard()
+
+    def _take_in_portions(self, data: Any) -> None:
+        """Take bytes as long as more are wanted, and hold the others."""
+        rest = memoryview(data)
+        try:
+            while rest and not (self._paused or self._choked):
+                portion, rest = rest[: self._portion], rest[self._portion :]
+                self._portion = PORTION
+                self._incoming.write(portion)
+                self._work()
+                if self._error is not None:
+                    rest = rest[:0]
+        finally:
+            # They are held after an exception as well, which may be no more than Ctrl-C.
+            if rest and self._state != CLOSED:
+                self._held = bytes(rest)
+                self._stop()
+                self._loop.call_soon(self._go_on)
 
     def _read(self) -> None:
         """Decrypt what is there, and hand it on."""
         incoming, tls = self._incoming, self._tls
         pieces: list[bytes] = []
-        try:
-            if incoming.pending >= RECORD:
-                self._read_in_place()
-            while self._state == OPEN and not self._paused:
-                if not (incoming.pending or tls.pending()):
-                    break
-                piece = tls.read(RECORD)
-                if not piece:
-                    self._peer_ended = True
-                    break
-                pieces.append(piece)
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLError as exc:
-            self._error = exc
+        if incoming.pending < RECORD or self._read_in_place():
+            try:
+                while incoming.pending or tls.pending():
+                    piece = tls.read(RECORD)
+                    if not piece:
+                        self._peer_ended = True
+                        break
+                    pieces.append(piece)
+            except ssl.SSLWantReadError:
+                pass
+            except Exception as exc:
+                self._error = exc
+        if self._outgoing.pending:
+            self._answer()
         if pieces:
             self._protocol.data_received(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-        if self._outgoing.pending:
-            self._flush()  # OpenSSL has an answer, as to an update of the keys.
         if self._unsent:
             self._resend()
-        if self._state == OPEN and not self._paused:
-            if self._error is not None:
-                self._fail(self._error)
-            elif self._peer_ended:
-                self._protocol.eof_received()
-                self.close()
+        if self._error is not None or self._peer_ended:
+            self._hand_on_the_end()
 
-    def _read_in_place(self) -> None:
-        """Decrypt the rest of a large message into the memory where it belongs."""
-        in_place = getattr(self._protocol, "in_place", None)
-        while in_place and self._state == OPEN and not self._paused and self._incoming.pending:
-            space = in_place()
+    def read_into(self, stream: Any) -> None:
+        """
+        Decrypt large parts of messages into the memory where they belong.
+
+        Arguments:
+            stream: an object with the methods ``space()``, which returns that memory or None, and
+                ``filled(size)``.
+        """
+        self._stream = stream
+
+    def _read_in_place(self) -> bool:
+        """
+        Decrypt the rest of a large message into the memory where it belongs.
+
+        Return whether there may be more to decrypt.
+        """
+        stream = self._stream
+        while stream is not None and self._incoming.pending:
+            space = stream.space()
             if space is None:
                 break
-            size = self._tls.read(len(space), space)
+            try:
+                size = self._tls.read(len(space), space)
+            except ssl.SSLWantReadError:
+                return False
+            except Exception as exc:
+                self._error = exc
+                return False
             if not size:
                 self._peer_ended = True
-                break
-            self._protocol.filled(size)
+                return False
+            if self._outgoing.pending:
+                self._answer()
+            stream.filled(size)
+            if self._state == CLOSING:
+                self._discard()
+            if self._state != OPEN or self._paused:
+                return False
+        return True
 
-    def _encrypt(self, data: Any) -> None:
-        """Encrypt and send."""
+    def _answer(self) -> None:
+        """Send what OpenSSL says by itself, as to an update of the keys (RFC 8446 4.6.3)."""
+        self._flush()
+        self._portion = FEW
+        if self._tcp_full:
+            # The peer could go on for ever to ask for answers that it doesn't read.
+            self._choked = True
+            self._stop()
+
+    def _hand_on_the_end(self) -> None:
+        """Tell the connection of the end, once it has all that came before."""
+        if self._state != OPEN or self._stopped:
+            return
+        if self._error is not None:
+            self._fail(self._error)
+            return
+        try:
+            self._protocol.eof_received()
+        finally:
+            self.close()
+
+    def _discard(self) -> None:
+        """Look for the peer's close_notify behind whatever it has sent before."""
+        try:
+            while not self._peer_ended and (self._incoming.pending or self._tls.pending()):
+                self._peer_ended = not self._tls.read(RECORD)
+        except ssl.SSLWantReadError:
+            pass
+        except Exception:
+            self._peer_ended = True
+        if self._outgoing.pending:
+            self._answer()
+        if self._unsent:
+            self._resend()
+        self._say_goodbye()
+
+    def _stop(self) -> None:
+        """Let TCP read no more."""
+        if not self._stopped:
+            self._stopped = True
+            if not self._tcp.is_closing():
+                self._tcp.pause_reading()
+
+    def _go_on(self) -> None:
+        """Read on from where it was stopped, if nothing is against it."""
+        if not self._stopped or self._paused or self._choked or self._state == CLOSED:
+            return
+        self._work()
+        held, self._held = self._held, b""
+        self._take_in_portions(held)
+        if not (self._held or self._paused or self._choked):
+            self._stopped = False
+            if not self._tcp.is_closing():
+                self._tcp.resume_reading()
+            if self._error is not None or self._peer_ended:
+                self._hand_on_the_end()
+
+    # Records to the peer
+
+    def _encrypt(self, data: Any) -> Any:
+        """Encrypt and send; return what OpenSSL doesn't take now."""
         if len(data) > PORTION:
             data = memoryview(data)
-        try:
-            while data:
+        while data:
+            try:
                 size = self._tls.write(data[:PORTION])
-                data = data[size:]
-                self._writer.write([self._outgoing.read()])
-        except ssl.SSLWantReadError:
-            self._unsent = bytes(data)
-            self._flush()
-        except ssl.SSLError as exc:
-            self._fail(exc)
+            except ssl.SSLWantReadError:
+                self._flush()
+                break
+            except Exception as exc:
+                self._fail(exc)
+                return b""
+            data = data[size:]
+            if not self._writer.write([self._outgoing.read()]):
+                return b""  # TCP has ended.
+        return data
 
     def _resend(self) -> None:
-        data, self._unsent = self._unsent, b""
-        self._encrypt(data)
+        """Send what OpenSSL didn't take before."""
+        while self._unsent:
+            data = self._unsent.popleft()
+            rest = self._encrypt(data)
+            self._unsent_size -= len(data) - len(rest)
+            if rest:
+                self._unsent.appendleft(rest)
+                break
+        self._tell_whether_full()
 
     def _flush(self) -> None:
         """Give the socket what OpenSSL has to say."""
         if self._outgoing.pending:
             self._writer.write([self._outgoing.read()])
+
+    def _tell_whether_full(self) -> None:
+        """Tell the connection to pause or to go on, if there is news."""
+        if not self._introduced:
+            return
+        full = self._tcp_full
+        if self._unsent and not full:
+            full = self.get_write_buffer_size() > (self._low if self._full else self._high)
+        if full != self._full:
+            self._full = full
+            if full:
+                self._protocol.pause_writing()
+            else:
+                self._protocol.resume_writing()
 
     # The end
 
@@ -275,30 +447,14 @@ class TLSLayer:
 
     def _say_goodbye(self) -> None:
         """Send close_notify, and end TCP unless the peer's close_notify is still to come."""
-        if self._unsent:
+        if self._unsent and not self._peer_ended:
             return
         try:
             self._tls.unwrap()
-        except ssl.SSLError:
+        except Exception:
             pass  # It lacks the peer's close_notify, or finds other records before that.
         else:
             self._peer_ended = True
-        self._flush()
-        if self._peer_ended:
-            self._tcp.close()
-
-    def _discard(self) -> None:
-        """Look for the peer's close_notify behind whatever it has sent before."""
-        try:
-            while not self._peer_ended and (self._incoming.pending or self._tls.pending()):
-                self._peer_ended = not self._tls.read(RECORD)
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLError:
-            self._peer_ended = True
-        if self._unsent:
-            self._resend()
-            self._say_goodbye()
         self._flush()
         if self._peer_ended:
             self._tcp.close()
@@ -311,10 +467,13 @@ class TLSLayer:
             return
         if type(data) is not bytes:
             data = bytes(data)
-        if self._unsent:
-            self._unsent += data
-        else:
-            self._encrypt(data)
+        rest = data if self._unsent else self._encrypt(data)
+        if rest:
+            if not self._unsent:
+                self._unsent = deque()
+            self._unsent.append(rest)
+            self._unsent_size += len(rest)
+            self._tell_whether_full()
 
     def writelines(self, list_of_data: Any) -> None:
         """Send byte strings."""
@@ -334,9 +493,9 @@ class TLSLayer:
             return
         self._state = CLOSING
         self._timer = self._loop.call_later(self._shutdown_timeout, self._tcp.abort)
-        if self._paused:
-            self._paused = False
-            self._resume_tcp()
+        self._paused = False
+        if self._stopped:
+            self._loop.call_soon(self._go_on)
         self._say_goodbye()
 
     def abort(self) -> None:
@@ -352,23 +511,13 @@ class TLSLayer:
     def pause_reading(self) -> None:
         """Give the connection no more bytes."""
         self._paused = True
-        if not self._tcp.is_closing():
-            self._tcp.pause_reading()
+        self._stop()
 
     def resume_reading(self) -> None:
         """Give the connection bytes again."""
         if self._paused:
             self._paused = False
-            self._resume_tcp()
             self._loop.call_soon(self._go_on)
-
-    def _resume_tcp(self) -> None:
-        if not self._tcp.is_closing():
-            self._tcp.resume_reading()
-
-    def _go_on(self) -> None:
-        if self._state == OPEN:
-            self._read()
 
     def is_reading(self) -> bool:
         """Whether the connection is given bytes."""
@@ -379,14 +528,18 @@ class TLSLayer:
     ) -> None:
         """Set how many bytes may wait before the connection is told to pause, and to go on."""
         self._tcp.set_write_buffer_limits(high, low)
+        # As asyncio.WriteTransport.set_write_buffer_limits() describes it.
+        if high is None:
+            high = 2**16 if low is None else 4 * low
+        self._high, self._low = high, high // 4 if low is None else low
 
     def get_write_buffer_limits(self) -> Any:
         """Return ``(low, high)``."""
-        return self._tcp.get_write_buffer_limits()
+        return self._low, self._high
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes wait."""
-        size: int = self._tcp.get_write_buffer_size() + len(self._unsent)
+        size: int = self._tcp.get_write_buffer_size() + self._unsent_size
         return size
 
     def set_protocol(self, protocol: Any) -> None:
@@ -399,40 +552,15 @@ class TLSLayer:
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what is known of TLS or of the TCP transport."""
-        if name == "ssl_object":
-            return self._tls
-        if name == "sslcontext":
-            return self._context
+        if name in ("ssl_object", "sslcontext"):
+            if self._own_context is not None:
+                self._context = self._tls.context = self._own_context()
+                self._own_context = None
+            return self._tls if name == "ssl_object" else self._context
         if name == "peercert":
             return self._tls.getpeercert()
         if name == "cipher":
             return self._tls.cipher()
         if name == "compression":
             return self._tls.compression()
-        return self._tcp.get_extra_info(name, default)
-
-
-class Handshakes:
-    """The TLS handshakes of a server that aren't complete."""
-
-    def __init__(self) -> None:
-        self._layers: set[TLSLayer] = set()
-        self._over = False
-
-    def begun(self, layer: TLSLayer) -> None:
-        """Note that a handshake begins."""
-        self._layers.add(layer)
-        if self._over:
-            layer.abort()
-
-    def ended(self, layer: TLSLayer, exc: Optional[Exception]) -> None:
-        """Note that a handshake has ended, with an exception if it has failed."""
-        self._layers.discard(layer)
-        if exc is not None:
-            layer.get_protocol().logger.debug("the TLS handshake failed: %s", exc)
-
-    def abort(self) -> None:
-        """End them, and all that come."""
-        self._over = True
-        for layer in list(self._layers):
-            layer.abort()
+        return extra_info(self._tcp, name, default)

@@ -34,7 +34,7 @@ def receiver(core, options):
     no_context_takeover, _, bits, _ = agreed(options)
     inflater = core.deflate.Inflater(bits, not no_context_takeover)
     extensions = core.compression.Compression(None, inflater)
-    return core.connection.Connection(True, max_size=max_size, extensions=extensions)
+    return core.endpoint.Endpoint(True, max_size=max_size, extensions=extensions)
 
 
 def honest(core, options, pieces):

@@ -16,13 +16,13 @@ from . import expect_limit, parts, same
 
 ACTIONS = [
     None,
-    lambda connection: connection.inbox and connection.take(),
+    lambda connection: connection.take() if connection.inbox else None,
     lambda connection: [connection.take() for _ in range(len(connection.inbox))],
-    lambda connection: setattr(connection, "hold_pongs", True),
-    lambda connection: connection.release_pongs(),
-    lambda connection: connection.send(TEXT, b"Hello") or connection.send(PING, b""),
+    lambda connection: setattr(connection, "holds", connection.holds | 2),
+    lambda connection: connection.release(),
+    lambda connection: connection.send_frame(TEXT, b"Hello") or connection.send_frame(PING, b""),
     lambda connection: connection.settle(),
-    lambda connection: connection.close(1001, "bye") or connection.send(BINARY, b""),
+    lambda connection: connection.close(1001, "bye") or connection.send_frame(BINARY, b""),
 ]
 
 
@@ -38,7 +38,7 @@ def check(backends, data):
 def tell(core, options, pieces):
     """Return all that an endpoint shows, after each piece, and after the connection was lost."""
     max_queue = [None, 1, 2, 3][options >> 4 & 3]
-    connection = core.connection.Connection(
+    connection = core.endpoint.Endpoint(
         is_client=bool(options & 1),
         max_size=[None, 0, 5, 150][options >> 6],
         max_queue=max_queue,

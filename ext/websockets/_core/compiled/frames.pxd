@@ -32,14 +32,16 @@ cdef class FrameReader:
     cdef Py_ssize_t _queued
 
     cpdef bytes payload(self)
-    cpdef feed(self, bytes data)
+    @cython.locals(other=FrameReader)
+    cpdef FrameReader copy(self)
+    cpdef append(self, bytes data)
     cpdef skip(self, Py_ssize_t size)
     cpdef clear(self)
     cpdef release(self)
     @cython.locals(size="long long")
     cpdef bint next(self) except -1
     @cython.locals(chunk=bytes)
-    cdef bint _require(self, Py_ssize_t count) except -1
+    cdef bint _require(self, long long count) except -1
     @cython.locals(
         chunk=bytes, start=Py_ssize_t, byte0=int, byte1=int, opcode=int, form=int, extended=int,
         size=Py_ssize_t, length="long long",

@@ -5,7 +5,7 @@ from cpython.ref cimport PyObject
 from websockets._core.compiled.utf8 cimport Utf8Validator
 
 
-cpdef bytes unpack(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key, Py_ssize_t offset)
+cpdef bytes unpack(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key, long long offset)
 cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key)
 
 
@@ -21,14 +21,14 @@ cdef class Gatherer:
         Py_ssize_t start,
         Py_ssize_t stop,
         bytes key,
-        Py_ssize_t offset,
-        Py_ssize_t missing,
+        long long offset,
+        long long missing,
         bint ends,
     ) except -2
-    cpdef object space(self, Py_ssize_t missing, bint ends)
+    cpdef object space(self, long long missing, bint ends)
     cpdef Py_ssize_t fill(
-        self, Py_ssize_t size, bytes key, Py_ssize_t offset, Py_ssize_t missing, bint ends
+        self, Py_ssize_t size, bytes key, long long offset, long long missing, bint ends
     ) except -2
     cpdef object finish(self)
-    cdef int _make_room(self, Py_ssize_t size, Py_ssize_t missing, bint ends) except -1
+    cdef int _make_room(self, Py_ssize_t size, long long missing, bint ends) except -1
     cdef int _resize(self, Py_ssize_t size) except -1

@@ -2,27 +2,35 @@
 
 cimport cython
 
-from websockets._core.compiled.connection cimport Connection
+from websockets._core.compiled.endpoint cimport Endpoint
 from websockets._core.compiled.waiter cimport Waiter
 from websockets._core.compiled.writer cimport Writer
 
-cdef int OPEN, LATER, NOW, NOT_SENT, SENT, SENT_WAIT
+cdef int FULL, LATER, NOW, NOT_SENT, SENT, SENT_WAIT
 
 
 cdef class MessageStream:
-    cdef readonly Connection connection
+    cdef readonly Endpoint endpoint
     cdef readonly Waiter waiter
-    cdef public bint hindered
-    cdef public bint full
+    cdef public bint heard
+    cdef public bint whole
+    cdef public object read_buffer
+    cdef public object host
     cdef Writer _writer
     cdef object _call_soon
     cdef object _clock
+    cdef bint _filling
 
-    cpdef bint feed(self, data) except -1
-    cpdef bint fill(self, Py_ssize_t size) except -1
-    cdef bint _arrived(self, bint eventful) except -1
-    cpdef int send(self, message) except -1
+    cpdef data_received(self, data)
+    cpdef get_buffer(self)
+    cpdef buffer_updated(self, Py_ssize_t size)
+    cpdef space(self)
+    cpdef filled(self, Py_ssize_t size)
+    cdef _arrived(self, bint eventful)
+    cpdef int try_send(self, message) except -1
     @cython.locals(due=int)
-    cpdef int post(self, message, compress=*) except -1
-    cpdef bint share(self, int opcode, payload, dict frames) except -1
+    cpdef int send(self, message, compress=*) except -1
+    cpdef bint try_share(self, int opcode, payload, dict frames) except -1
+    @cython.locals(written=bint)
     cpdef bint flush(self) except -1
+    cpdef _turned(self)

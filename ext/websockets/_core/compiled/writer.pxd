@@ -5,6 +5,7 @@ cdef class Writer:
     cdef object _write
     cdef object _is_closing
     cdef object _waiting
-    cdef int _descriptor
+    cdef object _socket
+    cdef object _fileno
 
     cpdef bint write(self, list pieces) except -1

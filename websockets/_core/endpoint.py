@@ -5,15 +5,27 @@ Owns the rules that span frames and directions: control frames (RFC 6455 section
 handshake (7), the order of events after a violation (7.1.7). Must never know asyncio, sockets,
 clocks or HTTP. Key decisions:
 
-- Received messages wait in an inbox, bytes to send in ``outbox``. Parsing stops while the inbox is
-  full; the bytes that wait stay bytes.
+- Received messages wait in an inbox, frames to send in an outbox. Parsing stops while the inbox is
+  full; the bytes that wait stay bytes, and are parsed as room is made, even when the connection is
+  gone. Only close frames are looked for in them, by headers alone.
 - A close frame that we owe the peer, because it sent one or broke the protocol, is held back while
   messages that came before it are unread, so that what the program answers to them at once goes
-  out first. :meth:`Connection.settle` ends the wait.
+  out first. :meth:`Endpoint.settle` ends the wait.
 - Work of extensions that takes long can be done elsewhere: it is handed out as a function, and
   what comes after it waits.
 
-States only move forward: OPEN, then CLOSING once our close frame is in the outbox, then CLOSED.
+The phases of an endpoint; it only goes down this table:
+
+========  =======  ===============  ====================================================
+phase     state    takes bytes      what it means
+========  =======  ===============  ====================================================
+TALKING   OPEN     yes              messages go both ways
+OWING     OPEN     no               the peer has closed or we have failed the connection;
+                                    our close frame is held back for the program's answers
+AWAITING  CLOSING  yes              our close frame is sent, the peer's is awaited
+OVER      CLOSING  no               nothing more will be said by either side
+GONE      CLOSED   no               there is no transport any more
+========  =======  ===============  ====================================================
 """
 
 from __future__ import annotations
@@ -27,37 +39,45 @@ from websockets.exceptions import (
     ProtocolError,
     WebSocketException,
 )
+from websockets.frames import Close
 
 from .closing import parse_close, serialize_close
 from .constants import (
+    AWAITING,
     CLOSED,
     CLOSING,
-    NOW,
-    OP_BINARY,
+    FULL,
+    GONE,
+    NOT_OPEN,
     OP_CLOSE,
     OP_PING,
     OP_PONG,
-    OP_TEXT,
     OPEN,
+    OVER,
+    OWING,
+    TALKING,
     UNLIMITED,
+    UNUSUAL,
 )
 from .frames import FrameReader, check_control
-from .gathering import Gathering
-from .keys import masking_key
+from .inbox import Inbox
 from .messages import InvalidText, MessageAssembler
-from .pack import pack_frame, pack_header, to_bytes
+from .outbox import Outbox
 
-__all__ = ["Connection", "forget_frames"]
+__all__ = ["Endpoint", "forget_frames"]
 
-# While so many frames wait to leave, a ping is answered only if no other follows it.
+# The table above, by phase.
+STATES = (OPEN, OPEN, CLOSING, CLOSING, CLOSED)
+LISTENS = (True, False, True, False, False)
+
+# While so many answers wait to leave, a ping is answered only if no other follows it.
 CROWD = 64
-
-# Payloads from this size on go to the outbox as they are, behind their header, instead of being
-# copied behind it; not those that may change while they wait.
-LARGE = 16384
 
 # Payloads of which so many bytes are still to come may be read straight into their place.
 LONG = 65536
+
+# While we await the peer's close frame, so many bytes behind a full inbox stay readable.
+KEPT = 65536
 
 
 def forget_frames(exc: BaseException) -> None:
@@ -68,36 +88,42 @@ def forget_frames(exc: BaseException) -> None:
         chain = chain.__cause__ or chain.__context__
 
 
-class Connection:
+class Endpoint:
     """
     The state of one endpoint after the opening handshake.
 
     Arguments:
         is_client: which side this is; a client masks what it sends.
         max_size: largest message to receive in bytes; None for no limit.
-        max_queue: most messages in the inbox; None for no limit.
+        max_queue: number of messages in the inbox at which parsing stops; None for no limit.
         max_fragments: most frames in a message to receive; None for no limit.
         extensions: None, or an object with
             ``leaves(opcode, rsv) -> bool``, whether a received frame needn't be decoded, and
             ``decode(fin, rsv, opcode, payload, max_size) -> (fin, opcode, payload)`` and
             ``encode(fin, opcode, payload) -> (rsv, opcode, payload)``,
             where rsv are the bits 0x70 of a frame's first byte; encode gets ``compress``, too, if
-            :meth:`send` does. ``sharing_key``, if it is there and not None, is equal for objects
-            that encode messages alike. ``thread_size``, if it is there and not None, is the size
-            in bytes of payloads from which on this is done elsewhere: see ``work`` and
+            :meth:`send_frame` does. ``sharing_key``, if it is there and not None, is equal for
+            objects that encode messages alike. ``thread_size``, if it is there and not None, is
+            the size in bytes of payloads from which on this is done elsewhere: see ``work`` and
             :meth:`encoding`.
-        gather: whether messages that are sent quickly, one after the other, may leave together.
+        gather: number of bytes that messages which are sent quickly, one after the other, may wait
+            for each other with; 0 if each leaves at once.
+        low_queue: number of messages in the inbox at which parsing goes on; a quarter of
+            ``max_queue`` by default.
 
     Attributes:
-        state: OPEN, CLOSING or CLOSED.
-        waiting: how many messages are in the inbox.
-        outbox: byte strings to send, oldest first; take them with :meth:`collect`.
+        phase: TALKING, OWING, AWAITING, OVER or GONE.
+        state: OPEN, CLOSING or CLOSED, as the phase has it.
+        holds: why a message can't leave at once; 0 if it can. NOT_OPEN is set here, the other bits
+            by whoever knows: FULL, UNFINISHED, QUEUED, UNUSUAL.
+        inbox: messages that have arrived.
+        outbox: frames that wait to leave; take them with :meth:`collect`.
+        urgent: how many of those nobody has decided about: our answers to the peer.
         pongs: payloads of the pongs received; whoever handles them clears the list.
-        close_code, close_reason: how the connection ended, None before.
-        close_received: whether a close frame of the peer ended what it has to say.
+        refilled: set when :meth:`take` has made room, and bytes were parsed; to be unset.
+        close_rcvd, close_sent: the close frames that went through, or None.
+        close_rcvd_then_sent: which of them came first, None unless there are both.
         failure: the exception that made us fail the connection, or None.
-        hold_pongs: set it while nothing can be sent; pings are then answered by one pong to the
-            latest of them once it is unset with :meth:`release_pongs`.
         work: a function that decodes a received frame, or None. Any thread may call it; while it is
             there nothing is parsed, and :meth:`resume` goes on with what it returns.
     """
@@ -109,38 +135,37 @@ class Connection:
         max_queue: Optional[int] = None,
         max_fragments: Optional[int] = None,
         extensions: Any = None,
-        gather: bool = True,
+        gather: int = 65536,
+        low_queue: Optional[int] = None,
     ) -> None:
+        self.phase = TALKING
         self.state = OPEN
-        self.outbox: list[bytes] = []
+        self.holds = 0
+        self.urgent = 0
         self.pongs: list[bytes] = []
-        self.close_code: Optional[int] = None
-        self.close_reason: Optional[str] = None
-        self.close_received = False
+        self.refilled = False
+        self.close_rcvd: Optional[Close] = None
+        self.close_sent: Optional[Close] = None
+        self.close_rcvd_then_sent: Optional[bool] = None
         self.failure: Optional[BaseException] = None
-        self.hold_pongs = False
         self.work: Optional[Callable[[], Any]] = None
         self.is_client = is_client
-        self.waiting = 0
-        # The inbox: what has arrived, and of it what is being taken, in reverse order.
-        self._arrived: list[Union[str, bytes]] = []
-        self._taken: list[Union[str, bytes]] = []
-        self._max_queue = UNLIMITED if max_queue is None else max_queue
-        self._outbox_size = 0
-        self._gathering: Optional[Gathering] = Gathering() if gather else None
-        self._answering = False  # a message was taken since the program sent one
-        self._fresh = False  # messages came into the empty inbox since the program sent one
-        self._extensions = extensions
+        high = UNLIMITED if max_queue is None else max_queue
+        self.inbox = Inbox(high, high // 4 if low_queue is None else low_queue)
         thread_size = getattr(extensions, "thread_size", None)
         self._thread_size = UNLIMITED if thread_size is None else thread_size
+        self.outbox = Outbox(is_client, extensions, self._thread_size, gather)
+        self._listening = True
+        self._extensions = extensions
         self._decoding = False  # whether extensions decode the current frame
         self._reader = FrameReader(not is_client, extensions is not None)
         self._messages = MessageAssembler(max_size, max_fragments)
         self._frame = bytearray()  # a frame that extensions will decode once it is complete
         self._held_pong: Optional[bytes] = None
         self._owed_close: Optional[bytes] = None  # payload of the close frame held back
-        self._deaf = False  # nothing more from the peer is of interest
-        self._overflow = False  # a message had no room in the inbox while closing
+        self._stopped = False  # parsing has stopped for want of room
+        self._scout: Optional[FrameReader] = None  # looks for a close frame further on
+        self._lacking = False  # bytes were left out behind those that wait to be parsed
 
     # Properties that may change while the connection is open
 
@@ -156,16 +181,9 @@ class Connection:
     # What the owner of the socket asks
 
     @property
-    def inbox(self) -> list[Union[str, bytes]]:
-        """The messages that wait, oldest first; see :meth:`take`."""
-        return self._taken[::-1] + self._arrived
-
-    @property
     def stalled(self) -> bool:
         """Whether parsing has stopped for want of room or for work: more bytes only pile up."""
-        if self._deaf:
-            return False
-        return self.work is not None or (self.state == OPEN and self.is_full())
+        return self.phase == TALKING and (self.work is not None or self._stopped)
 
     @property
     def buffered(self) -> int:
@@ -175,11 +193,11 @@ class Connection:
     @property
     def owes_close(self) -> bool:
         """Whether a close frame is held back until the inbox has been read."""
-        return self._owed_close is not None
+        return self.phase == OWING
 
     def is_quiet(self) -> bool:
-        """Whether the connection is open, and no close frame is held back."""
-        return self.state == OPEN and self._owed_close is None
+        """Whether messages go both ways, and nobody wants to be asked."""
+        return self.phase == TALKING and not self.holds & UNUSUAL
 
     @property
     def offloads(self) -> bool:
@@ -189,7 +207,7 @@ class Connection:
     @property
     def finished(self) -> bool:
         """Whether the closing handshake is over: done by both sides, or given up by ours."""
-        return self.state != OPEN and self._deaf
+        return self.phase >= OVER
 
     # Receiving
 
@@ -202,11 +220,16 @@ class Connection:
         Returns:
             whether there is something to see to beside messages in the inbox.
         """
-        if not self._deaf:
-            if not self.waiting:
-                self._fresh = True
-            self._reader.feed(data if type(data) is bytes else bytes(data))
-            self._parse(False)
+        if self._listening:
+            if not self.inbox.waiting:
+                self.outbox.note_arrival()
+            piece = data if type(data) is bytes else bytes(data)
+            if self._scout is None:
+                self._reader.append(piece)
+            else:
+                self._look_ahead(piece)
+            if not self._stopped:
+                self._parse()
         return self._eventful()
 
     def space(self) -> Optional[memoryview]:
@@ -216,48 +239,45 @@ class Connection:
         None if that isn't a large part of a payload, or has to wait or to be decoded.
         """
         reader = self._reader
-        if reader.missing < LONG or self._decoding or self._deaf or reader.buffered:
+        if reader.missing < LONG or self._decoding or not self._listening or reader.buffered:
             return None
-        if self.is_full() and self.state == OPEN:
+        if self._stopped or self._scout is not None or self.work is not None:
             return None
         return self._messages.space(reader.missing)
 
     def fill(self, size: int) -> bool:
         """Take bytes that were read into that memory; otherwise as :meth:`receive`."""
         reader = self._reader
-        if not self._deaf:
-            if not self.waiting:
-                self._fresh = True
+        if self._listening:
+            if not self.inbox.waiting:
+                self.outbox.note_arrival()
             reader.skip(size)
             try:
                 message = self._messages.fill(size, reader.key, reader.offset, reader.missing)
             except InvalidText as exc:
-                self.fail(1007, str(exc), exc)
+                self._blame(exc)
             else:
                 if message is not None:
-                    self._deliver(message)
+                    self.inbox.put(message)
         return self._eventful()
 
     def _eventful(self) -> bool:
         return (
-            self._outbox_size != 0
+            self.urgent != 0
+            or self.phase != TALKING
+            or self._stopped
             or len(self.pongs) != 0
             or self._reader.missing >= LONG
-            or self.is_full()
             or self.work is not None
-            or not self.is_quiet()
         )
 
     def take(self) -> Union[str, bytes]:
-        """Take the oldest message from the inbox, and parse on where that makes room."""
-        if not self._taken:
-            self._arrived, self._taken = self._taken, self._arrived
-            self._taken.reverse()
-        message = self._taken.pop()
-        self._answering = True
-        self.waiting -= 1
-        if self.waiting + 1 == self._max_queue:
-            self._parse(False)
+        """Take the oldest message from the inbox, and parse on if that makes enough room."""
+        message = self.inbox.take()
+        self.outbox.note_taken()
+        if self._stopped and self.inbox.is_low():
+            self.refilled = True
+            self._parse()
         return message
 
     def resume(self) -> None:
@@ -269,37 +289,31 @@ class Connection:
                 self._decoded(fin, opcode, payload)
             except Exception as exc:
                 self._blame(exc)
-            self._parse(False)
+            self._parse()
 
     def lost(self) -> None:
-        """Note that nothing more will come or go; what came before is parsed to its end."""
-        if self.state == CLOSED:
+        """Note that nothing more will come or go; what came before is parsed as it is taken."""
+        if self.phase == GONE:
             return
-        self._thread_size = UNLIMITED
-        self.resume()
-        self._parse(True)
-        self._stop_listening()
-        self.state = CLOSED
-        self._owed_close = None
-        self._held_pong = None
+        self._enter(GONE)
         self.collect()
-        if self.close_code is None:
-            # RFC 6455 7.1.5: no close frame was received.
-            self.close_code = 1006
-            self.close_reason = ""
+        if self._reader.buffered and self.close_rcvd is None:
+            self._look_ahead(b"")
+        self._parse()
 
-    def is_full(self) -> bool:
-        """Whether the inbox has no room for another message."""
-        return self.waiting >= self._max_queue
-
-    def _parse(self, ignore_room: bool) -> None:
+    def _parse(self) -> None:
+        """Parse bytes until there is no room for a message, work to be done, or none are left."""
         reader = self._reader
+        self._stopped = False
         try:
-            while not self._deaf and self.work is None:
-                if self.waiting >= self._max_queue and self.state == OPEN and not ignore_room:
+            while self.work is None:
+                if self.inbox.is_full():
+                    self._stopped = True
                     reader.release()
-                    return
+                    break
                 if not reader.next():
+                    if not self._listening:
+                        self._discard()  # What is incomplete now is incomplete for ever.
                     return
                 if reader.first and self._extensions is not None:
                     self._decoding = not self._extensions.leaves(reader.opcode, reader.rsv)
@@ -319,13 +333,46 @@ class Connection:
                         reader.missing,
                     )
                     if message is not None:
-                        self._deliver(message)
+                        self.inbox.put(message)
         except Exception as exc:
             self._blame(exc)
+        else:
+            if self.phase == AWAITING and self._scout is None:
+                self._look_ahead(b"")
+
+    def _look_ahead(self, data: bytes) -> None:
+        """
+        Look for the peer's close frame in what can't be parsed yet, without parsing it.
+
+        A program that closes needn't read before the connection ends (RFC 6455 7.1.1), and one that
+        was cut off shall know how. It costs no memory: bytes beyond KEPT are left out afterwards.
+        """
+        reader, scout = self._reader, self._scout
+        if scout is None:
+            scout = self._scout = reader.copy()
+        elif data:
+            scout.append(data)
+            if self._lacking or reader.buffered > KEPT:
+                self._lacking = True
+            else:
+                reader.append(data)
+        try:
+            while scout.next():
+                if scout.opcode == OP_CLOSE and not scout.rsv:
+                    self._peer_closed(scout.payload())
+                    return
+        except ProtocolError as exc:
+            self.fail(1002, str(exc), exc)
 
     def _blame(self, exc: Exception) -> None:
-        """Fail the connection for what went wrong with a frame."""
-        if isinstance(exc, InvalidText):
+        """Fail the connection for what went wrong with a frame; what comes behind it is void."""
+        if not self._listening:
+            # It was received in time, and is missing now: that is no clean end.
+            self.close_rcvd = None
+            self.close_rcvd_then_sent = None
+            forget_frames(exc)
+            self.failure = exc
+        elif isinstance(exc, InvalidText):
             self.fail(1007, str(exc), exc)
         elif isinstance(exc, ProtocolError):
             self.fail(1002, str(exc), exc)
@@ -334,14 +381,15 @@ class Connection:
         else:
             # An extension that somebody else wrote went wrong.
             self.fail(1011, "", exc)
+        self._discard()
 
-    def _deliver(self, message: Union[str, bytes]) -> None:
-        if self.state != OPEN and (self.is_full() or self._overflow):
-            # The program closes and doesn't read: the peer's close frame is what counts now.
-            self._overflow = True
-        else:
-            self._arrived.append(message)
-            self.waiting += 1
+    def _discard(self) -> None:
+        """Forget all that isn't a whole message."""
+        self._reader.clear()
+        self._messages.clear()
+        self._frame = bytearray()
+        self._scout = None
+        self.work = None
 
     def _decode(self) -> None:
         """Gather a frame, and let extensions decode it once it is complete."""
@@ -378,7 +426,7 @@ class Connection:
             self._messages.begin_frame(opcode, fin, len(payload))
             message = self._messages.add(payload, 0, len(payload), b"", 0, 0)
             if message is not None:
-                self._deliver(message)
+                self.inbox.put(message)
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == OP_PING:
@@ -386,16 +434,35 @@ class Connection:
             if self.state != OPEN:
                 return
             # RFC 6455 5.5.3: where answers wait, only the latest ping needs one.
-            if self.hold_pongs or len(self.outbox) >= CROWD:
+            if self.holds & FULL or self.urgent >= CROWD:
                 self._held_pong = payload
             else:
-                self._pack(True, OP_PONG, payload)
+                self._answer(OP_PONG, payload)
         elif opcode == OP_PONG:
-            self.pongs.append(payload)
+            if self._listening:
+                self.pongs.append(payload)
         else:
-            self._receive_close(payload)
+            self._peer_closed(payload)
+            self._discard()
 
-    def _receive_close(self, payload: bytes) -> None:
+    # Closing
+
+    def _enter(self, phase: int) -> None:
+        """Go down the table."""
+        self.phase = phase
+        self.state = STATES[phase]
+        self._listening = LISTENS[phase]
+        if self.state != OPEN:
+            self.holds |= NOT_OPEN
+            self._held_pong = None
+            self._owed_close = None
+        if not self._listening and not self._stopped and self.work is None:
+            self._discard()
+
+    def _peer_closed(self, payload: bytes) -> None:
+        """Take the payload of the peer's close frame."""
+        if self.close_rcvd is not None:
+            return  # It was found before, behind messages that hadn't been read then.
         try:
             code, reason = parse_close(payload)
         except UnicodeDecodeError as exc:
@@ -403,22 +470,14 @@ class Connection:
             error.__cause__ = exc
             self.fail(1007, str(error), error)
             return
-        self.close_code = code
-        self.close_reason = reason
-        self.close_received = True
-        self._stop_listening()
-        if self.state == OPEN:
+        self.close_rcvd = Close(code, reason)
+        if self.close_sent is not None:
+            self.close_rcvd_then_sent = False
+        if self.phase == TALKING:
             # RFC 6455 5.5.1: answer with the status code received.
-            self._owe_close(payload[:2])
-
-    def _stop_listening(self) -> None:
-        self._deaf = True
-        self._reader.clear()
-        self._messages.clear()
-        self._frame = bytearray()
-        self.work = None
-
-    # Closing
+            self._owe_close(payload)
+        elif self.phase == AWAITING:
+            self._enter(OVER)
 
     def fail(self, code: int, reason: str = "", cause: Optional[BaseException] = None) -> None:
         """
@@ -430,23 +489,19 @@ class Connection:
         Raises:
             ProtocolError: if the code can't be sent.
         """
-        if self._deaf:
+        if not self._listening:
             return
         payload = b""
         if code != 1006:
             body = reason.encode(errors="replace")[:123].decode(errors="ignore")
             payload = serialize_close(code, body)
-        self._stop_listening()
         if isinstance(cause, WebSocketException):
             forget_frames(cause)
         self.failure = cause
-        self.close_code = code
-        self.close_reason = reason
-        if self.state == OPEN:
-            if payload:
-                self._owe_close(payload)
-            else:
-                self.state = CLOSING
+        if self.phase == TALKING and payload:
+            self._owe_close(payload)
+        else:
+            self._enter(OVER)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """
@@ -456,32 +511,36 @@ class Connection:
             ProtocolError: if the code can't be sent, or the reason is too long.
         """
         payload = serialize_close(code, reason)
-        if self._owed_close is not None:
+        if self.phase == OWING:
             self.settle()
-        elif self.state == OPEN:
-            self._send_close(payload)
-            self._parse(False)
+        elif self.phase == TALKING:
+            self._send_close(payload, AWAITING)
+            if self._stopped or self.work is not None:
+                self._look_ahead(b"")
 
     def settle(self) -> None:
         """Send the close frame that was held back, if there is one."""
         if self._owed_close is not None:
-            self._send_close(self._owed_close)
+            self._send_close(self._owed_close, OVER)
 
     def _owe_close(self, payload: bytes) -> None:
-        if self.waiting:
+        if self.inbox.waiting:
             self._owed_close = payload
+            self._enter(OWING)
         else:
-            self._send_close(payload)
+            self._send_close(payload, OVER)
 
-    def _send_close(self, payload: bytes) -> None:
-        self._pack(True, OP_CLOSE, payload)
-        self._owed_close = None
-        self._held_pong = None
-        self.state = CLOSING
+    def _send_close(self, payload: bytes, phase: int) -> None:
+        self._answer(OP_CLOSE, payload)
+        code, reason = parse_close(payload)
+        self.close_sent = Close(code, reason)
+        if self.close_rcvd is not None:
+            self.close_rcvd_then_sent = True
+        self._enter(phase)
 
     # Sending
 
-    def send(
+    def send_frame(
         self, opcode: int, payload: Any, fin: bool = True, compress: Optional[bool] = None
     ) -> None:
         """
@@ -498,130 +557,79 @@ class Connection:
             InvalidState: if the state isn't OPEN.
             ProtocolError: if a control frame is too long.
         """
-        if self.state != OPEN:
-            raise InvalidState("frames can't be sent after a close frame")
+        self._check_open()
         if opcode >= OP_CLOSE:
             check_control(fin, len(payload))
-        self._pack(fin, opcode, payload, compress)
+        self.outbox.put(fin, opcode, payload, compress)
 
     def encoding(
         self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
     ) -> Optional[Callable[[], Any]]:
-        """
-        Return what encodes a frame, for :meth:`send_encoded`; any thread may call it.
-
-        Arguments:
-            fin, opcode, payload, compress: as for :meth:`send`, but for one frame at a time.
-
-        Returns:
-            None if that doesn't take long: then :meth:`send` does it.
-        """
-        if opcode >= OP_CLOSE or compress is False or len(payload) < self._thread_size:
-            return None
-        return partial(self._extensions.encode, fin, opcode, bytes(payload), compress)
+        """Return what encodes a frame elsewhere, for :meth:`send_encoded`, or None: see there."""
+        return self.outbox.encoding(fin, opcode, payload, compress)
 
     def send_encoded(self, fin: bool, encoded: tuple[int, int, bytes]) -> None:
-        """Put a frame in the outbox, as :meth:`send` does, of what was encoded elsewhere."""
-        rsv, opcode, payload = encoded
-        self._put_frame(fin << 7 | rsv | opcode, payload)
+        """Put a frame in the outbox, as :meth:`send_frame` does, of what was encoded elsewhere."""
+        self._check_open()
+        self.outbox.put_encoded(fin, encoded)
 
-    def post(
+    def send_message(
         self,
         message: Union[str, bytes, bytearray, memoryview],
         now: float,
         compress: Optional[bool] = None,
     ) -> int:
         """
-        Put a message in the outbox, as :meth:`send` does, and tell when it should leave.
+        Put a message in the outbox, as :meth:`send_frame` does, and tell when it should leave.
 
         Arguments:
             message: ``str`` for a text message, anything else is binary.
             now: seconds of a clock that doesn't go back.
-            compress: as for :meth:`send`.
+            compress: as for :meth:`send_frame`.
 
         Returns:
-            WAIT, NOW or LATER, see :mod:`~.gathering`.
+            the bits NOW and LATER, see :mod:`~.gathering`.
         """
-        self.send(OP_TEXT if isinstance(message, str) else OP_BINARY, message, True, compress)
-        first_answer = self._fresh
-        last_answer = self._answering and not self.waiting
-        self._fresh = False
-        self._answering = False
-        if self._gathering is None:
-            return NOW
-        return self._gathering.decide(now, self._outbox_size, first_answer, last_answer)
+        self._check_open()
+        return self.outbox.put_message(message, now, self.inbox.waiting, compress)
 
-    def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
+    def send_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
         """
         Put a message in the outbox that is sent to other connections, too.
 
         Arguments:
-            opcode: OP_TEXT or OP_BINARY.
-            payload: as for :meth:`send`.
-            frames: what connections have made of the message so far; begin with an empty dict.
+            opcode, payload, frames: as for :meth:`~.outbox.Outbox.put_shared`.
 
         Raises:
             InvalidState: if the state isn't OPEN.
         """
-        key = None
-        if not self.is_client:
-            # RFC 6455 5.3: a client masks each frame with a key of its own.
-            key = () if self._extensions is None else getattr(self._extensions, "sharing_key", None)
-        if key is None or self.state != OPEN:
-            self.send(opcode, payload)
-            return
-        frame = frames.get(key)
-        if frame is None:
-            byte0 = opcode
-            if self._extensions is not None:
-                byte0, payload = self._encode(True, opcode, payload, None)
-            frame = frames[key] = pack_frame(0x80 | byte0, payload, b"")
-        self._put(frame)
+        self._check_open()
+        self.outbox.put_shared(opcode, payload, frames)
 
     def collect(self) -> list[bytes]:
         """Take what waits in the outbox."""
-        if self._held_pong is not None and not self.hold_pongs:
-            self.release_pongs()
-        frames = self.outbox
-        self.outbox = []
-        self._outbox_size = 0
-        if self._gathering is not None:
-            self._gathering.left()
-        return frames
+        if self._held_pong is not None and not self.holds & FULL:
+            self._answer_held()
+        self.urgent = 0
+        return self.outbox.collect()
 
-    def release_pongs(self) -> None:
-        """Stop holding pongs, and answer the latest ping that waits for its pong."""
-        self.hold_pongs = False
+    def release(self) -> None:
+        """Note that the transport takes bytes again, and answer the ping that waits for that."""
+        self.holds &= ~FULL
         if self._held_pong is not None:
-            self._pack(True, OP_PONG, self._held_pong)
-            self._held_pong = None
+            self._answer_held()
 
-    def _pack(self, fin: bool, opcode: int, payload: Any, compress: Optional[bool] = None) -> None:
-        byte0 = opcode
-        if self._extensions is not None:
-            byte0, payload = self._encode(fin, opcode, payload, compress)
-        self._put_frame(fin << 7 | byte0, payload)
+    def _answer_held(self) -> None:
+        payload = self._held_pong
+        self._held_pong = None
+        if payload is not None:
+            self._answer(OP_PONG, payload)
 
-    def _put_frame(self, byte0: int, payload: Any) -> None:
-        if self.is_client:
-            self._put(pack_frame(byte0, payload, masking_key()))
-        elif type(payload) is bytes and len(payload) >= LARGE:
-            self._put(pack_header(byte0, len(payload), b""))
-            self._put(payload)
-        else:
-            self._put(pack_frame(byte0, payload, b""))
+    def _answer(self, opcode: int, payload: bytes) -> None:
+        """Put a control frame in the outbox, which leaves as soon as somebody looks."""
+        self.outbox.put(True, opcode, payload)
+        self.urgent += 1
 
-    def _encode(
-        self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
-    ) -> tuple[int, Any]:
-        """Let extensions encode a frame; return its first byte, without FIN, and its payload."""
-        payload = to_bytes(payload)
-        if compress is None:
-            rsv, opcode, payload = self._extensions.encode(fin, opcode, payload)
-        else:
-            rsv, opcode, payload = self._extensions.encode(fin, opcode, payload, compress)
-        return rsv | opcode, payload
-
-    def _put(self, data: bytes) -> None:
-        self.outbox.append(data)
-        self._outbox_size += len(data)
+    def _check_open(self) -> None:
+        if self.state != OPEN:
+            raise InvalidState("frames can't be sent after a close frame")

@@ -5,7 +5,7 @@ One endpoint with extensions: what they are handed, and what happens when they g
 import pytest
 from cutting import every_cut
 from drawing import BINARY, CLOSE, CONT, KEY, PING, PONG, TEXT, close, frame, header
-from endpoints import feed, sent
+from endpoints import feed, said, sent
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
 
@@ -34,7 +34,7 @@ class Recorder:
 
 
 def endpoint(core, extensions, is_client=False, **options):
-    return core.connection.Connection(is_client, extensions=extensions, **options)
+    return core.endpoint.Endpoint(is_client, extensions=extensions, **options)
 
 
 def masked(opcode, payload=b"", **options):
@@ -75,8 +75,8 @@ def test_without_a_limit_there_is_no_room_to_tell(core):
 def test_all_frames_that_are_sent_are_handed_over(core, is_client):
     recorder = Recorder(encoded=(0x40, BINARY, b"encoded"))
     connection = endpoint(core, recorder, is_client)
-    connection.send(TEXT, b"a", fin=False)
-    connection.send(PING, b"?")
+    connection.send_frame(TEXT, b"a", fin=False)
+    connection.send_frame(PING, b"?")
     connection.close()
     assert recorder.sent == [(False, TEXT, b"a"), (True, PING, b"?"), (True, CLOSE, b"\x03\xe8")]
     assert sent(connection) == [
@@ -100,20 +100,20 @@ def test_all_frames_that_are_sent_are_handed_over(core, is_client):
 def test_extensions_that_go_wrong(core, decoded, code):
     connection = endpoint(core, Recorder(decoded))
     connection.receive(masked(TEXT, b"x"))
-    assert connection.close_code == code
+    assert said(connection)[0] == code
     if isinstance(decoded, Exception):
         assert connection.failure is decoded
     else:
         assert isinstance(connection.failure, ProtocolError)
     # What went wrong inside of the program is none of the peer's business.
-    assert connection.close_reason == ("" if code == 1011 else str(connection.failure))
+    assert said(connection)[1] == ("" if code == 1011 else str(connection.failure))
     assert len(sent(connection)) == 1
 
 
 def test_max_size_is_about_what_is_decoded(core):
     growing = Recorder((True, BINARY, bytes(10)))
     assert feed(endpoint(core, growing, max_size=10), [masked(BINARY)]).inbox
-    assert feed(endpoint(core, growing, max_size=9), [masked(BINARY)]).close_code == 1009
+    assert said(feed(endpoint(core, growing, max_size=9), [masked(BINARY)]))[0] == 1009
 
 
 @pytest.mark.parametrize("length", [110, 10_000, 2**62])
@@ -121,7 +121,7 @@ def test_frames_that_no_compression_explains_are_refused_at_their_header(core, l
     recorder = Recorder()
     connection = endpoint(core, recorder, max_size=64)
     connection.receive(header(BINARY, length, key=KEY))
-    assert connection.close_code == 1009
+    assert said(connection)[0] == 1009
     assert not recorder.received
 
 
@@ -132,7 +132,7 @@ def test_control_frames_have_no_such_limit(core, max_size):
     assert connection.failure is None
     assert sent(connection) == [(PONG, bytes(125), True, 0, b"")]
     connection.receive(close(1000, "a" * 123, key=KEY))
-    assert connection.close_code == 1000
+    assert said(connection)[0] == 1000
 
 
 def test_the_room_for_a_message_is_never_negative(core):
@@ -142,4 +142,4 @@ def test_the_room_for_a_message_is_never_negative(core):
     connection.max_size = 2
     connection.receive(masked(CONT, b""))
     assert [call[4] for call in recorder.received] == [5, 0]
-    assert connection.close_code == 1009
+    assert said(connection)[0] == 1009

@@ -5,9 +5,10 @@ How a connection ends: the closing handshake from either side, failures, a lost 
 import pytest
 from cutting import every_cut
 from drawing import BINARY, CLOSE, CONT, KEY, PING, PONG, TEXT, close, frame
-from endpoints import feed, peer_key, seen, sent
+from endpoints import feed, heard, peer_key, said, seen, sent
 
 from websockets.exceptions import InvalidState, ProtocolError
+from websockets.frames import Close
 
 OPEN, CLOSING, CLOSED = 1, 2, 3
 
@@ -15,7 +16,7 @@ both_sides = pytest.mark.parametrize("is_client", [False, True], ids=["server", 
 
 
 def endpoint(core, is_client=False, **options):
-    return core.connection.Connection(is_client, **options)
+    return core.endpoint.Endpoint(is_client, **options)
 
 
 def masked(opcode, payload=b"", **options):
@@ -32,15 +33,15 @@ def from_client(code=None, reason=""):
 @both_sides
 @pytest.mark.parametrize("code", [1000, 1001, 1003, 1007, 1011, 1014, 3000, 4999])
 @pytest.mark.parametrize("reason", ["", "bye", "à bientôt"])
-def test_the_code_of_the_peer_is_echoed(core, is_client, code, reason):
+def test_the_close_frame_of_the_peer_is_echoed(core, is_client, code, reason):
     connection = endpoint(core, is_client)
     connection.receive(close(code, reason, peer_key(is_client)))
     assert seen(connection) == {
         "inbox": [],
-        "sent": [(CLOSE, code.to_bytes(2, "big"), True, 0, b"")],
+        "sent": [(CLOSE, code.to_bytes(2, "big") + reason.encode(), True, 0, b"")],
         "pongs": [],
         "state": CLOSING,
-        "close": (code, reason, True),
+        "close": (Close(code, reason), Close(code, reason), True),
         "failure": None,
         "owes_close": False,
         "finished": True,
@@ -51,7 +52,7 @@ def test_the_code_of_the_peer_is_echoed(core, is_client, code, reason):
 def test_a_close_frame_without_a_code_is_echoed_as_such(core, is_client):
     connection = endpoint(core, is_client)
     connection.receive(close(key=peer_key(is_client)))
-    assert (connection.close_code, connection.close_reason) == (1005, "")
+    assert said(connection) == (1005, "")
     assert sent(connection) == [(CLOSE, b"", True, 0, b"")]
     assert connection.failure is None
 
@@ -77,8 +78,8 @@ def test_close_frames_that_are_not_acceptable(core, is_client, body, code, text)
     connection.receive(frame(CLOSE, body, key=peer_key(is_client)))
     assert isinstance(connection.failure, ProtocolError)
     assert str(connection.failure) == text
-    assert not connection.close_received
-    assert (connection.close_code, connection.close_reason) == (code, text)
+    assert connection.close_rcvd is None
+    assert said(connection) == (code, text)
     assert sent(connection) == [(CLOSE, code.to_bytes(2, "big") + text.encode(), True, 0, b"")]
     assert connection.state == CLOSING
     assert connection.finished
@@ -88,12 +89,12 @@ def test_the_answer_waits_until_the_messages_before_it_are_read(core):
     connection = endpoint(core)
     feed(connection, [masked(TEXT, b"one") + masked(TEXT, b"two") + from_client(1001, "bye")])
     assert connection.owes_close
-    assert connection.close_code == 1001
+    assert heard(connection) == (1001, "bye")
     assert (connection.state, connection.finished) == (OPEN, False)
     assert connection.take() == "one"
-    connection.send(TEXT, b"answer to one")
+    connection.send_frame(TEXT, b"answer to one")
     assert connection.take() == "two"
-    connection.send(TEXT, b"answer to two")
+    connection.send_frame(TEXT, b"answer to two")
     assert connection.owes_close
     connection.settle()
     assert (connection.state, connection.finished) == (CLOSING, True)
@@ -101,7 +102,7 @@ def test_the_answer_waits_until_the_messages_before_it_are_read(core):
     assert [drawn.payload for drawn in sent(connection)] == [
         b"answer to one",
         b"answer to two",
-        b"\x03\xe9",
+        b"\x03\xe9bye",
     ]
     connection.settle()
     assert len(sent(connection)) == 3
@@ -117,7 +118,7 @@ def test_close_settles_what_is_owed(core):
 def test_settle_without_debts(core):
     connection = endpoint(core)
     connection.settle()
-    assert (connection.state, connection.outbox) == (OPEN, [])
+    assert (connection.state, connection.outbox.frames) == (OPEN, [])
 
 
 def test_nothing_counts_after_the_close_frame_of_the_peer(core):
@@ -142,11 +143,12 @@ def test_close(core, is_client, code, reason):
     connection.close(code, reason)
     assert sent(connection) == [(CLOSE, code.to_bytes(2, "big") + reason.encode(), True, 0, b"")]
     assert (connection.state, connection.finished) == (CLOSING, False)
-    assert connection.close_code is None
+    assert connection.close_rcvd is None
     connection.close(1011, "again")
     connection.receive(close(code, "fine", peer_key(is_client)))
     assert (connection.state, connection.finished) == (CLOSING, True)
-    assert (connection.close_code, connection.close_reason) == (code, "fine")
+    assert heard(connection) == (code, "fine")
+    assert connection.close_rcvd_then_sent is False
     assert len(sent(connection)) == 1
 
 
@@ -161,7 +163,7 @@ def test_close_with_what_cannot_be_sent(core, code, reason):
     connection = endpoint(core)
     with pytest.raises(ProtocolError):
         connection.close(code, reason)
-    assert (connection.state, connection.outbox) == (OPEN, [])
+    assert (connection.state, connection.outbox.frames) == (OPEN, [])
 
 
 def test_while_closing_messages_count_but_pings_do_not(core):
@@ -193,14 +195,14 @@ def test_nothing_is_sent_after_the_end(core, is_client, end):
     assert len(before) <= 1
     for opcode in [CONT, TEXT, BINARY, PING, PONG]:
         with pytest.raises(InvalidState) as raised:
-            connection.send(opcode, b"")
+            connection.send_frame(opcode, b"")
         assert str(raised.value) == "frames can't be sent after a close frame"
     key = peer_key(is_client)
     feed(connection, [frame(PING, key=key), close(1001, key=key), b"\xff\xff"])
     connection.close()
     connection.fail(1002)
     connection.settle()
-    connection.release_pongs()
+    connection.release()
     assert sent(connection) == before
 
 
@@ -208,11 +210,11 @@ def test_a_violation_while_closing(core):
     connection = endpoint(core)
     connection.close()
     connection.receive(masked(TEXT, b"\xff"))
-    assert connection.close_code == 1007
+    assert str(connection.failure) == "invalid UTF-8 in a text message at byte 0"
     assert len(sent(connection)) == 1
     assert connection.finished
     connection.receive(from_client(1000))
-    assert (connection.close_code, connection.close_received) == (1007, False)
+    assert (heard(connection), said(connection)) == ((1006, ""), (1000, ""))
 
 
 # Failing (RFC 6455 7.1.7)
@@ -226,7 +228,7 @@ def test_fail(core):
         "sent": [(CLOSE, b"\x03\xf3oops", True, 0, b"")],
         "pongs": [],
         "state": CLOSING,
-        "close": (1011, "oops", False),
+        "close": (None, Close(1011, "oops"), None),
         "failure": None,
         "owes_close": False,
         "finished": True,
@@ -238,7 +240,7 @@ def test_the_first_failure_counts(core):
     cause = RuntimeError("first")
     connection.fail(1011, "first", cause)
     connection.fail(1002, "second", RuntimeError("second"))
-    assert (connection.close_code, connection.close_reason) == (1011, "first")
+    assert said(connection) == (1011, "first")
     assert connection.failure is cause
     assert len(sent(connection)) == 1
 
@@ -255,8 +257,8 @@ def test_fail_waits_for_messages_to_be_read_as_well(core):
 def test_1006_sends_nothing(core):
     connection = feed(endpoint(core), [masked(TEXT, b"one")])
     connection.fail(1006)
-    assert (connection.state, connection.finished, connection.outbox) == (CLOSING, True, [])
-    assert (connection.close_code, connection.close_reason) == (1006, "")
+    assert (connection.state, connection.finished, connection.outbox.frames) == (CLOSING, True, [])
+    assert said(connection) == (1006, "")
     assert connection.take() == "one"
 
 
@@ -270,7 +272,7 @@ def test_a_long_reason_is_cut_between_characters(core, character, before):
     text = drawn.payload[2:].decode()
     size = len(character.encode())
     assert text == reason[: before + (123 - before) // size]
-    assert connection.close_reason == reason
+    assert said(connection)[1] == text
 
 
 def test_a_reason_that_has_no_utf8(core):
@@ -284,41 +286,41 @@ def test_a_reason_that_has_no_utf8(core):
 
 def test_lost(core):
     connection = endpoint(core)
-    connection.send(TEXT, b"too late")
+    connection.send_frame(TEXT, b"too late")
     connection.lost()
     assert seen(connection) == {
         "inbox": [],
         "sent": [],
         "pongs": [],
         "state": CLOSED,
-        "close": (1006, "", False),
+        "close": (None, None, None),
         "failure": None,
         "owes_close": False,
         "finished": True,
     }
     connection.receive(from_client(1000))
     connection.lost()
-    assert (connection.state, connection.close_code) == (CLOSED, 1006)
+    assert (connection.state, connection.close_rcvd) == (CLOSED, None)
 
 
 def test_lost_after_a_closing_handshake(core):
     connection = feed(endpoint(core), [from_client(1001, "bye")])
     connection.lost()
-    assert (connection.state, connection.close_code, connection.close_reason) == (3, 1001, "bye")
-    assert connection.outbox == []
+    assert (connection.state, heard(connection)) == (CLOSED, (1001, "bye"))
+    assert list(connection.outbox) == []
 
 
 def test_lost_without_an_answer_to_our_close_frame(core):
     connection = endpoint(core)
     connection.close(1000)
     connection.lost()
-    assert (connection.close_code, connection.close_received) == (1006, False)
+    assert (heard(connection), said(connection)) == ((1006, ""), (1000, ""))
 
 
 def test_lost_after_a_failure(core):
     connection = feed(endpoint(core), [b"\xff\xff"])
     connection.lost()
-    assert connection.close_code == 1002
+    assert said(connection)[0] == 1002
     assert isinstance(connection.failure, ProtocolError)
 
 
@@ -326,22 +328,101 @@ def test_lost_in_the_middle_of_a_message(core):
     connection = feed(endpoint(core), [masked(TEXT, b"one") + masked(TEXT, b"tw", fin=False)])
     connection.lost()
     assert list(connection.inbox) == ["one"]
-    assert connection.close_code == 1006
+    assert said(connection)[0] == 1006
 
 
-def test_what_was_behind_a_full_inbox_is_parsed_when_the_transport_is_lost(core):
+def test_what_was_behind_a_full_inbox_is_parsed_as_it_is_taken(core):
     wire = b"".join(masked(TEXT, b"%d" % number) for number in range(5))
     connection = feed(endpoint(core, max_queue=2), [wire + from_client(1001, "bye")])
-    assert (len(connection.inbox), connection.close_code) == (2, None)
+    assert (len(connection.inbox), connection.close_rcvd) == (2, None)
     connection.lost()
-    assert (connection.close_code, connection.close_reason) == (1001, "bye")
+    assert heard(connection) == (1001, "bye")
+    assert len(connection.inbox) == 2
     assert [connection.take() for _ in range(5)] == ["0", "1", "2", "3", "4"]
-    assert connection.outbox == []
+    assert heard(connection) == (1001, "bye")
+    assert not connection.inbox
+    assert list(connection.outbox) == []
 
 
 def test_a_violation_behind_a_full_inbox_when_the_transport_is_lost(core):
     connection = endpoint(core, max_queue=1)
-    feed(connection, [masked(TEXT, b"1") + masked(TEXT, b"2") + masked(CONT)])
+    wire = masked(TEXT, b"1") + masked(TEXT, b"2") + masked(CONT) + from_client(1000)
+    connection.receive(wire)
     connection.lost()
-    assert (connection.state, connection.close_code, connection.owes_close) == (CLOSED, 1002, False)
-    assert list(connection.inbox) == ["1", "2"]
+    assert (connection.state, connection.owes_close) == (CLOSED, False)
+    assert heard(connection) == (1000, "")
+    assert [connection.take(), connection.take()] == ["1", "2"]
+    # Something was said that can't be read: that was no clean end.
+    assert isinstance(connection.failure, ProtocolError)
+    assert heard(connection) == (1006, "")
+
+
+# Bytes behind a full inbox, when it's over
+
+
+def numbers(count):
+    return b"".join(masked(TEXT, b"%d" % number) for number in range(count))
+
+
+def rest(connection):
+    """Take all messages that are left."""
+    found = []
+    while connection.inbox:
+        found.append(connection.take())
+    return found
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda connection: connection.fail(1011, "keepalive ping timeout"),
+        lambda connection: connection.fail(1006),
+        lambda connection: connection.close(),
+        lambda connection: connection.lost(),
+        lambda connection: (connection.fail(1011), connection.settle(), connection.lost()),
+        lambda connection: (connection.close(), connection.lost()),
+    ],
+    ids=["failure", "1006", "close", "lost", "failure and lost", "close and lost"],
+)
+def test_what_was_received_stays_readable(core, end):
+    wire = numbers(9) + masked(TEXT, b"incompl")[:-1]
+    for pieces in every_cut(wire):
+        connection = feed(endpoint(core, max_queue=2), pieces)
+        end(connection)
+        connection.receive(b"\xff\xff" if connection.state == OPEN else b"")
+        assert rest(connection) == [str(number) for number in range(9)]
+
+
+def test_a_close_frame_is_found_behind_bytes_that_are_not_kept(core):
+    connection = feed(endpoint(core, max_queue=1), [numbers(2)])
+    connection.close(4000)
+    large = masked(BINARY, bytes(50_000)) * 20
+    for start in range(0, len(large), 1000):
+        connection.receive(large[start : start + 1000])
+        assert connection.buffered < 100_000
+        assert not connection.stalled
+    assert not connection.finished
+    connection.receive(from_client(1001, "bye"))
+    assert connection.finished
+    assert heard(connection) == (1001, "bye")
+    assert rest(connection) == ["0", "1", bytes(50_000)]
+
+
+def test_reading_goes_on_while_closing_once_there_is_room(core):
+    connection = feed(endpoint(core, max_queue=1), [numbers(2)])
+    connection.close(4000)
+    assert rest(connection) == ["0", "1"]
+    connection.receive(numbers(1))
+    assert rest(connection) == ["0"]
+    connection.receive(from_client(4000))
+    assert connection.finished
+
+
+@pytest.mark.parametrize("body", [b"\x03", b"\x03\xe8\xff"])
+def test_a_bad_close_frame_behind_a_full_inbox(core, body):
+    connection = feed(endpoint(core, max_queue=1), [numbers(3) + masked(CLOSE, body)])
+    connection.close(4000)
+    assert connection.finished
+    assert connection.close_rcvd is None
+    assert rest(connection) == ["0", "1", "2"]
+    assert isinstance(connection.failure, ProtocolError)

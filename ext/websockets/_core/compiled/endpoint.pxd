@@ -1,0 +1,70 @@
+# C types of websockets/_core/endpoint.py.
+
+cimport cython
+
+from websockets._core.compiled.frames cimport FrameReader
+from websockets._core.compiled.inbox cimport Inbox
+from websockets._core.compiled.messages cimport MessageAssembler
+from websockets._core.compiled.outbox cimport Outbox
+
+cdef int AWAITING, CLOSED, CLOSING, FULL, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING, UNUSUAL
+cdef int OP_CLOSE, OP_PING, OP_PONG
+cdef long long UNLIMITED
+cdef Py_ssize_t CROWD, KEPT, LONG
+
+
+cdef class Endpoint:
+    cdef readonly int phase
+    cdef readonly int state
+    cdef public int holds
+    cdef readonly Py_ssize_t urgent
+    cdef public list pongs
+    cdef public bint refilled
+    cdef readonly object close_rcvd
+    cdef readonly object close_sent
+    cdef readonly object close_rcvd_then_sent
+    cdef public object failure
+    cdef public object work
+    cdef readonly bint is_client
+    cdef readonly Inbox inbox
+    cdef readonly Outbox outbox
+    cdef long long _thread_size
+    cdef bint _listening
+    cdef object _extensions
+    cdef bint _decoding
+    cdef FrameReader _reader
+    cdef MessageAssembler _messages
+    cdef bytearray _frame
+    cdef bytes _held_pong
+    cdef bytes _owed_close
+    cdef bint _stopped
+    cdef FrameReader _scout
+    cdef bint _lacking
+
+    cpdef bint is_quiet(self) except -1
+    cpdef bint receive(self, data) except -1
+    @cython.locals(reader=FrameReader)
+    cpdef space(self)
+    @cython.locals(reader=FrameReader)
+    cpdef bint fill(self, Py_ssize_t size) except -1
+    cdef bint _eventful(self) except -1
+    cpdef take(self)
+    @cython.locals(reader=FrameReader)
+    cdef _parse(self)
+    @cython.locals(reader=FrameReader, scout=FrameReader)
+    cdef _look_ahead(self, bytes data)
+    cdef _blame(self, exc)
+    cdef _discard(self)
+    @cython.locals(reader=FrameReader)
+    cdef _decode(self)
+    cdef _decoded(self, bint fin, int opcode, bytes payload)
+    cdef _control(self, int opcode, bytes payload)
+    cdef _enter(self, int phase)
+    cdef _peer_closed(self, bytes payload)
+    cpdef send_frame(self, int opcode, payload, bint fin=*, compress=*)
+    cpdef int send_message(self, message, double now, compress=*) except -1
+    cpdef send_shared(self, int opcode, payload, dict frames)
+    cpdef list collect(self)
+    cdef _answer_held(self)
+    cdef _answer(self, int opcode, bytes payload)
+    cdef int _check_open(self) except -1

@@ -1,0 +1,36 @@
+# C types of websockets/_core/outbox.py.
+
+cimport cython
+
+from websockets._core.compiled.gathering cimport Gathering
+from websockets._core.compiled.keys cimport masking_key
+from websockets._core.compiled.pack cimport pack_frame, pack_header, to_bytes
+
+cdef int NOW, OP_BINARY, OP_CLOSE, OP_TEXT
+cdef Py_ssize_t LARGE
+
+
+cdef class Outbox:
+    cdef readonly list frames
+    cdef readonly Py_ssize_t size
+    cdef bint _masked
+    cdef object _extensions
+    cdef long long _thread_size
+    cdef Gathering _gathering
+    cdef bint _answering
+    cdef bint _fresh
+
+    cpdef note_arrival(self)
+    cpdef note_taken(self)
+    @cython.locals(first_answer=bint, last_answer=bint)
+    cpdef int put_message(self, message, double now, Py_ssize_t waiting, compress=*) except -1
+    @cython.locals(byte0=int)
+    cpdef put(self, bint fin, int opcode, payload, compress=*)
+    @cython.locals(byte0=int)
+    cpdef put_shared(self, int opcode, payload, dict frames)
+    @cython.locals(frames=list)
+    cpdef list collect(self)
+    cpdef turned(self)
+    cdef _put_frame(self, int byte0, payload)
+    cdef tuple _encode(self, bint fin, int opcode, payload, compress)
+    cdef _keep(self, bytes data)

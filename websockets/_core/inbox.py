@@ -1,0 +1,64 @@
+"""
+Messages that have arrived, and wait for the program.
+
+Owns their order and their number. Must never know where they come from. Key decision: two marks.
+At the high one parsing stops; it goes on at the low one rather than after each message, so that
+what a program answers to a long burst leaves together, and a read is parsed in a few long runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Union
+
+__all__ = ["Inbox"]
+
+
+class Inbox:
+    """
+    A queue of messages.
+
+    Arguments:
+        high: number of messages at which it is full.
+        low: number of messages from which on it wants more, once it has been full.
+
+    Attributes:
+        waiting: how many messages are in it.
+    """
+
+    def __init__(self, high: int, low: int) -> None:
+        self.waiting = 0
+        self._high = high
+        self._low = low
+        # What has arrived, and of it what is being taken, in reverse order.
+        self._arrived: list[Union[str, bytes]] = []
+        self._taken: list[Union[str, bytes]] = []
+
+    def is_full(self) -> bool:
+        """Whether there is no room for another message."""
+        return self.waiting >= self._high
+
+    def is_low(self) -> bool:
+        """Whether it is time for more messages."""
+        return self.waiting <= self._low
+
+    def put(self, message: Union[str, bytes]) -> None:
+        """Add a message; whether there is room is for the caller to ask."""
+        self._arrived.append(message)
+        self.waiting += 1
+
+    def take(self) -> Union[str, bytes]:
+        """Take the oldest message."""
+        if not self._taken:
+            self._arrived, self._taken = self._taken, self._arrived
+            self._taken.reverse()
+        message = self._taken.pop()
+        self.waiting -= 1
+        return message
+
+    def __len__(self) -> int:
+        return self.waiting
+
+    def __iter__(self) -> Iterator[Union[str, bytes]]:
+        """Go over the messages that wait, oldest first, without taking them."""
+        return iter(self._taken[::-1] + self._arrived)

@@ -1,0 +1,191 @@
+"""
+Frames that wait to leave: what a program sends becomes bytes, and is kept until it is written.
+
+Owns the way of a payload into a frame (RFC 6455 5.2), through the extensions and under a mask, and
+the question of when frames leave. Must never know whether a frame may be sent now: it is asked only
+for those that may. Key decision: frames leave in the order in which they were put in here, whatever
+they are, so that one list is all there is between a program and the transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Callable, Optional, Union
+
+from .constants import NOW, OP_BINARY, OP_CLOSE, OP_TEXT
+from .gathering import Gathering
+from .keys import masking_key
+from .pack import pack_frame, pack_header, to_bytes
+
+__all__ = ["Outbox"]
+
+# Payloads from this size on are kept as they are, behind their header, instead of being copied
+# behind it; not those that may change while they wait.
+LARGE = 16384
+
+
+class Outbox:
+    """
+    The frames of one endpoint.
+
+    Arguments:
+        masked: whether frames are masked, that is whether this is a client.
+        extensions: as for :class:`~.endpoint.Endpoint`.
+        thread_size: size in bytes of payloads from which on they are encoded elsewhere.
+        gather: number of bytes that messages which are sent quickly, one after the other, may wait
+            for each other with; 0 if each leaves at once.
+
+    Attributes:
+        frames: byte strings to send, oldest first; take them with :meth:`collect`.
+        size: how many bytes that is.
+    """
+
+    def __init__(self, masked: bool, extensions: Any, thread_size: int, gather: int) -> None:
+        self.frames: list[bytes] = []
+        self.size = 0
+        self._masked = masked
+        self._extensions = extensions
+        self._thread_size = thread_size
+        self._gathering: Optional[Gathering] = Gathering(gather) if gather else None
+        self._answering = False  # a message was taken since the program sent one
+        self._fresh = False  # messages came where none was left since the program sent one
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Go over the frames, oldest first, without taking them."""
+        return iter(self.frames)
+
+    # What was received, as far as it tells when to send
+
+    def note_arrival(self) -> None:
+        """Note that bytes have arrived while no message waited."""
+        self._fresh = True
+
+    def note_taken(self) -> None:
+        """Note that the program has taken a message."""
+        self._answering = True
+
+    # What is to be sent
+
+    def put_message(
+        self,
+        message: Union[str, bytes, bytearray, memoryview],
+        now: float,
+        waiting: int,
+        compress: Optional[bool] = None,
+    ) -> int:
+        """
+        Put a whole message in, and tell when it should leave.
+
+        Arguments:
+            message: ``str`` for a text message, anything else is binary.
+            now: seconds of a clock that doesn't go back.
+            waiting: how many received messages wait for the program.
+            compress: as for :meth:`put`.
+
+        Returns:
+            the bits NOW and LATER, see :mod:`~.gathering`.
+        """
+        self.put(True, OP_TEXT if isinstance(message, str) else OP_BINARY, message, compress)
+        first_answer = self._fresh
+        last_answer = self._answering and not waiting
+        self._fresh = False
+        self._answering = False
+        if self._gathering is None:
+            return NOW
+        return self._gathering.decide(now, self.size, first_answer, last_answer, waiting != 0)
+
+    def put(self, fin: bool, opcode: int, payload: Any, compress: Optional[bool] = None) -> None:
+        """
+        Put a frame of any kind in.
+
+        Arguments:
+            fin, opcode: of the frame.
+            payload: bytes-like, or for data frames a ``str``, which is encoded in UTF-8.
+            compress: whether extensions should compress a message that begins with this frame;
+                None leaves it to them.
+        """
+        byte0 = opcode
+        if self._extensions is not None:
+            byte0, payload = self._encode(fin, opcode, payload, compress)
+        self._put_frame(fin << 7 | byte0, payload)
+
+    def encoding(
+        self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
+    ) -> Optional[Callable[[], Any]]:
+        """
+        Return what encodes a frame, for :meth:`put_encoded`; any thread may call it.
+
+        Returns:
+            None if that doesn't take long: then :meth:`put` does it.
+        """
+        if opcode >= OP_CLOSE or compress is False or len(payload) < self._thread_size:
+            return None
+        return partial(self._extensions.encode, fin, opcode, bytes(payload), compress)
+
+    def put_encoded(self, fin: bool, encoded: tuple[int, int, bytes]) -> None:
+        """Put a frame in of what was encoded elsewhere."""
+        rsv, opcode, payload = encoded
+        self._put_frame(fin << 7 | rsv | opcode, payload)
+
+    def put_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
+        """
+        Put a message in that is sent to other connections, too.
+
+        Arguments:
+            opcode: OP_TEXT or OP_BINARY.
+            payload: as for :meth:`put`.
+            frames: what connections have made of the message so far; begin with an empty dict.
+        """
+        key = None
+        if not self._masked:
+            # RFC 6455 5.3: a client masks each frame with a key of its own.
+            key = () if self._extensions is None else getattr(self._extensions, "sharing_key", None)
+        if key is None:
+            self.put(True, opcode, payload)
+            return
+        frame = frames.get(key)
+        if frame is None:
+            byte0 = opcode
+            if self._extensions is not None:
+                byte0, payload = self._encode(True, opcode, payload, None)
+            frame = frames[key] = pack_frame(0x80 | byte0, payload, b"")
+        self._keep(frame)
+
+    def collect(self) -> list[bytes]:
+        """Take all frames."""
+        frames = self.frames
+        self.frames = []
+        self.size = 0
+        if self._gathering is not None:
+            self._gathering.left()
+        return frames
+
+    def turned(self) -> None:
+        """Note that the event loop has turned, as LATER asked for."""
+        if self._gathering is not None:
+            self._gathering.turned()
+
+    def _put_frame(self, byte0: int, payload: Any) -> None:
+        if self._masked:
+            self._keep(pack_frame(byte0, payload, masking_key()))
+        elif type(payload) is bytes and len(payload) >= LARGE:
+            self._keep(pack_header(byte0, len(payload), b""))
+            self._keep(payload)
+        else:
+            self._keep(pack_frame(byte0, payload, b""))
+
+    def _encode(
+        self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
+    ) -> tuple[int, Any]:
+        """Let extensions encode a frame; return its first byte, without FIN, and its payload."""
+        payload = to_bytes(payload)
+        if compress is None:
+            rsv, opcode, payload = self._extensions.encode(fin, opcode, payload)
+        else:
+            rsv, opcode, payload = self._extensions.encode(fin, opcode, payload, compress)
+        return rsv | opcode, payload
+
+    def _keep(self, data: bytes) -> None:
+        self.frames.append(data)
+        self.size += len(data)

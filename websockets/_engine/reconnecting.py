@@ -1,0 +1,118 @@
+"""
+Clients that come back: connections, one after the other, with pauses where there is none to be had.
+
+Owns which failures may pass, and the pauses. Must never know how a connection is opened. Key
+decision: the first pause is random, so that the clients of a server that was restarted don't come
+back all at once; each is longer than the one before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from http import HTTPStatus
+from typing import Any, Callable, Optional
+
+from ..exceptions import InvalidMessage, InvalidStatusCode
+
+__all__ = ["backoff", "process_exception", "reconnecting"]
+
+# RFC 9110 15.6: what is wrong with the server for the moment.
+PASSING = (
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
+
+
+def process_exception(exc: Exception) -> Optional[Exception]:
+    """
+    Tell whether a failure to connect may pass: return None to try again, ``exc`` to give up.
+
+    Those pass that the network or a server under load are the reason of. What a server answers on
+    purpose doesn't.
+    """
+    # Before Python 3.11 the two time-outs aren't the same class.
+    if isinstance(exc, (OSError, TimeoutError, asyncio.TimeoutError)):
+        return None
+    if isinstance(exc, InvalidMessage) and isinstance(exc.__cause__, EOFError):
+        return None
+    if isinstance(exc, InvalidStatusCode) and exc.status_code in PASSING:
+        return None
+    return exc
+
+
+def backoff(
+    initial_delay: float = 5,
+    min_delay: float = 3.1,
+    max_delay: float = 90.0,
+    factor: float = 1.618,
+) -> Iterator[float]:
+    """
+    Yield the seconds between attempts, without end.
+
+    The first is random, less than ``initial_delay``; from then on ``min_delay`` is multiplied by
+    ``factor`` each time, up to ``max_delay``.
+    """
+    yield random.random() * initial_delay
+    delay = min_delay
+    while delay < max_delay:
+        yield delay
+        delay *= factor
+    while True:
+        yield max_delay
+
+
+async def reconnecting(
+    connect: Callable[[], Awaitable[Any]],
+    logger: Any,
+    process_exception: Callable[[Exception], Optional[Exception]] = process_exception,
+    delays: Callable[[], Iterator[float]] = backoff,
+) -> AsyncIterator[Any]:
+    """
+    Yield open connections; each is closed before the next.
+
+    Arguments:
+        connect: opens a connection.
+        logger: where failures that may pass are told.
+        process_exception: is given each failure; it returns None to try again, or the exception to
+            raise, which may be the same. What it raises counts as what it returns.
+        delays: makes an iterator of the seconds before each new attempt of a series; where it ends,
+            the failure is final.
+    """
+    pauses: Optional[Iterator[float]] = None
+    while True:
+        try:
+            connection = await connect()
+        except Exception as exc:
+            verdict = _verdict(process_exception, exc)
+            if verdict is exc:
+                raise
+            if verdict is not None:
+                raise verdict from exc
+            if pauses is None:
+                pauses = delays()
+            pause = next(pauses, None)
+            if pause is None:
+                raise
+            reason = traceback.format_exception_only(type(exc), exc)[-1].strip()
+            logger.info("connect failed; reconnecting in %.1f seconds: %s", pause, reason)
+        else:
+            pauses = pause = None
+            try:
+                yield connection
+            finally:
+                await connection.close()
+            del connection
+        if pause is not None:
+            await asyncio.sleep(pause)
+
+
+def _verdict(judge: Callable[[Exception], Optional[Exception]], exc: Exception) -> Any:
+    try:
+        return judge(exc)
+    except Exception as raised:
+        return raised

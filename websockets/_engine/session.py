@@ -1,0 +1,419 @@
+"""
+The second phase: an open connection, between its face and its transport, until TCP ends.
+
+Owns what isn't the way of a single message: pausing and going on, pings, keepalive, work for other
+threads, the steps towards the end. Must never know how a frame looks, nor what asyncio is. Key
+decision: bytes and messages go the short way, through the stream, and come here only if there is
+more to them; what is to be done then is seen from the endpoint, in :meth:`Session.attend`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterable
+from typing import Any, Optional
+
+from .._core import (
+    FULL,
+    OPEN,
+    OVER,
+    OWING,
+    TALKING,
+    UNFINISHED,
+    UNUSUAL,
+    Endpoint,
+    forget_frames,
+)
+from .._transports.descriptors import plain_socket
+from .._transports.reading import InPlace, read_buffer
+from ..exceptions import WebSocketException
+from ..framing import OP_PING, OP_PONG
+from ..typing import DataLike
+from .ended import Ended, Remains
+from .keepalive import Keepalive
+from .offloading import offload
+from .opening import Opening
+from .phases import Phase
+from .pings import Pings
+from .sending import Sending
+
+__all__ = ["Session"]
+
+# Seconds that a close frame waits for a program that is reading, so that what it answers at once
+# to the messages before that frame still goes out.
+ANSWER_TIME = 0.1
+
+
+class Session(Phase):
+    """
+    An open connection.
+
+    Arguments:
+        face: the connection as the program has it, an object with the attribute ``_ws_logger``.
+        opening: its opening, which is complete.
+        stream: its messages.
+        read_limit: bytes that may wait to be parsed before reading pauses.
+        watchful: whether the face wants to be asked before each message.
+
+    Attributes:
+        endpoint: what the stream works on.
+        ending: the steps by which the connection ends.
+    """
+
+    __slots__ = (
+        "_answer_timer",
+        "_closed_exc",
+        "_keepalive",
+        "_pings",
+        "_read_limit",
+        "_reading_paused",
+        "_sending",
+        "_thread",
+        "_transport",
+        "ending",
+        "endpoint",
+        "face",
+        "loop",
+        "stream",
+    )
+
+    def __init__(
+        self, face: Any, opening: Opening, stream: Any, read_limit: int, watchful: bool
+    ) -> None:
+        self.face = face
+        self.loop = opening.loop
+        self.stream = stream
+        self.endpoint: Endpoint = stream.endpoint
+        self.ending = opening.ending
+        self._transport: Any = opening.transport
+        self._closed_exc = opening.closed_exc
+        self._read_limit = read_limit
+        self._reading_paused = opening.reading_paused
+        self._pings = Pings()
+        self._sending: Optional[Sending] = None
+        self._keepalive: Optional[Keepalive] = None
+        self._answer_timer: Any = None
+        # In asyncio's debug mode, the thread that may use this.
+        self._thread = threading.get_ident() if opening.loop.get_debug() else 0
+        if watchful or self._thread or self.endpoint.offloads:
+            self.endpoint.holds |= UNUSUAL
+        if opening.full:
+            self.endpoint.holds |= FULL
+        stream.host = self
+
+    def begin(
+        self, early: bytes, ping_interval: Optional[float], ping_timeout: Optional[float]
+    ) -> None:
+        """
+        Begin with messages.
+
+        Arguments:
+            early: bytes that came behind the handshake.
+            ping_interval, ping_timeout: seconds, see :class:`~.keepalive.Keepalive`; no keepalive
+                if the first is None.
+        """
+        if ping_interval is not None:
+            self._keepalive = Keepalive(self.loop, ping_interval, ping_timeout, self)
+        if early:
+            self.endpoint.receive(early)
+        self.attend()
+
+    # Facts
+
+    @property
+    def state(self) -> int:  # type: ignore[override]
+        """State of the endpoint."""
+        state: int = self.endpoint.state
+        return state
+
+    @property
+    def latency(self) -> float:  # type: ignore[override]
+        """Seconds from the last ping that was answered to its pong."""
+        return self._pings.latency
+
+    @property
+    def close_code(self) -> Optional[int]:  # type: ignore[override]
+        """The code that the peer closed with, None as long as it hasn't."""
+        rcvd = self.endpoint.close_rcvd
+        return None if rcvd is None else rcvd.code
+
+    @property
+    def close_reason(self) -> Optional[str]:  # type: ignore[override]
+        """The reason that the peer closed with, None as long as it hasn't."""
+        rcvd = self.endpoint.close_rcvd
+        return None if rcvd is None else rcvd.reason
+
+    def closed_exc(self) -> Exception:
+        """Return what tells how the connection ended."""
+        return self._closed_exc(self.endpoint)
+
+    def set_max_size(self, max_size: Optional[int]) -> None:
+        """Change the limit of incoming messages."""
+        self.endpoint.max_size = max_size
+
+    async def ensure_open(self) -> None:
+        """Return if messages can be sent; while it is closing, wait for the end and raise."""
+        if self.endpoint.state != OPEN:
+            await self.ending.wait()
+            raise self.closed_exc()
+
+    def _check_thread(self) -> None:
+        if self._thread and self._thread != threading.get_ident():
+            raise RuntimeError(
+                "a connection can only be used in the thread of its event loop; elsewhere call "
+                "asyncio.run_coroutine_threadsafe()"
+            )
+
+    # Sending
+
+    @property
+    def sending(self) -> Sending:
+        """What waits to be sent; nothing does on a connection that is idle, so it is made late."""
+        if self._sending is None:
+            self._sending = Sending(self)
+        return self._sending
+
+    async def written(self) -> None:
+        """Wait until the transport takes more."""
+        await self.sending.written()
+
+    async def send(self, message: DataLike, compress: Optional[bool]) -> None:
+        """Send a message that isn't fragmented."""
+        self._check_thread()
+        await self.sending.message(message, compress)
+
+    async def send_fragments(self, fragments: AsyncIterable[Any], compress: Optional[bool]) -> None:
+        """Send a message in fragments."""
+        self._check_thread()
+        await self.sending.fragments(fragments, compress)
+
+    def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
+        """Send a message that goes to other connections, too, unless another is unfinished."""
+        if self.endpoint.holds & UNFINISHED:
+            self.face._ws_logger.warning(
+                "a broadcast was skipped: a fragmented or large message is being sent"
+            )
+        elif self.endpoint.state == OPEN:
+            self.endpoint.send_shared(opcode, payload, frames)
+            self.flush()
+
+    def flush(self) -> bool:
+        """Write the frames that wait; return whether to wait before there are more."""
+        self._check_thread()
+        full: bool = self.stream.flush()
+        return full
+
+    # Pings
+
+    async def ping(self, data: Optional[bytes]) -> Any:
+        """Send a ping, return a future for its pong; of data of our own if None is given."""
+        payload = self._pings.new_payload() if data is None else data
+        if payload in self._pings:
+            raise ValueError("a ping with the same data is waiting for its pong")
+        waiter = self.loop.create_future()
+        self._pings.add(payload, waiter)
+        try:
+            await self.sending.frame(OP_PING, payload)
+        except WebSocketException:
+            self._pings.discard(payload)
+            raise
+        return waiter
+
+    async def pong(self, payload: bytes) -> None:
+        """Send a pong."""
+        await self.sending.frame(OP_PONG, payload)
+
+    # What keepalive asks
+
+    def send_ping(self) -> Any:
+        """Send a ping without waiting; return a future for its pong."""
+        waiter = self.loop.create_future()
+        payload = self._pings.new_payload()
+        self._pings.add(payload, waiter)
+        self.endpoint.send_frame(OP_PING, payload)
+        self.flush()
+        return waiter
+
+    def has_heard(self) -> bool:
+        """Tell whether the peer gave a sign of life since the last call, or wasn't let to."""
+        heard, self.stream.heard = self.stream.heard, False
+        # What waits behind messages that nobody takes may be the pong.
+        waits = self.endpoint.stalled and self.endpoint.buffered > 0
+        return heard or waits or self._reading_paused
+
+    def expire(self) -> None:
+        """Give up a peer that gives no sign of life."""
+        self.fail(1011, "keepalive ping timeout")
+
+    # The transport
+
+    def make_read_buffer(self) -> memoryview:
+        """Return memory to read into."""
+        return read_buffer(self.loop)
+
+    def eof_received(self) -> Optional[bool]:
+        """Take notice that the peer ends TCP; without a close frame that is abnormal."""
+        self.ending.eof = True
+        if self.endpoint.phase == OWING and self._transport.can_write_eof():
+            return True  # The peer can still read our close frame.
+        self.flush()
+        self.ending.hang_up()
+        return None
+
+    def lost(self, exc: Optional[Exception]) -> Phase:
+        """Take notice that the transport is gone; release everybody who waits."""
+        if self._keepalive is not None:
+            self._keepalive.stop()
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
+        # Python 3.9's TLS transport doesn't know that it is closed if the peer ended it.
+        self._transport.close()
+        self.ending.over()
+        self.endpoint.lost()
+        if exc is not None and self.endpoint.failure is None:
+            forget_frames(exc)
+            self.endpoint.failure = exc
+        stream = self.stream
+        stream.detach(Remains(self.loop, self.endpoint, stream.waiter, self._closed_exc))
+        stream.waiter.wake(False)
+        self._transport = None
+        return Ended(self._closed_exc, stream, latency=self._pings.latency)
+
+    def release(self) -> None:
+        """Let all who wait for something else than messages know that the connection is lost."""
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            sending.over()
+        self._pings.abort(self.closed_exc)
+
+    def pause_writing(self) -> None:
+        """Make senders wait: the transport's buffer is full."""
+        self.endpoint.holds |= FULL
+
+    def resume_writing(self) -> None:
+        """Let senders go on."""
+        self.endpoint.release()
+        if self.endpoint.urgent:
+            self.flush()
+        if self._sending is not None:
+            self._sending.drained()
+
+    # What has come of bytes
+
+    def attend(self) -> None:
+        """Act on what the endpoint has found, and let who waits for a message take it."""
+        endpoint = self.endpoint
+        if endpoint.urgent:
+            self.flush()
+        if endpoint.pongs:
+            for payload in endpoint.pongs:
+                self._pings.acknowledge(payload)
+            endpoint.pongs.clear()
+        offload(self.loop, endpoint, self._go_on)
+        self._pace_reading()
+        if self.stream.read_buffer is None and self.stream.space() is not None:
+            self._read_in_place()
+        if endpoint.phase != TALKING:
+            self._advance()
+        if endpoint.inbox.waiting:
+            self.stream.waiter.wake(True)
+
+    after_refilling = attend
+
+    def _go_on(self) -> None:
+        """See to what has come of work done elsewhere, even if it is over meanwhile."""
+        self.stream.host.attend()
+
+    def before_waiting(self) -> None:
+        """Take notice that all messages are taken, before more are awaited."""
+        self._check_thread()
+        # The program has answered all that came before the close frame.
+        self._settle()
+
+    def _pace_reading(self) -> None:
+        """Pause reading while too much waits to be parsed."""
+        endpoint, limit = self.endpoint, self._read_limit
+        if self._reading_paused:
+            limit //= 2
+        pause = endpoint.stalled and endpoint.buffered > limit
+        if pause == self._reading_paused:
+            return
+        self._reading_paused = pause
+        if self._transport.is_closing():
+            return
+        if pause:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _read_in_place(self) -> None:
+        """Have a transport that would give us bytes read them into their place, for a while."""
+        transport = self._transport
+        read_into = getattr(transport, "read_into", None)
+        if read_into is not None:
+            read_into(self.stream)
+        elif plain_socket(transport) is not None and transport.get_protocol() is self.face:
+            transport.set_protocol(InPlace(self.face, transport, self.stream))
+
+    # The end
+
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake, or settle the one that the peer started."""
+        self.endpoint.close(code, reason)
+        self.attend()
+
+    def fail(self, code: int, reason: str = "") -> None:
+        """Fail the connection (RFC 6455 7.1.7)."""
+        self.endpoint.fail(code, reason)
+        self.endpoint.settle()
+        self.attend()
+
+    def is_gone(self) -> bool:
+        """Whether nothing can be sent any more."""
+        gone: bool = self._transport.is_closing()
+        return gone
+
+    def hang_up(self) -> None:
+        """End TCP, without waiting for the peer."""
+        self.flush()
+        self.ending.hang_up()
+
+    def fail_unfinished(self) -> None:
+        """Fail the connection for a message that can't be completed, unless it is closing."""
+        if self.endpoint.state == OPEN:
+            self.fail(1011)
+
+    async def wait_closed(self) -> None:
+        """Wait until TCP has ended."""
+        await self.ending.wait()
+
+    def _settle(self) -> None:
+        """Send the close frame that waits for answers of the program."""
+        if self.endpoint.phase == OWING:
+            self.endpoint.settle()
+            self.attend()
+
+    def _advance(self) -> None:
+        """Take the step towards the end that is due."""
+        endpoint, ending = self.endpoint, self.ending
+        if endpoint.phase == OWING:
+            if self._answer_timer is None:
+                self._answer_timer = self.loop.call_later(ANSWER_TIME, self._settle)
+            return
+        if not ending.begun:
+            self.flush()
+            if self._keepalive is not None:
+                self._keepalive.stop()
+            failure = endpoint.failure
+            if failure is not None and not isinstance(failure, WebSocketException):
+                self.face._ws_logger.error("error in an extension", exc_info=failure)
+                forget_frames(failure)
+        if endpoint.phase < OVER:
+            ending.await_close()
+        elif endpoint.close_rcvd is None:
+            ending.half_close()
+        elif endpoint.is_client:
+            # RFC 6455 7.1.1: the server ends TCP first, so that waiting is on its side.
+            ending.await_eof()
+        else:
+            ending.hang_up()
