@@ -12,7 +12,7 @@ import itertools
 import pytest
 from peer import BINARY, CLOSE, PING, PONG, TEXT, both_sides, close_payload, frame
 from proxy import ended
-from virtual_dialogue import converse, virtually
+from virtual_dialogue import converse, no_connection_left, virtually
 
 CONT = 0
 
@@ -136,12 +136,13 @@ class Disorder:
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("disorder", DISORDERS)
 def test_bytes_in_disorder(disorder, direction, caplog):
-    for position in range(0, 420, 7):
+    with no_connection_left():
+        for position in range(0, 420, 7):
 
-        def disturb(up, down):
-            way = Disorder(position, DISORDERS[disorder])  # noqa: B023
-            {"up": up, "down": down}[direction].changed = way
+            def disturb(up, down):
+                way = Disorder(position, DISORDERS[disorder])  # noqa: B023
+                {"up": up, "down": down}[direction].changed = way
 
-        # Both kinds of protocols take turns.
-        virtually(converse, disturb, buffered=bool(position % 2))
+            # Both kinds of protocols take turns.
+            virtually(converse, disturb, buffered=bool(position % 2))
     assert not caplog.records

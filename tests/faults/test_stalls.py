@@ -19,6 +19,7 @@ from virtual_dialogue import (
     OPENING,
     contexts,
     converse,
+    no_connection_left,
     uri_with,
     virtually,
 )
@@ -54,21 +55,22 @@ def test_a_network_that_falls_silent_at_any_moment(direction, caplog):
     found = ends(getattr(clean, direction))
     head, last, total = found[0][0], found[-2][0], found[-1][0]
     frames = {end for end, _ in found[:-1]}
-    for position in sorted({*range(0, total, STEP), *frames} - {head}):
-        had = virtually(converse, silent_after(direction, position))
-        assert had.received == MESSAGES[: len(had.received)]
-        if position < head:
-            codes = (None, None if direction == "up" else 1006)
-        elif position <= last or direction == "up":
-            codes = (1006, 1006)
-        else:
-            codes = (1006, 1000)
-        assert (had.code, had.server_code) == codes, position
-        # It is keepalive that notices, until the client closes, at last.
-        if had.server_code == 1006:
-            assert noticed(had)
-        else:
-            assert had.took < OPENING + 2 * CLOSING
+    with no_connection_left():
+        for position in sorted({*range(0, total, STEP), *frames} - {head}):
+            had = virtually(converse, silent_after(direction, position))
+            assert had.received == MESSAGES[: len(had.received)]
+            if position < head:
+                codes = (None, None if direction == "up" else 1006)
+            elif position <= last or direction == "up":
+                codes = (1006, 1006)
+            else:
+                codes = (1006, 1000)
+            assert (had.code, had.server_code) == codes, position
+            # It is keepalive that notices, until the client closes, at last.
+            if had.server_code == 1006:
+                assert noticed(had)
+            else:
+                assert had.took < OPENING + 2 * CLOSING
     assert not caplog.records
 
 
@@ -77,11 +79,15 @@ def test_a_network_that_falls_silent_under_tls(direction, certificates, caplog):
     tls = certificates.server_context(), certificates.client_context()
     clean = virtually(converse, None, tls)
     assert (clean.code, clean.received) == (1000, MESSAGES)
-    for position in range(0, len(getattr(clean, direction)), STEP):
-        had = virtually(converse, silent_after(direction, position), tls)
-        for code, received in [(had.code, had.received), (had.server_code, had.server_received)]:
-            assert code in (None, 1006) or received == MESSAGES
-        assert noticed(had) or had.server_code in (None, 1000)
+    with no_connection_left():
+        for position in range(0, len(getattr(clean, direction)), STEP):
+            had = virtually(converse, silent_after(direction, position), tls)
+            for code, received in [
+                (had.code, had.received),
+                (had.server_code, had.server_received),
+            ]:
+                assert code in (None, 1006) or received == MESSAGES
+            assert noticed(had) or had.server_code in (None, 1000)
     assert not caplog.records
 
 
@@ -187,7 +193,8 @@ def test_everybody_is_released_within_a_few_times_close_timeout(
     over_tls, side, how, fault, certificates, caplog
 ):
     tls = (certificates.server_context(), certificates.client_context()) if over_tls else None
-    seconds = virtually(release, fault, side, how, tls)
+    with no_connection_left():
+        seconds = virtually(release, fault, side, how, tls)
     assert seconds <= CLOSING * (4 if side == "server" else 5)
     assert not caplog.records
 
@@ -222,7 +229,8 @@ def test_an_opening_handshake_is_given_up_in_its_time(
     over_tls, direction, after, fault, certificates
 ):
     tls = (certificates.server_context(), certificates.client_context()) if over_tls else None
-    client, server = virtually(give_up, direction, after, fault, tls)
+    with no_connection_left():
+        client, server = virtually(give_up, direction, after, fault, tls)
     # A server that has answered has an open connection, and it is keepalive that notices.
     limit = OPENING + 1 if direction == "up" else KEEPALIVE
     assert client == OPENING

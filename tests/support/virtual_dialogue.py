@@ -22,20 +22,30 @@ OPENING, CLOSING = DEADLINES["open_timeout"], DEADLINES["close_timeout"]
 PATIENCE = 2 * (KEEPALIVE + CLOSING)  # seconds until the client gives up waiting for an answer
 
 
+@contextlib.contextmanager
+def no_connection_left():
+    """Check that all connections are gone in the end, without the garbage collector's help."""
+    gc.collect()
+    before = connections()
+    gc.disable()
+    try:
+        yield
+        assert connections() == before
+    finally:
+        gc.enable()
+
+
 def virtually(function, *args, buffered=False, **kwargs):
     """
     Run a coroutine function on a virtual loop of its own, which it gets as its first argument.
 
-    Nothing is left of what it does, without the garbage collector's help.
+    No task and no timer is left of what it does.
 
     Arguments:
         buffered: whether transports read into buffers that protocols give them.
     """
     loop = flowing_loop()
     loop.buffered = buffered
-    gc.collect()
-    before = connections()
-    gc.disable()
     try:
         with pytest.MonkeyPatch.context() as patch:
             # When messages are gathered depends on a clock, too.
@@ -44,12 +54,10 @@ def virtually(function, *args, buffered=False, **kwargs):
         loop.run_until_complete(turns())
         assert not asyncio.all_tasks(loop)
         assert not loop.timers()
-        loop.ends.clear()
-        loop.laid = None
-        assert connections() == before
         return result
     finally:
-        gc.enable()
+        loop.ends.clear()
+        loop.laid = None
         loop.close()
 
 
