@@ -139,25 +139,24 @@ class Extension:
         return sent._replace(data=self.encoded) if sent.opcode < CLOSE else sent
 
 
-def endpoint(core, **made):
-    return core.connection.Connection(True, extensions=ExtensionChain([Extension(**made)]))
+def endpoint(core, is_client=True, **made):
+    return core.endpoint.Endpoint(is_client, extensions=ExtensionChain([Extension(**made)]))
 
 
 @pytest.mark.parametrize("made", [None, 5, object(), [b"x"]])
 def test_what_an_extension_makes_is_no_payload(core, made):
     with pytest.raises(TypeError):
-        endpoint(core, encoded=made).send(BINARY, b"x")
+        endpoint(core, encoded=made).send_frame(BINARY, b"x")
     connection = endpoint(core, decoded=made)
     connection.receive(frame(BINARY, b"x"))
-    assert connection.close_code == 1011
+    assert connection.close_sent.code == 1011
     assert isinstance(connection.failure, TypeError)
 
 
 @pytest.mark.parametrize("made", [Text("caf\xe9"), Bytes(b"caf\xc3\xa9"), Array(b"caf\xc3\xa9")])
 def test_an_extension_sends_what_it_made_and_not_what_that_says(core, made):
-    connection = endpoint(core, encoded=made)
-    connection.is_client = False
-    connection.send(BINARY, b"x")
+    connection = endpoint(core, is_client=False, encoded=made)
+    connection.send_frame(BINARY, b"x")
     assert connection.collect() == [frame(BINARY, b"caf\xc3\xa9")]
 
 
