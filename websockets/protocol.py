@@ -46,6 +46,7 @@ GATHERED = 65536
 
 # Arguments that are kept under other names.
 ARGUMENTS = {
+    "_ws_max_frame": "max_size",
     "_ws_max_size": "max_size",
     "_process_request": "process_request",
     "_select_subprotocol": "select_subprotocol",
@@ -131,6 +132,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     # All that isn't documented begins with _ws_, so that programs' own attributes don't meet it.
     _ws_logger: Any = logging.getLogger(__name__)
     _ws_max_size: Optional[int] = 2**20
+    _ws_max_frame: Optional[int] = None
     _ws_phase: Any = UNCONNECTED
     _ws_stream: Any = UNCONNECTED  # the short way of bytes and messages in this phase
 
@@ -170,6 +172,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             write_limit=write_limit,
             legacy_recv=legacy_recv,
             _ws_max_size=limits_of_size(max_size)[0],
+            _ws_max_frame=limits_of_size(max_size)[1],
         )
         if logger is not None:
             check_arguments(CONNECTION, {"logger": logger})
@@ -441,6 +444,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             ExtensionChain(self.extensions) if self.extensions else None,
             min(limits_of_writing(self.write_limit)[0], GATHERED) if self.gather_writes else 0,
             low,
+            self._ws_max_frame,
         )
         stream = _core.MessageStream(
             endpoint,

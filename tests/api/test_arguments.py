@@ -321,6 +321,16 @@ async def test_max_size_is_the_limit_of_messages_where_it_is_a_pair():
         assert client.close_code == 1009
 
 
+@both_sides
+async def test_a_frame_has_a_limit_of_its_own_where_max_size_is_a_pair(connection):
+    async with connection(max_size=(5, 3)) as (ws, peer):
+        peer.send(1, b"abc", fin=False)
+        peer.send(0, b"de")
+        assert await ws.recv() == "abcde"
+        peer.send(1, b"abcd")
+        assert await peer.read_close() == (1009, "frame of 4 bytes exceeds the limit of 3")
+
+
 @pytest.mark.parametrize(
     "value, marks",
     [

@@ -110,6 +110,7 @@ class Endpoint:
             for each other with; 0 if each leaves at once.
         low_queue: number of messages in the inbox at which parsing goes on; a quarter of
             ``max_queue`` by default.
+        max_frame: largest frame of a message to receive in bytes; None for no limit.
 
     Attributes:
         phase: TALKING, OWING, AWAITING, OVER or GONE.
@@ -137,6 +138,7 @@ class Endpoint:
         extensions: Any = None,
         gather: int = 65536,
         low_queue: Optional[int] = None,
+        max_frame: Optional[int] = None,
     ) -> None:
         self.phase = TALKING
         self.state = OPEN
@@ -159,7 +161,7 @@ class Endpoint:
         self._extensions = extensions
         self._decoding = False  # whether extensions decode the current frame
         self._reader = FrameReader(not is_client, extensions is not None)
-        self._messages = MessageAssembler(max_size, max_fragments)
+        self._messages = MessageAssembler(max_size, max_fragments, max_frame)
         self._frame = bytearray()  # a frame that extensions will decode once it is complete
         self._held_pong: Optional[bytes] = None
         self._owed_close: Optional[bytes] = None  # payload of the close frame held back

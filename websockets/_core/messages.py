@@ -33,9 +33,16 @@ class MessageAssembler:
     Arguments:
         max_size: largest message in bytes; None for no limit.
         max_fragments: most frames that a message may consist of; None for no limit.
+        max_frame: largest of these frames in bytes; None for no limit.
     """
 
-    def __init__(self, max_size: Optional[int], max_fragments: Optional[int] = None) -> None:
+    def __init__(
+        self,
+        max_size: Optional[int],
+        max_fragments: Optional[int] = None,
+        max_frame: Optional[int] = None,
+    ) -> None:
+        self._max_frame = UNLIMITED if max_frame is None else max_frame
         self._max_size = UNLIMITED
         self.max_size = max_size
         self._max_fragments = UNLIMITED if max_fragments is None else max_fragments
@@ -55,15 +62,16 @@ class MessageAssembler:
         self._max_size = UNLIMITED if max_size is None else int(min(max(max_size, 0), UNLIMITED))
 
     def room(self) -> Optional[int]:
-        """Return how many bytes the current message may still grow by; None for no limit."""
-        if self._max_size == UNLIMITED:
+        """Return how many bytes the next frame of a message may have; None for no limit."""
+        if self._max_size == UNLIMITED and self._max_frame == UNLIMITED:
             return None
         # The limit may have been lowered below what is already there.
-        return self._max_size - self._size if self._size < self._max_size else 0
+        room = self._max_size - self._size if self._size < self._max_size else 0
+        return room if room < self._max_frame else self._max_frame
 
     def too_big(self, exc: PayloadTooBig) -> PayloadTooBig:
         """Say what an extension, which knows only :meth:`room`, has found, in terms of messages."""
-        if self._max_size == UNLIMITED:
+        if self._max_size == UNLIMITED or self._max_frame < self._max_size - self._size:
             return exc
         return PayloadTooBig(f"message exceeds the limit of {self._max_size} bytes when decoded")
 
@@ -73,7 +81,8 @@ class MessageAssembler:
 
         Raises:
             ProtocolError: if the frame breaks the order of fragments.
-            PayloadTooBig: if the message would exceed ``max_size`` or ``max_fragments``.
+            PayloadTooBig: if it exceeds ``max_frame``, or the message would exceed ``max_size`` or
+                ``max_fragments``.
         """
         if opcode == OP_CONT:
             if self._opcode == OP_CONT:
@@ -83,6 +92,8 @@ class MessageAssembler:
         else:
             self._opcode = opcode
         self._final = fin
+        if length > self._max_frame:
+            raise PayloadTooBig(f"frame of {length} bytes exceeds the limit of {self._max_frame}")
         size = self._size + length
         if size > self._max_size:
             raise PayloadTooBig(

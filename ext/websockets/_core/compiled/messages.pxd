@@ -11,12 +11,14 @@ cdef unsigned long long UNLIMITED
 cdef class MessageAssembler:
     cdef unsigned long long _max_size
     cdef unsigned long long _max_fragments
+    cdef unsigned long long _max_frame
     cdef int _opcode
     cdef bint _final
     cdef unsigned long long _size  # the sum of two lengths of 63 bits fits
     cdef unsigned long long _fragments
     cdef Gatherer _gatherer
 
+    @cython.locals(room="unsigned long long")
     cpdef room(self)
     @cython.locals(size="unsigned long long")
     cpdef begin_frame(self, int opcode, bint fin, unsigned long long length)
