@@ -79,22 +79,23 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         ping_timeout: seconds to wait for a sign of life after a keepalive ping before the
             connection fails with code 1011; None to wait for ever.
         close_timeout: seconds that each step of closing may take, 10 by default.
-        max_size: largest incoming message in bytes; a larger one fails the connection with code
-            1009; None for no limit.
-        max_queue: most incoming messages that wait for ``recv()``; then no more are parsed; None
-            for no limit.
+        max_size: largest incoming message in bytes, or a pair: largest message, largest of its
+            frames; a larger one fails the connection with code 1009; None for no limit.
+        max_queue: number of incoming messages that wait for ``recv()`` at which no more are parsed,
+            or a pair: this number, and the one at which parsing goes on, a quarter of it by
+            default; None for no limit.
         read_limit: high-water mark of incoming bytes that wait to be parsed while the queue is
             full; above it reading pauses until half of it is left.
         write_limit: high-water mark of outgoing bytes; above it ``send()`` waits until a quarter
-            of it is left.
+            of it is left, or of a pair, its second number.
         loop: accepted for old programs; the running loop is used.
         host, port, secure: kept in attributes of the same names.
         legacy_recv: make ``recv()`` return None instead of raising :exc:`ConnectionClosed`.
         timeout: older name of ``close_timeout``.
         max_fragments: most frames in an incoming message, more fail the connection with code
             1009; None for no limit.
-        gather_writes: whether messages that are sent quickly, one after the other, may leave in
-            one write, when the event loop turns or half a millisecond later at most.
+        gather_writes: whether answers to a burst of messages, and what follows eight messages that
+            are sent quickly, may leave in one write, when the event loop turns at the latest.
         logger: where errors are logged; ``websockets.protocol``, ``websockets.server`` or
             ``websockets.client`` by default.
 
