@@ -36,7 +36,7 @@ cdef class Receiver:
     cdef bint _iterating
     cdef bint _stepping  # somebody was given this for a step, and hasn't gone through with it
     cdef bint _suspended
-    cdef object _mark  # stands for this in the waiter, which mustn't keep alive what is forgotten
+    cdef unsigned long long _turn  # of this in the waiter, which mustn't keep alive what is forgotten
 
     def __cinit__(self, MessageStream stream not None, end):
         self._stream = stream
@@ -85,7 +85,7 @@ cdef class Receiver:
             self._suspended = False
             # What the garbage collector frees may have let go of its parts already.
             if self._stream is not None and self._stream.waiter is not None:
-                self._stream.waiter.end(self._mark)
+                self._stream.waiter.end(self._turn)
         return 0
 
     cdef object next_message(self):
@@ -107,7 +107,7 @@ cdef int advance(object self, object value, PyObject **result) except -1:
     """Go on until there is a message, or until there is something to wait for."""
     cdef Receiver receiver = <Receiver> self
     cdef Waiter waiter = receiver._stream.waiter
-    if waiter.who is not None:
+    if waiter.waiting:
         raise RuntimeError("recv() can't be called while another coroutine is waiting in it")
     receiver._stepping = receiver._suspended = False
     try:
@@ -120,9 +120,7 @@ cdef int advance(object self, object value, PyObject **result) except -1:
         Py_INCREF(received)
         result[0] = <PyObject *> received
         return RETURN
-    if receiver._mark is None:
-        receiver._mark = object()
-    waiter.begin(receiver._mark)
+    receiver._turn = waiter.begin()
     receiver._stepping = receiver._suspended = True
     Py_INCREF(waiter)
     result[0] = <PyObject *> waiter

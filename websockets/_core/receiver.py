@@ -38,13 +38,12 @@ class Receiver:
             message = next_message(stream)
             if message is not None:
                 return message
-            # Each wait has a mark of its own: several steps may be under way, if one is cancelled.
-            mark = object()
-            stream.waiter.begin(mark)
+            # Each wait has its number: several steps may be under way, if one is cancelled.
+            turn = stream.waiter.begin()
             try:
                 yield stream.waiter
             finally:
-                stream.waiter.end(mark)
+                stream.waiter.end(turn)
 
     def __aiter__(self) -> Receiver:
         return self
@@ -59,7 +58,7 @@ class Receiver:
 
 def next_message(stream: MessageStream) -> Union[str, bytes, None]:
     """Take a message, or return None."""
-    if stream.waiter.who is not None:
+    if stream.waiter.waiting:
         raise RuntimeError("recv() can't be called while another coroutine is waiting in it")
     endpoint = stream.endpoint
     if not endpoint.inbox.waiting:

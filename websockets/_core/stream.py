@@ -108,7 +108,7 @@ class MessageStream:
     def _arrived(self, eventful: bool) -> None:
         if eventful:
             self.host.attend()
-        elif self.waiter.who is not None and self.endpoint.inbox.waiting:
+        elif self.waiter.waiting and self.endpoint.inbox.waiting:
             self.waiter.wake(True)
 
     def try_send(self, message: Any) -> int:

@@ -26,7 +26,7 @@ class Waiter:
         done: a future that is done, of whatever event loop: what a task that goes on is given.
 
     Attributes:
-        who: an object that stands for who waits, or None.
+        waiting: whether somebody waits.
         get_loop: tells a task, as a future does, for which event loop this is: for its own.
     """
 
@@ -37,7 +37,8 @@ class Waiter:
         current_task: Callable[[], Any],
         done: Any,
     ) -> None:
-        self.who: Any = None
+        self.waiting = False
+        self._turn = 0  # the number of who waits, or of who waited last
         self._call_soon = call_soon
         self.get_loop = running_loop
         self._current_task = current_task
@@ -46,16 +47,19 @@ class Waiter:
         self._context: Any = None
         self._asyncio_future_blocking = False
 
-    def begin(self, who: Any) -> None:
-        """Wait; the coroutine has to yield this object next."""
-        self.who = who
+    def begin(self) -> int:
+        """Wait; the coroutine has to yield this object next. Return the number of this wait."""
+        self.waiting = True
+        self._turn += 1
         # By this mark a task knows that it is to wait.
         self._asyncio_future_blocking = True
+        return self._turn
 
-    def end(self, who: Any) -> None:
-        """Let go of one who waits no more, if it hasn't been woken."""
-        if self.who is who:
-            self.who = self._callback = self._context = None
+    def end(self, turn: int) -> None:
+        """Let go of one who waits no more, if it hasn't been woken, nor another waits meanwhile."""
+        if self.waiting and self._turn == turn:
+            self.waiting = False
+            self._callback = self._context = None
 
     def wake(self, at_once: bool) -> None:
         """
@@ -66,7 +70,8 @@ class Waiter:
         """
         callback = self._callback
         context = self._context
-        self.who = self._callback = self._context = None
+        self.waiting = False
+        self._callback = self._context = None
         if callback is None:
             return
         if at_once:

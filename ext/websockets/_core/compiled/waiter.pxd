@@ -2,7 +2,8 @@
 
 
 cdef class Waiter:
-    cdef readonly object who
+    cdef readonly bint waiting
+    cdef unsigned long long _turn
     cdef object _call_soon
     cdef readonly object get_loop
     cdef object _current_task
@@ -11,6 +12,6 @@ cdef class Waiter:
     cdef object _context
     cdef public bint _asyncio_future_blocking
 
-    cpdef begin(self, who)
-    cpdef end(self, who)
+    cpdef unsigned long long begin(self) except 0
+    cpdef end(self, unsigned long long turn)
     cpdef wake(self, bint at_once)
