@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import socket
 import weakref
 
@@ -31,9 +32,16 @@ few_or_many = settings(
 )
 
 
+def take_the_time():
+    """Let many schedules take as long as they do: each has its own limits."""
+    if NUMBER and hasattr(signal, "alarm"):
+        signal.alarm(0)
+
+
 @few_or_many
 @given(schedules_drawn)
 def test_schedules_on_a_network_in_memory(schedule):
+    take_the_time()
     with pytest.MonkeyPatch.context() as patch:
         loops = []
 
@@ -50,6 +58,7 @@ def test_schedules_on_a_network_in_memory(schedule):
 @settings(few_or_many, max_examples=NUMBER // 10 or 30)
 @given(schedules_drawn)
 def test_schedules_over_sockets(name, schedule):
+    take_the_time()
     play(LOOPS[name], *schedule)
 
 

@@ -565,6 +565,7 @@ class Play:
             options.update(close_timeout=0.05)
         else:
             options.update(close_timeout=CLOSE_TIMEOUT)
+            self.loop.laid = self.witness
         self.server = await websockets.serve(
             self.handle, "127.0.0.1", 0, create_protocol=self.make(SERVER), **options
         )
@@ -593,16 +594,18 @@ class Play:
             protocol = base(*args, **kwargs)
             side = self.sides[name]
             side.protocol = protocol
-            if self.virtual:
-                # The one of the server is made first.
-                end = self.loop.ends[name == CLIENT]
-                unread = partial(getattr, side, "unread")
-                side.wire = end.said = Witness(self.clock, unread)
-                side.ear = end.heard = Witness(self.clock, unread)
             self.refs[name] = weakref.ref(protocol)
             return protocol
 
         return create
+
+    def witness(self, accepted, connected):
+        """Have what goes over a connection in memory read by witnesses."""
+        for name, end in ((SERVER, accepted), (CLIENT, connected)):
+            side = self.sides[name]
+            unread = partial(getattr, side, "unread")
+            side.wire = end.said = Witness(self.clock, unread)
+            side.ear = end.heard = Witness(self.clock, unread)
 
     async def connect(self, connecting):
         try:

@@ -210,7 +210,9 @@ class End(asyncio.Transport):
 
     def write(self, data):
         if self.closing or self.ended:
-            self.faults.append("write")
+            # Whoever is about to write a request or a response needn't ask before.
+            if self.said is None or self.said.open is not None:
+                self.faults.append("write")
             return
         if self.said is not None:
             self.said.read(bytes(data))
