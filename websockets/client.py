@@ -25,11 +25,7 @@ from ._handshake.upgrade import check_response
 from ._starting import Function, Starting
 from ._transports.secure import connect_over_tls
 from .datastructures import Headers, HeadersLike
-from .exceptions import (
-    InvalidMessage,
-    InvalidStatusCode,
-    RedirectHandshake,
-)
+from .exceptions import InvalidMessage, InvalidStatusCode, RedirectHandshake
 from .extensions.base import ClientExtensionFactory, Extension
 from .extensions.permessage_deflate import enable_client_permessage_deflate
 from .http import USER_AGENT

@@ -48,8 +48,8 @@ GATHERED = 65536
 ARGUMENTS = {
     "_ws_max_frame": "max_size",
     "_ws_max_size": "max_size",
-    "_process_request": "process_request",
-    "_select_subprotocol": "select_subprotocol",
+    "_ws_process_request": "process_request",
+    "_ws_select_subprotocol": "select_subprotocol",
     "available_extensions": "extensions",
     "available_subprotocols": "subprotocols",
 }

@@ -36,7 +36,7 @@ from .exceptions import AbortHandshake, ConnectionClosed, InvalidHandshake, Inva
 from .extensions.base import Extension, ServerExtensionFactory
 from .extensions.permessage_deflate import enable_server_permessage_deflate
 from .http import USER_AGENT
-from .protocol import State, WebSocketCommonProtocol, set_unless_usual, warn_of_loop
+from .protocol import State, WebSocketCommonProtocol, is_ours, set_unless_usual, warn_of_loop
 from .typing import Origin, Subprotocol
 
 __all__ = ["Serve", "WebSocketServer", "WebSocketServerProtocol", "serve", "unix_serve"]
@@ -98,8 +98,8 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
     allowed_hosts: Optional[Sequence[str]] = None
     open_timeout: Optional[float] = 10
     server_header: Optional[str] = USER_AGENT
-    _process_request: Optional[Callable[[str, Headers], Any]] = None
-    _select_subprotocol: Optional[
+    _ws_process_request: Optional[Callable[[str, Headers], Any]] = None
+    _ws_select_subprotocol: Optional[
         Callable[[Sequence[Subprotocol], Sequence[Subprotocol]], Subprotocol]
     ] = None
 
@@ -132,8 +132,8 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             allowed_hosts=kwargs.pop("allowed_hosts", None),
             open_timeout=kwargs.pop("open_timeout", 10),
             server_header=kwargs.pop("server_header", USER_AGENT),
-            _process_request=process_request,
-            _select_subprotocol=select_subprotocol,
+            _ws_process_request=process_request,
+            _ws_select_subprotocol=select_subprotocol,
         )
         super().__init__(**kwargs)
 
@@ -146,9 +146,9 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
     async def handler(self) -> None:
         """Serve the connection from the opening handshake to the end of TCP."""
         try:
-            path = await self._open()
+            path = await self._ws_open()
             if path is not None:
-                await self._run_handler(path)
+                await self._ws_run_handler(path)
             await self.wait_closed()
         except BaseException as exc:
             self.ws_server.unregister(self)
@@ -161,7 +161,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             raise exc
         self.ws_server.unregister(self)
 
-    async def _open(self) -> Optional[str]:
+    async def _ws_open(self) -> Optional[str]:
         """Perform the opening handshake; return the path, or None if it was refused."""
         try:
             return await self.handshake(
@@ -179,7 +179,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
                 self.refuse(exc)
         return None
 
-    async def _run_handler(self, path: str) -> None:
+    async def _ws_run_handler(self, path: str) -> None:
         try:
             await self.ws_handler(self, path)
         except Exception as exc:
@@ -211,16 +211,17 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             InvalidHandshake: if the request isn't acceptable.
             OSError, EOFError: if the client goes away.
         """
-        self._check_serving()
+        self._ws_check_serving()
         path, request_headers = await self.read_http_request()
-        self._check_serving()
-        if self._answers_requests():
+        self._ws_check_serving()
+        usual = WebSocketServerProtocol.process_request
+        if self._ws_process_request is not None or not is_ours(self.process_request, usual):
             response: Any = self.process_request(path, request_headers)
             if inspect.isawaitable(response):
                 response = await response
             if response is not None:
                 raise AbortHandshake(*response)
-            self._check_serving()
+            self._ws_check_serving()
 
         check_framing(request_headers)
         if self.allowed_hosts is not None:
@@ -270,19 +271,11 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         self.request_headers = head.headers
         return self.path, self.request_headers
 
-    def _check_serving(self) -> None:
+    def _ws_check_serving(self) -> None:
         if self._ws_phase.is_gone():
             raise ConnectionError("the client went away during the opening handshake")
         if not self.ws_server.is_serving():
             raise shutting_down()
-
-    def _answers_requests(self) -> bool:
-        """Whether a program wants to see requests."""
-        usual = WebSocketServerProtocol.process_request
-        return (
-            self._process_request is not None
-            or getattr(self.process_request, "__func__", None) is not usual
-        )
 
     async def process_request(self, path: str, request_headers: Headers) -> Optional[HTTPResponse]:
         """
@@ -298,9 +291,9 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         Returns:
             None to go on with the handshake, or ``(status, headers, body)`` for a response.
         """
-        if self._process_request is None:
+        if self._ws_process_request is None:
             return None
-        response = self._process_request(path, request_headers)
+        response = self._ws_process_request(path, request_headers)
         if inspect.isawaitable(response):
             response = await response
         return cast(Optional[HTTPResponse], response)
@@ -362,8 +355,8 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         Returns:
             the subprotocol, or None to go on without.
         """
-        if self._select_subprotocol is not None:
-            return self._select_subprotocol(client_subprotocols, server_subprotocols)
+        if self._ws_select_subprotocol is not None:
+            return self._ws_select_subprotocol(client_subprotocols, server_subprotocols)
         return choose_subprotocol(client_subprotocols, server_subprotocols)
 
     # HTTP responses
@@ -385,20 +378,20 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             return
         try:
             try:
-                self._write_refusal(*response_to(exc))
+                self._ws_write_refusal(*response_to(exc))
             except Exception as error:
                 # What a program returned can't be sent.
                 self._ws_logger.error(
                     "error in the response to an opening handshake", exc_info=True
                 )
-                self._write_refusal(*response_to(error))
+                self._ws_write_refusal(*response_to(error))
         except Exception:
             # Nor can any response, if a subclass has a header of its own in each.
             self._ws_phase.hang_up()
         else:
             self._ws_phase.half_close()
 
-    def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
+    def _ws_write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
         headers.setdefault("Connection", "close")
         headers.setdefault("Content-Length", str(len(body)))
         headers.setdefault("Content-Type", "text/plain; charset=utf-8")
