@@ -164,7 +164,11 @@ def headers_or_function(name: str, value: Any) -> None:
 
 def logger(name: str, value: Any) -> None:
     """Check that a value is a logger."""
-    if not callable(getattr(value, "error", None)):
+    try:
+        logs = callable(getattr(value, "error", None))
+    except Exception:
+        logs = True  # It answers in its own way; what it does wrong is seen when it is used.
+    if not logs:
         refuse(TypeError, name, "None or a logger", value)
 
 
