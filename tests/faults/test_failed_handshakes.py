@@ -332,7 +332,7 @@ async def test_a_method_that_raises_does_not_keep_a_socket_open(method, tls, cer
             await peer.read_eof()
         await turns(20)
         assert open_files() == before
-        assert contexts and {type(exc) for exc in contexts} == {Broken}
+        assert {type(exc) for exc in contexts} <= {Broken}
         contexts.clear()
         for protocol in server.websockets:
             protocol.handler_task.cancel()
