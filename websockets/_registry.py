@@ -150,7 +150,7 @@ class WebSocketServer:
     @property
     def connections(self) -> set[Any]:
         """The connections that are open, as a new set."""
-        return {protocol for protocol in self.websockets if protocol.open}
+        return {protocol for protocol in self.websockets if getattr(protocol, "open", False)}
 
     @property
     def sockets(self) -> Optional[list[Any]]:

@@ -15,7 +15,7 @@ import http
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from re import Pattern
 from types import TracebackType
 from typing import Any, Optional, Union, cast
@@ -376,6 +376,10 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             self.fail_connection(1011)
         if not self._ws_phase.is_answerable():
             return
+        if hasattr(self, "response_headers"):
+            # The client was told that the connection is open, which is the end of HTTP.
+            self._ws_phase.hang_up()
+            return
         try:
             try:
                 self._ws_write_refusal(*response_to(exc))
@@ -509,6 +513,8 @@ class Serve(Starting):
             kwds.setdefault("ssl_handshake_timeout", open_timeout)
         if loop is not None:
             warn_of_loop()
+        if isinstance(extra_headers, Iterator):
+            extra_headers = list(extra_headers)  # for more than one connection
         if compression == "deflate":
             extensions = enable_server_permessage_deflate(extensions)
         elif compression is not None:

@@ -288,6 +288,14 @@ async def test_origins_may_be_compiled_patterns_that_match_a_whole_value(origin,
     assert status == expected
 
 
+async def test_headers_that_can_be_looked_through_once_serve_all_connections():
+    headers = iter([("X", "1")])
+    async with websockets.serve(hold, "127.0.0.1", 0, extra_headers=headers) as server:
+        for _ in range(2):
+            async with websockets.connect(uri_of(server)) as ws:
+                assert ws.response_headers["X"] == "1"
+
+
 async def test_headers_may_come_in_any_way():
     for headers in (
         Headers([("X", "1"), ("X", "2")]),

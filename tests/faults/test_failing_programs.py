@@ -225,6 +225,21 @@ async def test_a_header_that_a_subclass_breaks_ends_the_connection(caplog):
     assert {record.exc_info[0] for record in caplog.records} == {TypeError}
 
 
+async def test_no_response_follows_the_one_that_opened_the_connection(caplog):
+    class Broken(websockets.WebSocketServerProtocol):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.max_queue = -1
+
+    async with websockets.serve(hold, "127.0.0.1", 0, create_protocol=Broken) as server:
+        async with tcp_to(port_of(server)) as peer:
+            peer.write(REQUEST + b"\r\n")
+            assert b" 101 " in await peer.read_head()
+            assert await peer.read_eof() == b""
+            await until(lambda: not server.websockets)
+    assert [record.exc_info[0] for record in caplog.records] == [ValueError]
+
+
 # Factories
 
 
@@ -396,6 +411,7 @@ async def test_a_server_closes_with_protocols_that_are_not_ours(caplog):
     stranger = Stranger()
     server.register(stranger)
     server.register(Speechless())
+    assert server.connections <= {*server.websockets} - {stranger}
     server.close()
     await server.wait_closed()
     await ws.wait_closed()
