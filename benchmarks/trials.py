@@ -67,14 +67,16 @@ def answer(process: Process, timeout: float) -> dict[str, Any]:
     """Wait for a line of JSON from a process."""
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=lambda: lines.put(process.stdout.readline()), daemon=True).start()
+    why = f"no answer in {timeout:g} s"
     with contextlib.suppress(queue.Empty):
         line = lines.get(timeout=timeout)
         if line:
             return json.loads(line)
+        why = "it ended without a word"
     process.kill()
     process.wait()
     process.complaints.seek(0)
-    raise TrialError(process.complaints.read().strip()[-2000:] or "no answer, and no word why")
+    raise TrialError(process.complaints.read().strip()[-2000:] or why)
 
 
 @contextlib.contextmanager
