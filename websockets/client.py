@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Optional
 
 from ._engine.arguments import CLIENT, CONNECT
 from ._engine.connecting import complete, follow_redirects, within
-from ._engine.reconnecting import reconnecting
+from ._engine.reconnecting import backoff, process_exception, reconnecting
 from ._handshake.negotiation import agreed_extensions, agreed_subprotocol
 from ._handshake.redirects import follow, for_another_server, redirect_location
 from ._handshake.requests import asking, replace_headers, serialize_request
@@ -233,6 +233,11 @@ class Connect(Starting):
         kwds: ``open_timeout``, seconds until an open connection, 10 by default, None for no limit:
             the one limit for names, TCP, TLS, redirects and the opening handshake;
             ``user_agent_header``, ``max_fragments``, ``gather_writes`` and ``logger``, see there;
+            ``process_exception``, for ``async for``: a function that is given the exception of an
+            attempt that failed, and returns None to try again, or the exception to raise, which may
+            be the same;
+            ``reconnect_delays``, for ``async for``: a function that makes an iterator of the
+            seconds between attempts, for each series of them;
             others are passed to :meth:`asyncio.loop.create_connection`: ``host``, ``port`` or
             ``sock`` to connect to another place than the URI's, ``ssl`` for a certain
             :class:`ssl.SSLContext`. By default all connections share one, which is made by
@@ -284,6 +289,12 @@ class Connect(Starting):
         if timeout is not None and close_timeout == 10:
             close_timeout = timeout
         self.open_timeout: Optional[float] = kwds.pop("open_timeout", 10)
+        self.process_exception: Callable[[Exception], Optional[Exception]] = (
+            kwds.pop("process_exception", None) or process_exception
+        )
+        self.reconnect_delays: Callable[[], Iterator[float]] = (
+            kwds.pop("reconnect_delays", None) or backoff
+        )
         wsuri = parse_uri(uri)
         if loop is not None:
             warn_of_loop()
@@ -332,7 +343,9 @@ class Connect(Starting):
         await self.protocol.close()
 
     def __aiter__(self) -> AsyncIterator[WebSocketClientProtocol]:
-        return reconnecting(lambda: self, self._logger)
+        return reconnecting(
+            lambda: self, self._logger, self.process_exception, self.reconnect_delays
+        )
 
     async def _open(self) -> WebSocketClientProtocol:
         target = self._target

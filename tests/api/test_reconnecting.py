@@ -94,3 +94,94 @@ async def test_connect_in_a_loop_waits_for_a_server_that_is_not_there(no_delays,
     async with websockets.serve(hold, "127.0.0.1", port):
         assert (await connecting).open
         await iterator.aclose()
+
+
+async def test_connect_in_a_loop_tries_again_when_an_answer_is_cut(no_delays):
+    answers = [b"", b"HTTP/1.1 101 Swi", b"HTTP/1.1 502 Bad Gateway\r\n\r\n", b"hello\r\n\r\n"]
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answers.pop(0))
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    # What isn't HTTP won't be HTTP the next time.
+    with pytest.raises(websockets.InvalidMessage):
+        async for _ in websockets.connect(f"ws://127.0.0.1:{port_of(server)}"):
+            pass
+    assert not answers
+    server.close()
+    await server.wait_closed()
+
+
+def answering_with(*statuses):
+    answers = [status and (status, [], b"") for status in statuses]
+    return websockets.serve(
+        hold, "127.0.0.1", 0, process_request=lambda path, headers: answers.pop(0)
+    )
+
+
+async def test_a_program_says_what_is_tried_again(no_delays):
+    failures = []
+
+    def process_exception(exc):
+        failures.append(exc.status_code)
+        return None if exc.status_code == 403 else exc
+
+    async with answering_with(403, 403, None, 403, 503) as server:
+        uri = f"ws://127.0.0.1:{port_of(server)}"
+        connections = []
+        with pytest.raises(websockets.InvalidStatusCode) as raised:
+            async for ws in websockets.connect(uri, process_exception=process_exception):
+                connections.append(ws)
+        assert raised.value.status_code == 503
+    assert failures == [403, 403, 403, 503]
+    assert len(connections) == 1
+
+
+@pytest.mark.parametrize("how", ["returns", "raises"])
+async def test_a_program_says_what_is_raised_instead(how):
+    class Mine(Exception):
+        pass
+
+    def process_exception(exc):
+        if how == "raises":
+            raise Mine
+        return Mine()
+
+    async with answering_with(403) as server:
+        uri = f"ws://127.0.0.1:{port_of(server)}"
+        with pytest.raises(Mine) as raised:
+            async for _ in websockets.connect(uri, process_exception=process_exception):
+                pass
+        assert isinstance(raised.value.__cause__, websockets.InvalidStatusCode)
+
+
+async def test_a_program_says_how_long_to_wait(no_delays):
+    made = []
+
+    def reconnect_delays():
+        made.append(True)
+        return iter([7, 8])
+
+    async with answering_with(503, None, 503, 503, 503) as server:
+        uri = f"ws://127.0.0.1:{port_of(server)}"
+        with pytest.raises(websockets.InvalidStatusCode):
+            async for _ in websockets.connect(uri, reconnect_delays=reconnect_delays):
+                pass
+    # Each series of failures has delays of its own, and ends with them.
+    assert [delay for delay in no_delays if delay] == [7, 7, 8]
+    assert len(made) == 2
+
+
+async def test_what_was_wrong_is_logged(no_delays, caplog):
+    caplog.set_level("INFO", "websockets.client")
+    async with answering_with(503, None) as server:
+        iterator = websockets.connect(
+            f"ws://127.0.0.1:{port_of(server)}", reconnect_delays=lambda: iter([7])
+        ).__aiter__()
+        assert (await iterator.__anext__()).open
+        await iterator.aclose()
+    [message] = [r.getMessage() for r in caplog.records if r.name == "websockets.client"]
+    assert message.startswith("connect failed; reconnecting in 7.0 seconds: ")
+    assert message.endswith("the server answered with HTTP status 503 instead of 101")

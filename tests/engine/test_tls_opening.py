@@ -57,6 +57,13 @@ async def test_the_transport_has_the_methods_of_others(certificates):
         transport.set_write_buffer_limits(high=4000, low=1000)
         if hasattr(asyncio.Transport, "get_write_buffer_limits"):
             assert transport.get_write_buffer_limits() == (1000, 4000)
+        for limits, expected in [
+            ({}, (2**14, 2**16)),
+            ({"low": 1000}, (1000, 4000)),
+            ({"high": 1000}, (250, 1000)),
+        ]:
+            transport.set_write_buffer_limits(**limits)
+            assert transport.get_write_buffer_limits() == expected
         assert transport.get_write_buffer_size() == 0
         data = masked(TEXT, b"in parts")
         transport.write(b"")

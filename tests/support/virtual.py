@@ -202,6 +202,9 @@ class End(asyncio.Transport):
             self.faults.append("resume_reading")
         self.reading = True
 
+    def set_protocol(self, protocol):
+        self.protocol = protocol
+
     def set_write_buffer_limits(self, high=None, low=None):
         self.high, self.low = high, low
 

@@ -241,6 +241,8 @@ CONNECT: Rules = {
     **CLIENT,
     **STARTING,
     "uri": anything,
+    "process_exception": function,
+    "reconnect_delays": function,
     "extensions": items(
         "factories for clients", factory_with("get_request_params", "process_response_params")
     ),

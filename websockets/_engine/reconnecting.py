@@ -69,8 +69,8 @@ def backoff(
 async def reconnecting(
     connect: Callable[[], Awaitable[Any]],
     logger: Any,
-    process_exception: Callable[[Exception], Optional[Exception]] = process_exception,
-    delays: Callable[[], Iterator[float]] = backoff,
+    process_exception: Callable[[Exception], Optional[Exception]],
+    delays: Callable[[], Iterator[float]],
 ) -> AsyncIterator[Any]:
     """
     Yield open connections; each is closed before the next.

@@ -1,5 +1,5 @@
 """
-Servers and clients over TLS: which of them use the layer of ``tls.py``, and with what.
+Servers and clients over TLS: which of them use our own, of ``handshakes.py`` and ``tls.py``.
 
 Owns the arguments about TLS that ``serve()`` and ``connect()`` have in common with the event loop's
 methods. Must never know a record. Key decision: what the layer can't do as the event loop would is
@@ -9,10 +9,11 @@ left to the event loop, so that nothing is done differently in silence.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable
 from typing import Any, Callable, Optional
 
-from .handshakes import Handshakes
+from .handshakes import Handshake, Handshakes
 from .tls import TLSLayer
 from .trust import own_context, shared_context
 
@@ -24,20 +25,29 @@ except ImportError:  # pragma: no cover
 __all__ = ["connect_over_tls", "served_over_tls"]
 
 
-# As for connections: asyncio's loop takes it for a buffered protocol and uvloop for the other kind.
+# As for connections: asyncio's loop takes both for buffered protocols, uvloop for the other kind.
+class Shaking(Handshake, asyncio.Protocol, asyncio.BufferedProtocol):
+    """The TLS handshake of one connection, as asyncio's classes describe protocols."""
+
+
 class Layer(TLSLayer, asyncio.Protocol, asyncio.BufferedProtocol, asyncio.Transport):
     """TLS on one connection, as asyncio's classes describe protocols and transports."""
 
 
-def timeouts(kwds: dict[str, Any]) -> dict[str, Any]:
-    """Take the time limits out of the arguments of an event loop's method."""
-    limits = {}
-    for name, default in (("handshake_timeout", 60.0), ("shutdown_timeout", 30.0)):
-        seconds = kwds.pop(f"ssl_{name}", None)
-        if seconds is not None and seconds <= 0:
-            raise ValueError(f"ssl_{name} should be a positive number, not {seconds}")
-        limits[name] = default if seconds is None else seconds
-    return limits
+def time_limit(kwds: dict[str, Any], name: str, default: float) -> float:
+    """Take a time limit out of the arguments of an event loop's method."""
+    seconds: Optional[float] = kwds.pop(name, None)
+    if seconds is not None and seconds <= 0:
+        raise ValueError(f"{name} should be a positive number, not {seconds}")
+    return default if seconds is None else seconds
+
+
+def time_limits(kwds: dict[str, Any]) -> tuple[float, float]:
+    """Take out those for the TLS handshake, and for the end of TLS."""
+    return (
+        time_limit(kwds, "ssl_handshake_timeout", 60.0),
+        time_limit(kwds, "ssl_shutdown_timeout", 30.0),
+    )
 
 
 def served_over_tls(
@@ -62,18 +72,19 @@ def served_over_tls(
     if ssl is None or not isinstance(context, ssl.SSLContext):
         return factory, kwds
     kwds = {name: value for name, value in kwds.items() if name != "ssl"}
-    limits = timeouts(kwds)
+    timeout, shutdown_timeout = time_limits(kwds)
 
-    def make() -> Layer:
-        return Layer(
+    def make() -> Shaking:
+        return Shaking(
             loop,
             factory(),
             context,
+            functools.partial(Layer, shutdown_timeout=shutdown_timeout),
             handshakes.begun,
             handshakes.ended,
             server_side=True,
             hostname=None,
-            **limits,
+            timeout=timeout,
         )
 
     # A context that can't serve is better refused now than at every connection.
@@ -105,7 +116,7 @@ async def connect_over_tls(
         transport, _ = await connect(lambda: protocol, **kwds)
         return transport
     kwds = {name: value for name, value in kwds.items() if name != "ssl"}
-    limits = timeouts(kwds)
+    timeout, shutdown_timeout = time_limits(kwds)
     hostname = kwds.pop("server_hostname", None)
     if hostname is None:
         hostname = kwds.get("host")
@@ -119,33 +130,36 @@ async def connect_over_tls(
         context.check_hostname = False
     opened: Any = loop.create_future()
 
-    def ended(layer: TLSLayer, exc: Optional[Exception]) -> None:
+    def ended(handshake: Handshake, exc: Optional[Exception]) -> None:
         if opened is None or opened.done():
             return
         if exc is None:
-            opened.set_result(None)
+            opened.set_result(handshake.layer)
         else:
             opened.set_exception(exc)
             opened.exception()  # Nobody asks if connecting is cancelled at the same time.
 
-    layer = Layer(
+    handshake = Shaking(
         loop,
         protocol,
         context,
-        None,
+        functools.partial(
+            Layer,
+            shutdown_timeout=shutdown_timeout,
+            own_context=own_context if shared else None,
+        ),
+        lambda handshake: None,
         ended,
         server_side=False,
         hostname=hostname or None,
-        own_context=own_context if shared else None,
-        **limits,
+        timeout=timeout,
     )
-    await connect(lambda: layer, **kwds)
+    await connect(lambda: handshake, **kwds)
     try:
-        await opened
+        return await opened
     except BaseException:
-        layer.abort()
+        handshake.abort()
         raise
     finally:
         # It would keep its exception, whose traceback refers to this frame.
         opened = None
-    return layer

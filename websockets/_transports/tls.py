@@ -1,11 +1,11 @@
 """
 TLS between a TCP transport and a connection.
 
-Owns the TLS state of one connection, from its handshake to its close_notify. Must never know what
-the bytes mean, nor what asyncio is. Key decisions: one object is both, a protocol for the TCP
-transport and a transport for the connection. What is read is decrypted and handed on in the same
-call, and what is written is encrypted and given to the socket in the same call: nothing waits for
-the event loop. OpenSSL is asked for no more than there is, because it says "no more" by an
+Owns the TLS state of one connection, from the end of its handshake to its close_notify. Must never
+know what the bytes mean, nor what asyncio is. Key decisions: one object is both, a protocol for the
+TCP transport and a transport for the connection. What is read is decrypted and handed on in the
+same call, and what is written is encrypted and given to the socket in the same call: nothing waits
+for the event loop. OpenSSL is asked for no more than there is, because it says "no more" by an
 exception, which takes longer than a short record.
 """
 
@@ -30,31 +30,21 @@ RECORD = 2**14  # bytes that a record carries at most (RFC 8446 5.1)
 PORTION = 2**16  # bytes that are encrypted or decrypted before they are handed on
 FEW = 2**10  # bytes that are decrypted at once where the peer makes OpenSSL answer
 
-SHAKING_HANDS, OPEN, CLOSING, CLOSED = range(4)
+OPEN, CLOSING, CLOSED = range(3)
 
 
 class TLSLayer:
     """
-    TLS on one connection.
+    TLS on one connection, behind the TLS handshake.
 
     Arguments:
-        loop: the event loop.
-        protocol: the connection; its ``connection_made()`` is called after the TLS handshake.
-        context: an :class:`ssl.SSLContext`.
-        begun: called with this when there is a TCP transport; None to do without.
-        ended: called with this when the TLS handshake ends, and with the exception if it failed.
-        server_side: whether this end is the server.
-        hostname: the name that the server's certificate must have.
-        handshake_timeout: seconds that the TLS handshake may take.
+        handshake: a :class:`~.handshakes.Handshake` that is complete; this takes its place.
         shutdown_timeout: seconds to wait for the peer's close_notify.
         own_context: makes the context that a program is given when it asks for the connection's,
             if it must not have that one because others use it, too.
     """
 
-    _tcp: Any = None
-    _writer: Any = None
     _timer: Any = None
-    _introduced = False  # whether the connection knows of this
     _peer_ended = False
     _error: Optional[Exception] = None
     _read_buffer: Any = None
@@ -76,41 +66,23 @@ class TLSLayer:
 
     def __init__(
         self,
-        loop: Any,
-        protocol: Any,
-        context: Any,
-        begun: Optional[Callable[[Any], None]],
-        ended: Callable[[Any, Optional[Exception]], None],
-        *,
-        server_side: bool,
-        hostname: Optional[str],
-        handshake_timeout: float,
+        handshake: Any,
         shutdown_timeout: float,
         own_context: Optional[Callable[[], Any]] = None,
     ) -> None:
-        self._loop = loop
-        self._protocol = protocol
-        self._context = context
-        self._begun = begun
-        self._ended: Any = ended
-        self._handshake_timeout = handshake_timeout
+        self._loop = handshake.loop
+        self._protocol = handshake.protocol
+        self._tcp = handshake.tcp
+        self._tls = handshake.tls
+        self._context = handshake.context
+        self._incoming = handshake.incoming
+        self._outgoing = handshake.outgoing
         self._shutdown_timeout = shutdown_timeout
         self._own_context = own_context
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side, hostname)
-        self._state = SHAKING_HANDS
+        self._writer = Writer(self._tcp, plain_socket(self._tcp))
+        self._state = OPEN
 
     # Towards the TCP transport, a protocol
-
-    def connection_made(self, transport: Any) -> None:
-        """Take a TCP transport, and begin with the TLS handshake."""
-        self._tcp = transport
-        self._writer = Writer(transport, plain_socket(transport))
-        self._timer = self._loop.call_later(self._handshake_timeout, self._take_too_long)
-        if self._begun is not None:
-            self._begun(self)
-        self._shake_hands()
 
     def data_received(self, data: Any) -> None:
         """Take bytes from the network."""
@@ -138,8 +110,6 @@ class TLSLayer:
 
     def eof_received(self) -> bool:
         """Take notice that the peer ends TCP; return whether to wait for the connection."""
-        if self._state == SHAKING_HANDS:
-            self._refuse(ConnectionResetError("the connection ended in the TLS handshake"))
         self._peer_ended = True
         if self._state == OPEN and not self._stopped:
             self._read()
@@ -148,19 +118,15 @@ class TLSLayer:
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """Take notice that the TCP transport is gone."""
         exc, self._error = self._error or exc, None
-        self._stream = None
+        protocol, self._protocol = self._protocol, None
         self._state = CLOSED
-        self._stop_timer()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._writer.detach()
+        self._stream = None
         self._held, self._unsent, self._unsent_size = b"", (), 0
-        try:
-            self._end_handshake(
-                exc or ConnectionResetError("the connection ended in the TLS handshake")
-            )
-        finally:
-            protocol, self._protocol = self._protocol, None
-            if self._introduced:
-                protocol.connection_lost(exc)
+        protocol.connection_lost(exc)
 
     def pause_writing(self) -> None:
         """Take notice that the TCP transport's buffer is full."""
@@ -175,73 +141,12 @@ class TLSLayer:
             self._loop.call_soon(self._go_on)
         self._tell_whether_full()
 
-    # The TLS handshake
-
-    def _shake_hands(self) -> None:
-        if self._state != SHAKING_HANDS:
-            return
-        try:
-            self._tls.do_handshake()
-        except ssl.SSLWantReadError:
-            self._flush()
-            return
-        except Exception as exc:
-            self._flush()  # It is the alert that tells the peer.
-            self._refuse(exc)
-            return
-        self._flush()
-        self._stop_timer()
-        self._state = OPEN
-        self._introduced = True
-        try:
-            self._protocol.connection_made(self)
-        except BaseException as exc:
-            self._error = exc if isinstance(exc, Exception) else None
-            self.abort()
-            raise
-        self._end_handshake(None)
-        self._tell_whether_full()
-        if self._state == OPEN and not self._stopped:
-            self._read()
-
-    def _refuse(self, exc: Exception) -> None:
-        """Give up the TLS handshake."""
-        self._state = CLOSED
-        self._tcp.close()
-        self._end_handshake(exc)
-
-    def _end_handshake(self, exc: Optional[Exception]) -> None:
-        """
-        Tell that the TLS handshake has ended, unless that was told before.
-
-        This may run what is the program's and raises: no socket must wait for what comes behind.
-        """
-        ended, self._ended, self._begun = self._ended, None, None
-        if ended is not None:
-            ended(self, exc)
-
-    def _take_too_long(self) -> None:
-        self._tcp.abort()
-        if self._state == SHAKING_HANDS:
-            self._refuse(
-                ConnectionAbortedError(
-                    f"the TLS handshake took longer than {self._handshake_timeout} seconds"
-                )
-            )
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     # Records from the peer
 
     def _work(self) -> None:
         """Do what is to be done with what the peer has sent."""
         if self._state == OPEN:
             self._read()
-        elif self._state == SHAKING_HANDS:
-            self._shake_hands()
         elif self._state == CLOSING:
             self._discard()
 
@@ -251,7 +156,8 @@ class TLSLayer:
         try:
             while rest and not (self._paused or self._choked):
                 portion, rest = rest[: self._portion], rest[self._portion :]
-                self._portion = PORTION
+                if len(portion) == self._portion:
+                    self._portion = PORTION  # unless OpenSSL answers again
                 self._incoming.write(portion)
                 self._work()
                 if self._error is not None:
@@ -423,8 +329,6 @@ class TLSLayer:
 
     def _tell_whether_full(self) -> None:
         """Tell the connection to pause or to go on, if there is news."""
-        if not self._introduced:
-            return
         full = self._tcp_full
         if self._unsent and not full:
             full = self.get_write_buffer_size() > (self._low if self._full else self._high)
@@ -545,6 +449,7 @@ class TLSLayer:
     def set_protocol(self, protocol: Any) -> None:
         """Put another protocol in the connection's place."""
         self._protocol = protocol
+        self._stream = None  # It was the other one's.
 
     def get_protocol(self) -> Any:
         """Return the connection, None once it is lost."""
