@@ -17,7 +17,7 @@ cdef class MessageStream:
     cdef public object read_buffer
     cdef public object host
     cdef Writer _writer
-    cdef object _call_soon
+    cdef object _loop
     cdef object _clock
     cdef bint _filling
 
