@@ -175,6 +175,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         if close_timeout is None:
             check_arguments(CONNECTION, {"timeout": timeout})
             close_timeout = 10 if timeout is None else timeout
+        message, frame = limits_of_size(max_size)
         set_unless_usual(
             self,
             CONNECTION,
@@ -187,8 +188,8 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             read_limit=2**16 if read_limit is None else read_limit,
             write_limit=write_limit,
             legacy_recv=legacy_recv,
-            _ws_max_size=limits_of_size(max_size)[0],
-            _ws_max_frame=limits_of_size(max_size)[1],
+            _ws_max_size=message,
+            _ws_max_frame=frame,
         )
         if logger is not None:
             check_arguments(CONNECTION, {"logger": logger})

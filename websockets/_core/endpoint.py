@@ -120,7 +120,7 @@ class Endpoint:
         inbox: messages that have arrived.
         outbox: frames that wait to leave; take them with :meth:`collect`.
         urgent: how many of those nobody has decided about: our answers to the peer.
-        pongs: payloads of the pongs received; whoever handles them clears the list.
+        pongs: payloads of the pongs received, or None; whoever handles them sets None again.
         refilled: set when :meth:`take` has made room, and bytes were parsed; to be unset.
         close_rcvd, close_sent: the close frames that went through, or None.
         close_rcvd_then_sent: which of them came first, None unless there are both.
@@ -144,7 +144,7 @@ class Endpoint:
         self.state = OPEN
         self.holds = 0
         self.urgent = 0
-        self.pongs: list[bytes] = []
+        self.pongs: Optional[list[bytes]] = None
         self.refilled = False
         self.close_rcvd: Optional[Close] = None
         self.close_sent: Optional[Close] = None
@@ -268,7 +268,7 @@ class Endpoint:
             self.urgent != 0
             or self.phase != TALKING
             or self._stopped
-            or len(self.pongs) != 0
+            or self.pongs is not None
             or self._reader.missing >= LONG
             or self.work is not None
         )
@@ -448,6 +448,8 @@ class Endpoint:
                 self._answer(OP_PONG, payload)
         elif opcode == OP_PONG:
             if self._listening:
+                if self.pongs is None:
+                    self.pongs = []
                 self.pongs.append(payload)
         else:
             self._peer_closed(payload)
