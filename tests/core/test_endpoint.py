@@ -45,7 +45,7 @@ def test_a_new_endpoint(core, is_client):
     assert seen(connection) == {
         "inbox": [],
         "sent": [],
-        "pongs": [],
+        "pongs": None,
         "state": OPEN,
         "close": (None, None, None),
         "failure": None,
