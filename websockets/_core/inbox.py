@@ -56,6 +56,12 @@ class Inbox:
         self.waiting -= 1
         return message
 
+    def clear(self) -> None:
+        """Drop all messages."""
+        self._arrived.clear()
+        self._taken.clear()
+        self.waiting = 0
+
     def __len__(self) -> int:
         return self.waiting
 
