@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Optional, Union, cast
 
 from ._core import forget_frames
-from ._engine.arguments import SERVE, SERVER, check_arguments
+from ._engine.arguments import SERVE, SERVER, check_arguments, set_unless_usual
 from ._engine.making import maker
 from ._handshake.admission import check_framing, check_host, check_origin
 from ._handshake.negotiation import choose_extensions, choose_subprotocol, offered_subprotocols
@@ -31,12 +31,13 @@ from ._handshake.upgrade import check_request
 from ._registry import WebSocketServer
 from ._starting import Function, Starting
 from ._transports.secure import served_over_tls
+from .asyncio.connection import is_ours
 from .datastructures import Headers, HeadersLike
 from .exceptions import AbortHandshake, ConnectionClosed, InvalidHandshake, InvalidMessage
 from .extensions.base import Extension, ServerExtensionFactory
 from .extensions.permessage_deflate import enable_server_permessage_deflate
 from .http import USER_AGENT
-from .protocol import State, WebSocketCommonProtocol, is_ours, set_unless_usual, warn_of_loop
+from .protocol import State, WebSocketCommonProtocol, warn_of_loop
 from .typing import Origin, Subprotocol
 
 __all__ = ["Serve", "WebSocketServer", "WebSocketServerProtocol", "serve", "unix_serve"]

@@ -33,12 +33,23 @@ __all__ = [
     "SERVER",
     "Rules",
     "check_arguments",
+    "set_unless_usual",
 ]
 
 Rule = Callable[[str, Any], object]
 """A check of one argument, which takes its name and its value; None is right for all of them."""
 
 Rules = dict[str, Rule]
+
+# Arguments that are kept under other names.
+ARGUMENTS = {
+    "_ws_max_frame": "max_size",
+    "_ws_max_size": "max_size",
+    "_ws_process_request": "process_request",
+    "_ws_select_subprotocol": "select_subprotocol",
+    "available_extensions": "extensions",
+    "available_subprotocols": "subprotocols",
+}
 
 TEXTS = (str, bytes, bytearray, memoryview)
 
@@ -260,3 +271,14 @@ def check_arguments(rules: Rules, arguments: Mapping[str, Any]) -> None:
         # All can be None, and most are.
         if value is not None and name in rules:
             rules[name](name, value)
+
+
+def set_unless_usual(target: Any, rules: Rules, **settings: Any) -> None:
+    """Set attributes but for those that have their values already, from the class."""
+    for name, value in settings.items():
+        if value != getattr(target, name):
+            # What has its usual value needs no check, and neither has None.
+            if value is not None:
+                argument = ARGUMENTS.get(name, name)
+                rules[argument](argument, value)
+            setattr(target, name, value)

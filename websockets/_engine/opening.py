@@ -30,8 +30,9 @@ class Opening(Phase):
         transport: what carries its bytes.
         loop: the event loop.
         response: whether to expect a response rather than a request.
-        timeout: seconds that each step of its end may take.
+        timeout: seconds that its end may take, None for no limit.
         closed_exc: as for :class:`~.ended.Ended`.
+        whole: whether ``timeout`` is for all steps of its end, or for each.
 
     Attributes:
         complete: whether the head is there.
@@ -61,13 +62,14 @@ class Opening(Phase):
         transport: Any,
         loop: Any,
         response: bool,
-        timeout: float,
+        timeout: Optional[float],
         closed_exc: Callable[[Any], Exception],
+        whole: bool = False,
     ) -> None:
         self.closed_exc = closed_exc
         self.transport = transport
         self.loop = loop
-        self.ending = Ending(loop, transport, timeout)
+        self.ending = Ending(loop, transport, timeout, whole)
         self.complete = False
         self.early = bytearray()
         self.full = False

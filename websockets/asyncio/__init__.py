@@ -1,0 +1,1 @@
+"""Today's API on asyncio: see :mod:`.client`, :mod:`.server`, :mod:`.router` and :mod:`.connection`."""
