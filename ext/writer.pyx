@@ -30,7 +30,7 @@ cdef class Writer:
     """Write to a transport; the pure twin describes the arguments."""
 
     def __init__(self, transport, sock):
-        self._write = transport.write
+        self._transport = transport
         self._is_closing = transport.is_closing
         self._socket = sock
         if sock is not None:
@@ -39,7 +39,7 @@ cdef class Writer:
 
     def detach(self):
         """Let go of the transport: it is gone."""
-        self._write = self._is_closing = self._waiting = self._socket = self._fileno = None
+        self._transport = self._is_closing = self._waiting = self._socket = self._fileno = None
 
     cpdef bint write(self, list pieces) except -1:
         """Write byte strings; return whether the transport is still there."""
@@ -55,7 +55,7 @@ cdef class Writer:
                 pieces = send(descriptor, pieces)
                 if pieces is None:
                     return True
-        hand_over(pieces, self._write)
+        hand_over(pieces, self._transport)
         return True
 
 
@@ -86,11 +86,11 @@ cdef list send(int descriptor, list pieces):
     return [memoryview(pieces[i])[taken:], *pieces[i + 1 :]]
 
 
-cdef int hand_over(list pieces, write) except -1:
+cdef int hand_over(list pieces, transport) except -1:
     """Give a transport what it is to write: in one piece, unless to join it would take longer."""
     # Some versions of asyncio's writelines() never make senders wait (CVE-2024-12254).
     if len(pieces) > 1 and sum(map(len, pieces)) < LARGE:
         pieces = [b"".join(pieces)]
     for piece in pieces:
-        write(piece)
+        transport.write(piece)
     return 0

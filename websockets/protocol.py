@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
+import sys
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from time import monotonic
@@ -53,6 +54,13 @@ ARGUMENTS = {
     "available_extensions": "extensions",
     "available_subprotocols": "subprotocols",
 }
+
+# The running task of an event loop, asked without a detour through Python: current_task() is a
+# Python function before 3.12, and the dict isn't there from 3.14 on.
+running_loop: Any = asyncio._get_running_loop
+task_of: Any = asyncio.current_task
+if sys.version_info < (3, 12):
+    task_of = asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]
 
 # What a task is given when it goes on: for futures, of whatever event loop, tasks have a short way.
 _no_loop: Any = SimpleNamespace(get_debug=bool)
@@ -134,8 +142,15 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     _ws_logger: Any = logging.getLogger(__name__)
     _ws_max_size: Optional[int] = 2**20
     _ws_max_frame: Optional[int] = None
-    _ws_phase: Any = UNCONNECTED
-    _ws_stream: Any = UNCONNECTED  # the short way of bytes and messages in this phase
+    _ws_phase: Any
+    _ws_stream: Any  # the short way of bytes and messages in this phase
+
+    # They are there whatever a subclass does before it calls __init__(). Python looks attributes
+    # up in half the time if the class hasn't got them as well.
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls)
+        self._ws_phase = self._ws_stream = UNCONNECTED
+        return self
 
     def __init__(
         self,
@@ -160,6 +175,7 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         if close_timeout is None:
             check_arguments(CONNECTION, {"timeout": timeout})
             close_timeout = 10 if timeout is None else timeout
+        message, frame = limits_of_size(max_size)
         set_unless_usual(
             self,
             CONNECTION,
@@ -172,8 +188,8 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
             read_limit=2**16 if read_limit is None else read_limit,
             write_limit=write_limit,
             legacy_recv=legacy_recv,
-            _ws_max_size=limits_of_size(max_size)[0],
-            _ws_max_frame=limits_of_size(max_size)[1],
+            _ws_max_size=message,
+            _ws_max_frame=frame,
         )
         if logger is not None:
             check_arguments(CONNECTION, {"logger": logger})
@@ -449,9 +465,9 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         )
         stream = _core.MessageStream(
             endpoint,
-            _core.Waiter(self.loop.call_soon, asyncio.get_running_loop, asyncio.current_task, DONE),
+            _core.Waiter(self.loop, running_loop, task_of, DONE),
             _core.Writer(self.transport, plain_socket(self.transport)),
-            self.loop.call_soon,
+            self.loop,
             monotonic,
         )
         cls = type(self)

@@ -259,7 +259,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         timer = None
         opening = self._ws_phase
         if self.open_timeout is not None and opening.state == State.CONNECTING:
-            timer = self.loop.call_later(self.open_timeout, opening.give_up, too_slow())
+            timer = self.loop.call_later(self.open_timeout, give_up_slow, opening)
         try:
             head = await opening.head()
         except ValueError as exc:
@@ -410,6 +410,11 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             self.refuse(shutting_down())
         else:
             self._ws_phase.give_up(shutting_down())
+
+
+def give_up_slow(opening: Any) -> None:
+    """Give up a connection whose request takes too long."""
+    opening.give_up(too_slow())
 
 
 def break_off(protocol: Any, exc: BaseException) -> None:

@@ -45,7 +45,7 @@ def test_a_new_endpoint(core, is_client):
     assert seen(connection) == {
         "inbox": [],
         "sent": [],
-        "pongs": [],
+        "pongs": None,
         "state": OPEN,
         "close": (None, None, None),
         "failure": None,
@@ -262,7 +262,7 @@ def test_pongs_are_kept_in_order(core):
     assert connection.pongs == [b"1", b"", b"3"]
     assert not connection.outbox.frames
     assert not connection.inbox
-    connection.pongs.clear()
+    connection.pongs = None
     connection.receive(masked(PONG, b"4"))
     assert connection.pongs == [b"4"]
 

@@ -39,7 +39,7 @@ def test_the_close_frame_of_the_peer_is_echoed(core, is_client, code, reason):
     assert seen(connection) == {
         "inbox": [],
         "sent": [(CLOSE, code.to_bytes(2, "big") + reason.encode(), True, 0, b"")],
-        "pongs": [],
+        "pongs": None,
         "state": CLOSING,
         "close": (Close(code, reason), Close(code, reason), True),
         "failure": None,
@@ -226,7 +226,7 @@ def test_fail(core):
     assert seen(connection) == {
         "inbox": [],
         "sent": [(CLOSE, b"\x03\xf3oops", True, 0, b"")],
-        "pongs": [],
+        "pongs": None,
         "state": CLOSING,
         "close": (None, Close(1011, "oops"), None),
         "failure": None,
@@ -291,7 +291,7 @@ def test_lost(core):
     assert seen(connection) == {
         "inbox": [],
         "sent": [],
-        "pongs": [],
+        "pongs": None,
         "state": CLOSED,
         "close": (None, None, None),
         "failure": None,

@@ -181,3 +181,34 @@ def test_a_task_goes_on_when_its_event_loop_runs_again():
         ws.connection_lost(None)
     finally:
         loop.close()
+
+
+@ways
+def test_a_task_does_not_go_on_in_another_event_loop(way):
+    here, there = asyncio.new_event_loop(), asyncio.new_event_loop()
+    log = []
+
+    async def wait():
+        ws = opened()
+        task = asyncio.ensure_future(way(ws, log, 2))
+        await turns()
+        return ws, task
+
+    async def arrive(text):
+        def hear():
+            ws.data_received(message(text))
+            return log.copy()
+
+        return await outside_tasks(hear)
+
+    try:
+        ws, task = here.run_until_complete(wait())
+        assert there.run_until_complete(arrive("a")) == []
+        here.run_until_complete(turns())
+        assert log == ["a"]
+        assert there.run_until_complete(arrive("b")) == ["a"]
+        here.run_until_complete(task)
+        assert log == ["a", "b"]
+    finally:
+        here.close()
+        there.close()

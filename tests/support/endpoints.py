@@ -26,7 +26,7 @@ def seen(connection):
     return {
         "inbox": list(connection.inbox),
         "sent": sent(connection),
-        "pongs": list(connection.pongs),
+        "pongs": connection.pongs,
         "state": connection.state,
         "close": (connection.close_rcvd, connection.close_sent, connection.close_rcvd_then_sent),
         "failure": failure and (type(failure).__name__, str(failure)),

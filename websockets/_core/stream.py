@@ -2,7 +2,7 @@
 The short ways of messages between a program and a transport: all that needs no waiting.
 
 Owns the order of steps when bytes arrive, when a message is sent and when frames leave. Must never
-know asyncio: it has a transport, an event loop and a clock only by the functions it is given. Key
+know asyncio: it has a transport, an event loop and a clock only as it is given them. Key
 decision: what happens once a message is here, where it can be compiled; whatever has to wait, goes
 wrong or happens once a connection is its host's.
 """
@@ -27,11 +27,12 @@ class MessageStream:
         endpoint: the endpoint.
         waiter: what one who waits for a message waits for.
         writer: what frames are written with.
-        call_soon: a function that has the event loop call a function when it turns.
+        loop: the event loop, which is asked to call a function when it turns.
         clock: a function that returns seconds.
 
     Attributes:
         heard: set when bytes arrive.
+        streaming: whether a message is being taken in fragments, and all of them have to be.
         whole: whether somebody else wants to see all bytes before this does.
         read_buffer: memory that a transport may read into, None until one has asked.
         host: who sees to all else, an object with the methods
@@ -48,24 +49,25 @@ class MessageStream:
         endpoint: Endpoint,
         waiter: Waiter,
         writer: Writer,
-        call_soon: Callable[..., Any],
+        loop: Any,
         clock: Callable[[], float],
     ) -> None:
         self.endpoint = endpoint
         self.waiter = waiter
         self.heard = False
+        self.streaming = False
         self.whole = False
         self.read_buffer: Any = None
         self.host: Any = None
         self._writer = writer
-        self._call_soon: Any = call_soon
+        self._loop = loop
         self._clock = clock
         self._filling = False  # what is read next goes into its place
 
     def detach(self, host: Any) -> None:
         """Let go of the transport and the event loop; another host sees to what is left."""
         self._writer.detach()
-        self._call_soon = None
+        self._loop = None
         self.host = host
 
     def data_received(self, data: Union[bytes, bytearray, memoryview]) -> None:
@@ -131,7 +133,7 @@ class MessageStream:
         """Send a message, or let it wait for others; return SENT or SENT_WAIT."""
         due = self.endpoint.send_message(message, self._clock(), compress)
         if due & LATER:
-            self._call_soon(self._turned)
+            self._loop.call_soon(self._turned)
         if due & NOW and self.flush():
             return SENT_WAIT
         return SENT

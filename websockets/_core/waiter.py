@@ -19,29 +19,27 @@ class Waiter:
     What a task can wait for.
 
     Arguments:
-        call_soon: a function that has the event loop call a function.
-        running_loop: a function that returns the event loop that runs.
-        current_task: a function that returns the task that runs, or None; it raises
-            RuntimeError where no event loop runs.
+        loop: the event loop of the tasks that wait.
+        running_loop: a function that returns the event loop that runs in this thread, or None.
+        task_of: a function that returns the task that runs in an event loop, or None.
         done: a future that is done, of whatever event loop: what a task that goes on is given.
 
     Attributes:
         waiting: whether somebody waits.
-        get_loop: tells a task, as a future does, for which event loop this is: for its own.
     """
 
     def __init__(
         self,
-        call_soon: Callable[..., Any],
+        loop: Any,
         running_loop: Callable[[], Any],
-        current_task: Callable[[], Any],
+        task_of: Callable[[Any], Any],
         done: Any,
     ) -> None:
         self.waiting = False
         self._turn = 0  # the number of who waits, or of who waited last
-        self._call_soon = call_soon
-        self.get_loop = running_loop
-        self._current_task = current_task
+        self._loop = loop
+        self._running_loop = running_loop
+        self._task_of = task_of
         self._done = done
         self._callback: Any = None
         self._context: Any = None
@@ -66,7 +64,7 @@ class Waiter:
         Let who waits go on.
 
         Arguments:
-            at_once: whether to do so before this returns, if no other task is running.
+            at_once: whether to do so before this returns, if the loop runs, and no task in it.
         """
         callback = self._callback
         context = self._context
@@ -76,19 +74,23 @@ class Waiter:
             return
         if at_once:
             try:
-                if self._current_task() is None:
+                if self._running_loop() is self._loop and self._task_of(self._loop) is None:
                     context.run(callback, self._done)
                     return
             except RuntimeError:
-                # There is no event loop here, or it runs this in the task's own context.
+                # The event loop runs this in the task's own context.
                 pass
             except BaseException as exc:
                 # KeyboardInterrupt and SystemExit: they end the event loop.
-                self._call_soon(raise_, exc)
+                self._loop.call_soon(raise_, exc)
                 return
-        self._call_soon(callback, self._done, context=context)
+        self._loop.call_soon(callback, self._done, context=context)
 
     # What tasks want of a future
+
+    def get_loop(self) -> Any:
+        """Tell for which event loop this is."""
+        return self._loop
 
     def add_done_callback(self, callback: Any, *, context: Any = None) -> None:
         """Have the task that waits give the function that lets it go on."""

@@ -26,26 +26,25 @@ class Writer:
     """
 
     def __init__(self, transport: Any, sock: Any) -> None:
-        self._write: Any = transport.write
-        self._is_closing: Any = transport.is_closing
+        self._transport = transport
 
     def detach(self) -> None:
         """Let go of the transport: it is gone."""
-        self._write = self._is_closing = None
+        self._transport = None
 
     def write(self, pieces: list[bytes]) -> bool:
         """Write byte strings; return whether the transport is still there."""
         # Python 3.9's TLS transport can't be asked once it is lost.
-        if self._is_closing is None or self._is_closing():
+        if self._transport is None or self._transport.is_closing():
             return False
-        hand_over(pieces, self._write)
+        hand_over(pieces, self._transport)
         return True
 
 
-def hand_over(pieces: list[Any], write: Any) -> None:
+def hand_over(pieces: list[Any], transport: Any) -> None:
     """Give a transport what it is to write: in one piece, unless to join it would take longer."""
     # Some versions of asyncio's writelines() never make senders wait (CVE-2024-12254).
     if len(pieces) > 1 and sum(map(len, pieces)) < LARGE:
         pieces = [b"".join(pieces)]
     for piece in pieces:
-        write(piece)
+        transport.write(piece)

@@ -12,6 +12,9 @@ from typing import Any, Callable
 
 __all__ = ["Pings"]
 
+# What all connections have that wait for no pong; nothing is ever put in here.
+NONE: dict[bytes, tuple[Any, float]] = {}
+
 
 class Pings:
     """
@@ -24,7 +27,7 @@ class Pings:
     __slots__ = ("_waiters", "latency")
 
     def __init__(self) -> None:
-        self._waiters: dict[bytes, tuple[Any, float]] = {}
+        self._waiters: dict[bytes, tuple[Any, float]] = NONE
         self.latency = 0.0
 
     def __contains__(self, payload: bytes) -> bool:
@@ -39,11 +42,14 @@ class Pings:
 
     def add(self, payload: bytes, waiter: Any) -> None:
         """Note that a ping is about to be sent; its pong may come before the call returns."""
+        if self._waiters is NONE:
+            self._waiters = {}
         self._waiters[payload] = waiter, perf_counter()
 
     def discard(self, payload: bytes) -> None:
         """Forget a ping that couldn't be sent."""
         self._waiters.pop(payload, None)
+        self._tidy()
 
     def acknowledge(self, payload: bytes) -> None:
         """Release who waits for a pong; one that no ping asked for has no effect."""
@@ -58,6 +64,7 @@ class Pings:
             if earlier == payload:
                 break
         self.latency = perf_counter() - sent
+        self._tidy()
 
     def abort(self, make_exception: Callable[[], Exception]) -> None:
         """Release everybody with an exception: no pong will come."""
@@ -65,4 +72,8 @@ class Pings:
             if not waiter.done():
                 waiter.set_exception(make_exception())
                 waiter.exception()  # Not to look at it isn't a mistake that deserves a log entry.
-        self._waiters.clear()
+        self._waiters = NONE
+
+    def _tidy(self) -> None:
+        if not self._waiters:
+            self._waiters = NONE

@@ -305,10 +305,10 @@ class Session(Phase):
         endpoint = self.endpoint
         if endpoint.urgent:
             self.flush()
-        if endpoint.pongs:
+        if endpoint.pongs is not None:
             for payload in endpoint.pongs:
                 self._pings.acknowledge(payload)
-            endpoint.pongs.clear()
+            endpoint.pongs = None
         offload(self.loop, endpoint, self._go_on)
         self._pace_reading()
         if self.stream.read_buffer is None and self.stream.space() is not None:

@@ -13,11 +13,12 @@ cdef class MessageStream:
     cdef readonly Endpoint endpoint
     cdef readonly Waiter waiter
     cdef public bint heard
+    cdef public bint streaming
     cdef public bint whole
     cdef public object read_buffer
     cdef public object host
     cdef Writer _writer
-    cdef object _call_soon
+    cdef object _loop
     cdef object _clock
     cdef bint _filling
 

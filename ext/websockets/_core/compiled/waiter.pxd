@@ -4,9 +4,9 @@
 cdef class Waiter:
     cdef readonly bint waiting
     cdef unsigned long long _turn
-    cdef object _call_soon
-    cdef readonly object get_loop
-    cdef object _current_task
+    cdef object _loop
+    cdef object _running_loop
+    cdef object _task_of
     cdef object _done
     cdef object _callback
     cdef object _context

@@ -2,7 +2,7 @@
 
 
 cdef class Writer:
-    cdef object _write
+    cdef object _transport
     cdef object _is_closing
     cdef object _waiting
     cdef object _socket
