@@ -282,7 +282,7 @@ class Connect(Starting):
         extra_headers: Optional[HeadersLike] = None,
         **kwds: Any,
     ) -> None:
-        self._function.check(locals())
+        self._function.check(locals(), kwds)
         klass = kwds.pop("klass", None)
         # The older name of close_timeout counts where the newer one isn't given.
         timeout = kwds.pop("timeout", None)

@@ -31,6 +31,8 @@ __all__ = [
     "CONNECTION",
     "SERVE",
     "SERVER",
+    "TODAYS_CONNECT",
+    "TODAYS_SERVE",
     "Rules",
     "check_arguments",
     "set_unless_usual",
@@ -173,6 +175,12 @@ def headers_or_function(name: str, value: Any) -> None:
         headers(name, value)
 
 
+def proxy(name: str, value: Any) -> None:
+    """Check that a value tells of a proxy; its URI is checked when it is used."""
+    if value is not True and not isinstance(value, str):
+        refuse(TypeError, name, "None, True or a str", value)
+
+
 def logger(name: str, value: Any) -> None:
     """Check that a value is a logger."""
     try:
@@ -257,6 +265,51 @@ CONNECT: Rules = {
     "extensions": items(
         "factories for clients", factory_with("get_request_params", "process_response_params")
     ),
+}
+
+# Those of today's API that mean the same.
+
+TODAYS: Rules = {
+    **{
+        name: CONNECTION[name]
+        for name in (
+            "ping_interval",
+            "ping_timeout",
+            "close_timeout",
+            "max_size",
+            "max_queue",
+            "write_limit",
+            "logger",
+        )
+    },
+    "open_timeout": seconds,
+    "compression": anything,
+    "subprotocols": anything,  # validate_subprotocols() tells what is wrong
+    "create_connection": function,
+    "path": anything,
+}
+
+TODAYS_CONNECT: Rules = {
+    **TODAYS,
+    **{
+        name: CONNECT[name]
+        for name in ("uri", "origin", "extensions", "process_exception", "reconnect_delays")
+    },
+    "additional_headers": headers,
+    "user_agent_header": header_value,
+    "proxy": proxy,
+    "unix": anything,
+}
+
+TODAYS_SERVE: Rules = {
+    **TODAYS,
+    **{name: SERVE[name] for name in ("origins", "extensions", "server_header")},
+    "handler": handler,
+    "host": anything,
+    "port": anything,
+    "select_subprotocol": function,
+    "process_request": function,
+    "process_response": function,
 }
 
 

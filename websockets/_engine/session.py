@@ -26,7 +26,7 @@ from .._core import (
 )
 from .._transports.descriptors import plain_socket
 from .._transports.reading import InPlace, read_buffer
-from ..exceptions import WebSocketException
+from ..exceptions import ConcurrencyError, WebSocketException
 from ..framing import OP_PING, OP_PONG
 from ..typing import DataLike
 from .ended import Ended, Remains
@@ -192,12 +192,15 @@ class Session(Phase):
         await self.sending.fragments(fragments, compress, text)
 
     def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
-        """Send a message that goes to other connections, too, unless another is unfinished."""
+        """
+        Send a message that goes to other connections, too.
+
+        Raises:
+            ConcurrencyError: if another is unfinished.
+        """
         if self.endpoint.holds & UNFINISHED:
-            self.face._ws_logger.warning(
-                "a broadcast was skipped: a fragmented or large message is being sent"
-            )
-        elif self.endpoint.state == OPEN:
+            raise ConcurrencyError("sending a fragmented message")
+        if self.endpoint.state == OPEN:
             self.endpoint.send_shared(opcode, payload, frames)
             self.flush()
 

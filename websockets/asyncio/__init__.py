@@ -1,1 +1,1 @@
-"""Today's API on asyncio: see :mod:`.client`, :mod:`.server`, :mod:`.router` and :mod:`.connection`."""
+"""Today's API on asyncio: :mod:`.client`, :mod:`.server`, :mod:`.router`, :mod:`.connection`."""
