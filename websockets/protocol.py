@@ -265,7 +265,10 @@ class WebSocketCommonProtocol(Connection):
     def _ws_is_watchful(self) -> bool:
         return type(self).ensure_open is not WebSocketCommonProtocol.ensure_open
 
-    def _ws_begun(self) -> None:
+    def _ws_reader(self) -> Any:
+        return _core.HeadReader(self.is_client)
+
+    def _ws_begun(self, endpoint: Any) -> None:
         if type(self).close_connection is not WebSocketCommonProtocol.close_connection:
             self.close_connection_task = self.loop.create_task(self.close_connection())
 

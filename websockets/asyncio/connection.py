@@ -431,7 +431,7 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         self._ws_phase = self._ws_stream = Opening(
             transport,
             self.loop,
-            self._ws_is_client,
+            self._ws_reader(),
             self.close_timeout,
             self._ws_closed_exc,
             self._ws_whole_close,
@@ -493,6 +493,22 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         limit: Optional[int] = self.protocol.max_fragment_size
         return limit
 
+    def _ws_reader(self) -> Any:
+        """Return what reads the peer's half of the opening handshake."""
+        return HandshakeReader(self.protocol)
+
+    async def _ws_handshaken(self) -> Any:
+        """Return the peer's half of the opening handshake, None if it is no such thing."""
+        reader = await self._ws_phase.head()
+        self._ws_write()
+        return reader.message
+
+    def _ws_write(self) -> None:
+        """Write what the protocol has to send."""
+        data = b"".join(self.protocol.data_to_send())
+        if data:
+            self.transport.write(data)
+
     def _ws_begin(self) -> None:
         """Begin with messages: the opening handshake is complete."""
         before = self._ws_phase
@@ -522,7 +538,7 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         stream.whole = cls.data_received is not Connection.data_received
         session = Session(self, opening, stream, self.read_limit, self._ws_is_watchful())
         self._ws_phase, self._ws_stream = session, stream
-        self._ws_begun()
+        self._ws_begun(endpoint)
         session.begin(opening.early, self.ping_interval, self.ping_timeout)
         if before.state == State.CLOSED:
             # It was lost in the meantime; what came before that can be read.
@@ -533,8 +549,9 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         """Whether a program wants to be asked before each message."""
         return False
 
-    def _ws_begun(self) -> None:
+    def _ws_begun(self, endpoint: Any) -> None:
         """Do what is to be done before the first message arrives."""
+        self.protocol._open_with(endpoint)
 
     @staticmethod
     def _ws_closed_exc(endpoint: Any) -> ConnectionClosed:
@@ -548,6 +565,44 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         exc = cls(rcvd, sent, endpoint.close_rcvd_then_sent)
         exc.__cause__ = endpoint.failure
         return exc
+
+
+class HandshakeReader:
+    """
+    Read the peer's half of the opening handshake, as a protocol without I/O reads it.
+
+    Arguments:
+        protocol: the protocol.
+
+    Attributes:
+        message: the request or the response, None if it is neither.
+        rest: the bytes that came behind it.
+    """
+
+    def __init__(self, protocol: Any) -> None:
+        self.message: Any = None
+        self._protocol = protocol
+
+    @property
+    def rest(self) -> bytes:
+        """The bytes that came behind it."""
+        rest: bytes = self._protocol._rest
+        return rest
+
+    def feed(self, data: bytes) -> bool:
+        """Take bytes; return whether nothing more is to be read."""
+        self._protocol.receive_data(data)
+        return self._is_complete()
+
+    def feed_eof(self) -> bool:
+        """Take notice that the stream ends; return whether nothing more is to be read."""
+        self._protocol.receive_eof()
+        return self._is_complete()
+
+    def _is_complete(self) -> bool:
+        for event in self._protocol.events_received():
+            self.message = event
+        return self.message is not None or self._protocol.handshake_exc is not None
 
 
 def is_ours(method: Any, function: Any) -> bool:
