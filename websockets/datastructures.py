@@ -84,6 +84,11 @@ class Headers(MutableMapping[str, str]):
     def __str__(self) -> str:
         return "".join([f"{name}: {value}\r\n" for name, value in self._pairs]) + "\r\n"
 
+    def serialize(self) -> bytes:
+        """Return the form of the wire as bytes."""
+        # What was read as ASCII has other bytes as surrogate escapes.
+        return str(self).encode("latin-1", "surrogateescape")
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._pairs!r})"
 
@@ -101,7 +106,8 @@ class Headers(MutableMapping[str, str]):
             raise MultipleValuesError(key)
         return value
 
-    def __setitem__(self, key: str, value: str) -> None:
+    def set_insecure(self, key: str, value: str) -> None:
+        """Add a value like ``headers[key] = value``, without a look at it."""
         key, lowered = USUAL_NAMES.get(key) or (key, key.lower())
         if lowered not in self._values:
             self._values[lowered] = value
@@ -112,6 +118,9 @@ class Headers(MutableMapping[str, str]):
             else:
                 self._values[lowered] = _Several((known, value))
         self._pairs.append((key, value))
+
+    def __setitem__(self, key: str, value: str) -> None:
+        self.set_insecure(key, value)
 
     def __delitem__(self, key: str) -> None:
         lowered = key.lower()

@@ -9,78 +9,128 @@ Everything the library raises on purpose, in one tree.
     │   └── ConnectionClosedOK              1000 or 1001
     ├── InvalidHandshake
     │   ├── SecurityError
+    │   │   ├── RequestLineTooLong
+    │   │   ├── StatusLineTooLong
+    │   │   ├── HeaderLineTooLong
+    │   │   ├── TooManyHeaders
     │   │   └── RedirectRefused             a ValueError too
     │   ├── InvalidMessage
+    │   ├── InvalidMethod
+    │   ├── InvalidProtocol
     │   ├── InvalidHeader
     │   │   ├── InvalidHeaderFormat         it can't be parsed
     │   │   ├── InvalidHeaderValue          it can be parsed but not accepted
     │   │   ├── InvalidOrigin
     │   │   └── InvalidUpgrade
-    │   ├── InvalidStatusCode
+    │   ├── InvalidStatus
+    │   │   └── InvalidStatusCode           the same, built from a number
     │   ├── NegotiationError
     │   │   ├── DuplicateParameter
     │   │   ├── InvalidParameterName
     │   │   └── InvalidParameterValue
+    │   ├── ProxyError
+    │   │   ├── InvalidProxyMessage
+    │   │   └── InvalidProxyStatus
     │   ├── AbortHandshake                  internal: process_request() gave an answer
     │   └── RedirectHandshake               internal: the server sent us elsewhere
-    ├── InvalidState
+    ├── InvalidState                        an AssertionError too
+    ├── ConcurrencyError                    a RuntimeError too
     ├── InvalidURI                          a ValueError too
+    ├── InvalidProxy
     ├── PayloadTooBig
+    ├── TooManyFragments
     └── ProtocolError                       also called WebSocketProtocolError
 
-This module owns the tree and the words of its messages. It never knows who raises or who catches.
+This module owns the public tree, and of its members those that carry close frames, headers or
+responses. It never knows who raises or who catches.
 
-Its key decision: ``args`` are always the arguments of the constructor and the message is composed
-by ``__str__``. So exceptions survive copy and pickle, and a message costs nothing until it is read.
-What a peer sent may stand in a message, therefore :func:`_show` guards every word of it.
+Its key decision: these are a module of their own, because such values raise the others, which are
+in :mod:`websockets._errors`. Each exception serves every generation of the API: it takes what any
+of them builds it from, and has the attributes that any of them reads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sized
+
+from ._closes import Close, explain
+from ._errors import (
+    ConcurrencyError,
+    DuplicateParameter,
+    HeaderLineTooLong,
+    InvalidHandshake,
+    InvalidHeader,
+    InvalidHeaderFormat,
+    InvalidHeaderValue,
+    InvalidMessage,
+    InvalidMethod,
+    InvalidOrigin,
+    InvalidParameterName,
+    InvalidParameterValue,
+    InvalidProtocol,
+    InvalidProxy,
+    InvalidProxyMessage,
+    InvalidState,
+    InvalidUpgrade,
+    InvalidURI,
+    NegotiationError,
+    PayloadTooBig,
+    ProtocolError,
+    ProxyError,
+    RedirectHandshake,
+    RedirectRefused,
+    RequestLineTooLong,
+    SecurityError,
+    StatusLineTooLong,
+    TooManyFragments,
+    TooManyHeaders,
+    WebSocketException,
+    show,
+)
 from .datastructures import Headers, HeadersLike
-from .frames import Close, explain
+from .http11 import Response
 
 __all__ = [
     "AbortHandshake",
+    "ConcurrencyError",
     "ConnectionClosed",
     "ConnectionClosedError",
     "ConnectionClosedOK",
     "DuplicateParameter",
+    "HeaderLineTooLong",
     "InvalidHandshake",
     "InvalidHeader",
     "InvalidHeaderFormat",
     "InvalidHeaderValue",
     "InvalidMessage",
+    "InvalidMethod",
     "InvalidOrigin",
     "InvalidParameterName",
     "InvalidParameterValue",
+    "InvalidProtocol",
+    "InvalidProxy",
+    "InvalidProxyMessage",
+    "InvalidProxyStatus",
     "InvalidState",
+    "InvalidStatus",
     "InvalidStatusCode",
     "InvalidURI",
     "InvalidUpgrade",
     "NegotiationError",
     "PayloadTooBig",
     "ProtocolError",
+    "ProxyError",
     "RedirectHandshake",
     "RedirectRefused",
+    "RequestLineTooLong",
     "SecurityError",
+    "StatusLineTooLong",
+    "TooManyFragments",
+    "TooManyHeaders",
     "WebSocketException",
     "WebSocketProtocolError",
     "format_close",
 ]
-
-SHOWN = 200  # characters: a message goes into a log line, a header may fill 8 KiB
-
-
-def _show(value: object) -> str:
-    """Return printable text for any value: no control characters, no lone surrogates, no end."""
-    if isinstance(value, str) and value.isprintable():
-        text = value
-    elif isinstance(value, int):
-        text = str(int(value))  # an HTTPStatus shows as its number
-    else:
-        text = ascii(value)
-    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 
 def format_close(code: object, reason: object) -> str:
@@ -90,12 +140,8 @@ def format_close(code: object, reason: object) -> str:
     It takes anything and never raises, because it serves in messages of exceptions.
     """
     meaning = "reserved" if code == 1004 else _explain(code).removesuffix(" [internal]")
-    because = f"reason = {_show(reason)}" if reason else "no reason"
-    return f"code = {_show(code)} ({meaning}), {because}"
-
-
-class WebSocketException(Exception):
-    """Base of all exceptions of this library."""
+    because = f"reason = {show(reason)}" if reason else "no reason"
+    return f"code = {show(code)} ({meaning}), {because}"
 
 
 class ConnectionClosed(WebSocketException):
@@ -117,20 +163,26 @@ class ConnectionClosed(WebSocketException):
 
     def __init__(
         self,
-        code: int | Close | None,
-        reason: str | Close | None,
+        code: int | Close | None = None,
+        reason: str | Close | None = None,
         rcvd_then_sent: bool | None = None,
+        *,
+        rcvd: Close | None = None,
+        sent: Close | None = None,
     ) -> None:
-        super().__init__(code, reason, rcvd_then_sent)
+        code = code if rcvd is None else rcvd
+        reason = reason if sent is None else sent
+        super().__init__(code, reason)
         self.rcvd: Close | None
         self.sent: Close | None
         if code is None or isinstance(code, Close):
+            if rcvd_then_sent is not None:
+                self.args = (code, reason, rcvd_then_sent)
             self.rcvd = code
             self.sent = reason  # type: ignore[assignment]
             self.code = 1006 if code is None else code.code
             self.reason = "" if code is None else code.reason
         else:
-            self.args = (code, reason)
             # RFC 6455 7.4.1: 1006 stands for no close frame.
             self.rcvd = None if code == 1006 else Close(code, reason)  # type: ignore[arg-type]
             self.sent = None
@@ -155,8 +207,8 @@ class ConnectionClosed(WebSocketException):
 
 def _describe(close: Close) -> str:
     """Return what ``str(close)`` is, made harmless."""
-    text = f"{_show(close.code)} ({_explain(close.code)})"
-    return f"{text} {_show(close.reason)}" if close.reason else text
+    text = f"{show(close.code)} ({_explain(close.code)})"
+    return f"{text} {show(close.reason)}" if close.reason else text
 
 
 def _explain(code: object) -> str:
@@ -171,137 +223,60 @@ class ConnectionClosedOK(ConnectionClosed):
     """The connection ended as it should: its code is 1000 (OK) or 1001 (going away)."""
 
 
-class InvalidHandshake(WebSocketException):
-    """The opening handshake failed."""
-
-
-class SecurityError(InvalidHandshake):
-    """The peer's handshake breaks a limit that protects this side."""
-
-
-class RedirectRefused(SecurityError, ValueError):
-    """The server redirects a client to where the program's arguments don't let it go."""
-
-
-class InvalidMessage(InvalidHandshake):
-    """The peer's handshake isn't a well-formed HTTP/1.1 request or response."""
-
-
-class InvalidHeader(InvalidHandshake):
-    """
-    A header is missing, empty, or wrong in its format or value.
-
-    ``value`` is what was found, or a few words on what is wrong with it; ``None`` means that the
-    header is missing.
-    """
-
-    def __init__(self, name: str, value: str | None = None) -> None:
-        super().__init__(name, value)
-        self.name = name
-        self.value = value
-
-    def __str__(self) -> str:
-        name = _show(self.name)
-        if self.value is None:
-            return f"missing {name} header"
-        if self.value == "":
-            return f"empty {name} header"
-        return f"invalid {name} header: {_show(self.value)}"
-
-
-class InvalidHeaderFormat(InvalidHeader):
-    """
-    A header doesn't follow its grammar.
-
-    ``error`` says what was expected, ``pos`` is the index in ``header`` where it wasn't found.
-    """
-
-    def __init__(self, name: str, error: str, header: str, pos: int) -> None:
-        super().__init__(name, header)
-        self.args = (name, error, header, pos)
-        self.error = error
-        self.header = header
-        self.pos = pos
-
-    def __str__(self) -> str:
-        where = f"at {_show(self.pos)} in {_show(self.header)}"
-        return f"invalid {_show(self.name)} header: {_show(self.error)} {where}"
-
-
-class InvalidHeaderValue(InvalidHeader):
-    """A header follows its grammar but its value can't be accepted."""
-
-
-class InvalidOrigin(InvalidHeader):
-    """The Origin header of a request isn't among those that the server accepts."""
-
-    def __init__(self, origin: str | None) -> None:
-        super().__init__("Origin", origin)
-        self.args = (origin,)
-
-
-class InvalidUpgrade(InvalidHeader):
-    """The Upgrade or the Connection header doesn't ask for, or agree to, a WebSocket."""
-
-
-class InvalidStatusCode(InvalidHandshake):
+class InvalidStatus(InvalidHandshake):
     """
     The server answered with a status other than 101.
 
-    ``status_code`` is that status; ``headers`` are those of the response, or ``None`` when they
-    aren't known.
+    ``response`` is its answer, a :class:`~websockets.http11.Response`; ``status_code`` and
+    ``headers`` are those of the response.
     """
 
-    def __init__(self, status_code: int, headers: Headers | None = None) -> None:
-        super().__init__(status_code, headers)
+    def __init__(self, response: Response) -> None:
+        super().__init__(response)
+        self.response = response
+        self.status_code: int = response.status_code
+        self.headers: Headers | None = response.headers
+
+    def __str__(self) -> str:
+        return f"server rejected WebSocket connection: HTTP {show(self.status_code)}"
+
+
+class InvalidStatusCode(InvalidStatus):
+    """
+    The server answered with a status other than 101.
+
+    Arguments:
+        status_code: that status.
+        headers: those of the response; None if they aren't known.
+        response: the whole response; if it isn't given, it is made from the others.
+    """
+
+    def __init__(
+        self,
+        status_code: int,
+        headers: Headers | None = None,
+        response: Response | None = None,
+    ) -> None:
+        if response is None:
+            known = Headers() if headers is None else headers
+            super().__init__(Response(status_code, "", known))
+            self.args = (status_code, headers)
+        else:
+            super().__init__(response)
+            self.args = (status_code, headers, response)
         self.status_code = status_code
         self.headers = headers
 
-    def __str__(self) -> str:
-        return f"the server answered with HTTP status {_show(self.status_code)} instead of 101"
 
+class InvalidProxyStatus(ProxyError):
+    """A proxy refused to connect us; ``response`` is its answer."""
 
-class NegotiationError(InvalidHandshake):
-    """An extension or a subprotocol can't be agreed upon."""
-
-
-class DuplicateParameter(NegotiationError):
-    """An extension's parameter is given twice."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    def __init__(self, response: Response) -> None:
+        super().__init__(response)
+        self.response = response
 
     def __str__(self) -> str:
-        return f"duplicate extension parameter: {_show(self.name)}"
-
-
-class InvalidParameterName(NegotiationError):
-    """An extension doesn't know a parameter of this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-    def __str__(self) -> str:
-        return f"unknown extension parameter: {_show(self.name)}"
-
-
-class InvalidParameterValue(NegotiationError):
-    """An extension's parameter has a value that it can't have; ``None`` means no value."""
-
-    def __init__(self, name: str, value: str | None) -> None:
-        super().__init__(name, value)
-        self.name = name
-        self.value = value
-
-    def __str__(self) -> str:
-        name = _show(self.name)
-        if self.value is None:
-            return f"missing value of extension parameter {name}"
-        if self.value == "":
-            return f"empty value of extension parameter {name}"
-        return f"invalid value of extension parameter {name}: {_show(self.value)}"
+        return f"proxy rejected connection: HTTP {show(self.response.status_code)}"
 
 
 class AbortHandshake(InvalidHandshake):
@@ -319,47 +294,16 @@ class AbortHandshake(InvalidHandshake):
         self.body = body
 
     def __str__(self) -> str:
-        return f"the handshake is answered with HTTP status {_show(self.status)}"
+        sizes = f"{_count(self.headers)} headers, {_count(self.body)} bytes"
+        return f"HTTP {show(self.status)}, {sizes}"
 
 
-class RedirectHandshake(InvalidHandshake):
-    """The server redirects the handshake to ``uri``. Internal: ``connect()`` follows it."""
-
-    def __init__(self, uri: str) -> None:
-        super().__init__(uri)
-        self.uri = uri
-
-    def __str__(self) -> str:
-        return f"the handshake is redirected to {_show(self.uri)}"
-
-
-class InvalidState(WebSocketException):
-    """An operation isn't possible in the current state of the connection."""
-
-
-class InvalidURI(WebSocketException, ValueError):
-    """
-    A URI isn't a valid WebSocket URI (RFC 6455 3).
-
-    ``uri`` is what was given; ``error``, when there is one, says what is wrong with it.
-    """
-
-    def __init__(self, uri: str, error: str | None = None) -> None:
-        super().__init__(uri, error)
-        self.uri = uri
-        self.error = error
-
-    def __str__(self) -> str:
-        because = "" if self.error is None else f": {_show(self.error)}"
-        return f"{_show(self.uri)} isn't a valid WebSocket URI{because}"
-
-
-class PayloadTooBig(WebSocketException):
-    """A frame or a message is larger than the limit."""
-
-
-class ProtocolError(WebSocketException):
-    """The peer breaks the rules of the WebSocket protocol (RFC 6455 5)."""
+def _count(items: object) -> int:
+    return len(items) if isinstance(items, Sized) else 0
 
 
 WebSocketProtocolError = ProtocolError
+
+# Where a class is defined is no business of who reads its name in a traceback or a pickle.
+for _name in __all__:
+    globals()[_name].__module__ = __name__

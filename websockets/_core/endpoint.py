@@ -33,13 +33,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Callable, Optional, Union
 
+from websockets._closes import Close
 from websockets.exceptions import (
     InvalidState,
     PayloadTooBig,
     ProtocolError,
     WebSocketException,
 )
-from websockets.frames import Close
 
 from .closing import parse_close, serialize_close
 from .constants import (

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 
+from websockets._grammar import CONTENT, TOKEN
 from websockets.datastructures import Headers
 
 __all__ = ["take_fields"]
 
-# RFC 9110 5.6.2 and 5.5: token, and field content with obs-text.
-match_field = re.compile(rb"([-!#$%&'*+.^_`|~0-9a-zA-Z]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r\n").match
+match_field = re.compile(rf"({TOKEN}):({CONTENT})\r\n".encode()).match
 
 
 def take_fields(
@@ -37,6 +37,7 @@ def take_fields(
         if match is None or match.end() - start > longest:
             break
         name, value = match.groups()
-        headers[name.decode("ascii")] = value.strip(b" \t").decode("ascii", "surrogateescape")
+        value = value.strip(b" \t")
+        headers.set_insecure(name.decode("ascii"), value.decode("ascii", "surrogateescape"))
         start = match.end()
     return start
