@@ -171,6 +171,10 @@ cdef class Gatherer:
     def __releasebuffer__(self, Py_buffer *view):
         Py_XDECREF(<PyObject *> view.internal)
 
+    cpdef give_up_text(self):
+        """Go on with bytes, which needn't be UTF-8."""
+        self._validator = None
+
     cpdef object finish(self):
         """Return the whole, and be of no more use."""
         cdef object whole

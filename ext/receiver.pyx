@@ -28,19 +28,27 @@ cdef enum:
     NEXT = 1
 
 
+from websockets._core.compiled import constants
+from websockets.exceptions import ConcurrencyError
+
+cdef int IN_FRAGMENTS = constants.IN_FRAGMENTS
+
+
 cdef class Receiver:
     """Receive messages; the pure twin describes the arguments."""
 
     cdef MessageStream _stream
     cdef object _end
+    cdef int _form
     cdef bint _iterating
     cdef bint _stepping  # somebody was given this for a step, and hasn't gone through with it
     cdef bint _suspended
     cdef unsigned long long _turn  # of this in the waiter, which mustn't keep alive what is forgotten
 
-    def __cinit__(self, MessageStream stream not None, end):
+    def __cinit__(self, MessageStream stream not None, end, int form=0):
         self._stream = stream
         self._end = end
+        self._form = form
 
     def __dealloc__(self):
         self.end()
@@ -55,7 +63,7 @@ cdef class Receiver:
     def __anext__(self):
         cdef Receiver step = self
         if self._stepping:
-            step = Receiver(self._stream, self._end)
+            step = Receiver(self._stream, self._end, self._form)
         step._iterating = step._stepping = True
         return step
 
@@ -92,23 +100,27 @@ cdef class Receiver:
         """Take a message, or return None."""
         cdef MessageStream stream = self._stream
         cdef Endpoint endpoint = stream.endpoint
-        if not endpoint.inbox.waiting:
-            if not endpoint.is_quiet():
-                stream.host.before_waiting()
-            return None
-        message = endpoint.take()
-        if endpoint.refilled:
-            endpoint.refilled = False
-            stream.host.after_refilling()
-        return message
+        cdef int form = self._form
+        while endpoint.inbox.waiting or (form == IN_FRAGMENTS and endpoint.fragments is not None):
+            message = endpoint.take(form)
+            if endpoint.refilled:
+                endpoint.refilled = False
+                stream.host.after_refilling()
+            if message is not None:
+                return message
+        if not endpoint.is_quiet():
+            stream.host.before_waiting()
+        return None
 
 
 cdef int advance(object self, object value, PyObject **result) except -1:
     """Go on until there is a message, or until there is something to wait for."""
     cdef Receiver receiver = <Receiver> self
     cdef Waiter waiter = receiver._stream.waiter
-    if waiter.waiting:
-        raise RuntimeError("recv() can't be called while another coroutine is waiting in it")
+    if waiter.waiting or (receiver._stream.streaming and receiver._form != IN_FRAGMENTS):
+        raise ConcurrencyError(
+            "cannot call recv while another coroutine is already running recv or recv_streaming"
+        )
     receiver._stepping = receiver._suspended = False
     try:
         received = receiver.next_message()

@@ -8,11 +8,14 @@ them as numbers of C.
 from __future__ import annotations
 
 __all__ = [
+    "AS_BYTES",
+    "AS_TEXT",
     "AWAITING",
     "CLOSED",
     "CLOSING",
     "FULL",
     "GONE",
+    "IN_FRAGMENTS",
     "LATER",
     "NOT_OPEN",
     "NOT_SENT",
@@ -34,6 +37,7 @@ __all__ = [
     "UNFINISHED",
     "UNLIMITED",
     "UNUSUAL",
+    "USUAL",
 ]
 
 # Opcodes (RFC 6455 5.2)
@@ -70,6 +74,9 @@ LATER = 2  # have the event loop call when it turns
 SENT = 0
 SENT_WAIT = 1  # sent, and who sends more should wait
 NOT_SENT = 2
+
+# In which form a message is taken, see endpoint.py
+USUAL, AS_BYTES, AS_TEXT, IN_FRAGMENTS = range(4)
 
 # No limit on a length: lengths of frames are below 2**63 (RFC 6455 5.2)
 UNLIMITED = 2**63 - 1

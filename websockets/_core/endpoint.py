@@ -38,30 +38,37 @@ from websockets.exceptions import (
     InvalidState,
     PayloadTooBig,
     ProtocolError,
+    TooManyFragments,
     WebSocketException,
 )
 
 from .closing import parse_close, serialize_close
 from .constants import (
+    AS_BYTES,
+    AS_TEXT,
     AWAITING,
     CLOSED,
     CLOSING,
     FULL,
     GONE,
+    IN_FRAGMENTS,
     NOT_OPEN,
+    OP_BINARY,
     OP_CLOSE,
     OP_PING,
     OP_PONG,
+    OP_TEXT,
     OPEN,
     OVER,
     OWING,
     TALKING,
     UNLIMITED,
     UNUSUAL,
+    USUAL,
 )
 from .frames import FrameReader, check_control
 from .inbox import Inbox
-from .messages import InvalidText, MessageAssembler
+from .messages import Fragment, FragmentAssembler, InvalidText, MessageAssembler
 from .outbox import Outbox
 
 __all__ = ["Endpoint", "forget_frames"]
@@ -111,6 +118,8 @@ class Endpoint:
         low_queue: number of messages in the inbox at which parsing goes on; a quarter of
             ``max_queue`` by default.
         max_frame: largest frame of a message to receive in bytes; None for no limit.
+        in_fragments: whether fragments wait in the inbox, each on its own, and text that isn't
+            UTF-8: a message is put together as it is taken. Otherwise only messages do.
 
     Attributes:
         phase: TALKING, OWING, AWAITING, OVER or GONE.
@@ -121,6 +130,7 @@ class Endpoint:
         outbox: frames that wait to leave; take them with :meth:`collect`.
         urgent: how many of those nobody has decided about: our answers to the peer.
         pongs: payloads of the pongs received, or None; whoever handles them sets None again.
+        fragments: what was taken of a message that isn't whole, None between two messages.
         refilled: set when :meth:`take` has made room, and bytes were parsed; to be unset.
         close_rcvd, close_sent: the close frames that went through, or None.
         close_rcvd_then_sent: which of them came first, None unless there are both.
@@ -139,6 +149,7 @@ class Endpoint:
         gather: int = 65536,
         low_queue: Optional[int] = None,
         max_frame: Optional[int] = None,
+        in_fragments: bool = False,
     ) -> None:
         self.phase = TALKING
         self.state = OPEN
@@ -161,7 +172,12 @@ class Endpoint:
         self._extensions = extensions
         self._decoding = False  # whether extensions decode the current frame
         self._reader = FrameReader(not is_client, extensions is not None)
-        self._messages = MessageAssembler(max_size, max_fragments, max_frame)
+        if in_fragments:
+            self._messages: MessageAssembler = FragmentAssembler(max_size, None, max_frame)
+        else:
+            self._messages = MessageAssembler(max_size, max_fragments, max_frame)
+        self._max_fragments = UNLIMITED if max_fragments is None else max_fragments
+        self.fragments: Optional[list[Fragment]] = None  # of the message that is being taken
         self._frame = bytearray()  # a frame that extensions will decode once it is complete
         self._held_pong: Optional[bytes] = None
         self._owed_close: Optional[bytes] = None  # payload of the close frame held back
@@ -273,14 +289,68 @@ class Endpoint:
             or self.work is not None
         )
 
-    def take(self) -> Union[str, bytes]:
-        """Take the oldest message from the inbox, and parse on if that makes enough room."""
+    def take(self, form: int = USUAL) -> Union[str, bytes, Fragment, None]:
+        """
+        Take the oldest message from the inbox, and parse on if that makes enough room.
+
+        Arguments:
+            form: USUAL for text as ``str`` and binary messages as ``bytes``, AS_TEXT or AS_BYTES
+                for either as one of them; IN_FRAGMENTS for no more than its next fragment.
+
+        Returns:
+            the message, or None if it isn't whole yet; what came of it is kept for the next call.
+            If it isn't text, though it should be, this fails the connection, drops what is behind
+            and returns None.
+        """
+        if form == IN_FRAGMENTS and self.fragments is not None:
+            fragment = self.fragments.pop(0)
+            if not self.fragments:
+                self.fragments = None
+            return fragment
         message = self.inbox.take()
         self.outbox.note_taken()
         if self._stopped and self.inbox.is_low():
             self.refilled = True
             self._parse()
-        return message
+        if form == USUAL and type(message) is not Fragment:
+            return message
+        return self._formed(message, form)
+
+    def _formed(self, message: Any, form: int) -> Union[str, bytes, Fragment, None]:
+        """Give a message, or what has come of it, the form that is asked for."""
+        if type(message) is not Fragment:
+            if form == IN_FRAGMENTS:
+                opcode = OP_TEXT if type(message) is str else OP_BINARY
+                return Fragment(opcode, message, True)
+            if type(message) is str:
+                return message.encode() if form == AS_BYTES else message
+            text, data = form == AS_TEXT, message
+        elif form == IN_FRAGMENTS:
+            return message
+        else:
+            if self.fragments is None:
+                self.fragments = []
+            self.fragments.append(message)
+            if len(self.fragments) > self._max_fragments:
+                self.reject(TooManyFragments(self._max_fragments))
+                return None
+            if not message.fin:
+                return None
+            fragments, self.fragments = self.fragments, None
+            text = form == AS_TEXT or (form == USUAL and fragments[0].opcode == OP_TEXT)
+            data = b"".join([fragment.data for fragment in fragments])
+        try:
+            return str(data, "utf-8") if text else data
+        except UnicodeDecodeError as exc:
+            self.reject(exc)
+            return None
+
+    def reject(self, exc: Exception) -> None:
+        """Fail the connection for a message that can't be taken, and drop what came behind it."""
+        self.inbox.clear()
+        self.fragments = None
+        self._blame(exc)
+        self.refilled = True
 
     def resume(self) -> None:
         """Take what ``work`` returns, and parse on; nothing happens if it isn't needed any more."""
@@ -383,6 +453,10 @@ class Endpoint:
             self.fail(1002, str(exc), exc)
         elif isinstance(exc, PayloadTooBig):
             self.fail(1009, str(exc), exc)
+        elif isinstance(exc, UnicodeDecodeError):
+            self.fail(1007, f"{exc.reason} at position {exc.start}", exc)
+        elif isinstance(exc, TooManyFragments):
+            self.fail(1009, "too many fragments", exc)
         else:
             # An extension that somebody else wrote went wrong.
             self.fail(1011, "", exc)

@@ -9,14 +9,14 @@ what a program answers to a long burst leaves together, and a read is parsed in 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Union
+from typing import Any
 
 __all__ = ["Inbox"]
 
 
 class Inbox:
     """
-    A queue of messages.
+    A queue of messages, or of their fragments.
 
     Arguments:
         high: number of messages at which it is full.
@@ -31,8 +31,8 @@ class Inbox:
         self._high = high
         self._low = low
         # What has arrived, and of it what is being taken, in reverse order.
-        self._arrived: list[Union[str, bytes]] = []
-        self._taken: list[Union[str, bytes]] = []
+        self._arrived: list[Any] = []
+        self._taken: list[Any] = []
 
     def is_full(self) -> bool:
         """Whether there is no room for another message."""
@@ -42,12 +42,12 @@ class Inbox:
         """Whether it is time for more messages."""
         return self.waiting <= self._low
 
-    def put(self, message: Union[str, bytes]) -> None:
+    def put(self, message: Any) -> None:
         """Add a message; whether there is room is for the caller to ask."""
         self._arrived.append(message)
         self.waiting += 1
 
-    def take(self) -> Union[str, bytes]:
+    def take(self) -> Any:
         """Take the oldest message."""
         if not self._taken:
             self._arrived, self._taken = self._taken, self._arrived
@@ -56,9 +56,15 @@ class Inbox:
         self.waiting -= 1
         return message
 
+    def clear(self) -> None:
+        """Drop all messages."""
+        self._arrived.clear()
+        self._taken.clear()
+        self.waiting = 0
+
     def __len__(self) -> int:
         return self.waiting
 
-    def __iter__(self) -> Iterator[Union[str, bytes]]:
+    def __iter__(self) -> Iterator[Any]:
         """Go over the messages that wait, oldest first, without taking them."""
         return iter(self._taken[::-1] + self._arrived)

@@ -4,19 +4,20 @@ Frames to messages: fragmentation (RFC 6455 section 5.4), UTF-8 (8.1) and the li
 Owns the message that is being received. Must never know headers, masks, control frames or close
 codes. Key decision: a message that comes in one piece goes straight from there to its final object;
 any other is gathered in one growing buffer, so that a million fragments cost no more than their
-bytes, and text is checked as it arrives, so that the first bad byte ends it.
+bytes, and text is checked as it arrives, so that the first bad byte ends it. The other way is for
+those who want fragments as they come: then messages are put together when they are taken.
 """
 
 from __future__ import annotations
 
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
 
-from .constants import OP_CONT, OP_TEXT, UNLIMITED
+from .constants import OP_BINARY, OP_CONT, OP_TEXT, UNLIMITED
 from .payloads import Gatherer, unpack, unpack_text
 
-__all__ = ["InvalidText", "MessageAssembler"]
+__all__ = ["Fragment", "FragmentAssembler", "InvalidText", "MessageAssembler"]
 
 
 class InvalidText(ProtocolError):
@@ -24,6 +25,22 @@ class InvalidText(ProtocolError):
 
     def __init__(self, position: int) -> None:
         super().__init__(f"invalid UTF-8 in a text message at byte {position}")
+
+
+class Fragment:
+    """
+    A frame of a fragmented message, or of a text that isn't UTF-8.
+
+    Arguments:
+        opcode: OP_TEXT, OP_BINARY or OP_CONT.
+        data: its payload.
+        fin: whether the message ends with it.
+    """
+
+    def __init__(self, opcode: int, data: bytes, fin: bool) -> None:
+        self.opcode = opcode
+        self.data = data
+        self.fin = fin
 
 
 class MessageAssembler:
@@ -47,6 +64,7 @@ class MessageAssembler:
         self.max_size = max_size
         self._max_fragments = UNLIMITED if max_fragments is None else max_fragments
         self._opcode = OP_CONT  # OP_CONT: between two messages
+        self._frame_opcode = OP_CONT
         self._final = False
         self._size = 0
         self._fragments = 0
@@ -91,6 +109,7 @@ class MessageAssembler:
             raise ProtocolError("new message before the end of a fragmented message")
         else:
             self._opcode = opcode
+        self._frame_opcode = opcode
         self._final = fin
         if length > self._max_frame:
             raise PayloadTooBig(f"frame of {length} bytes exceeds the limit of {self._max_frame}")
@@ -106,7 +125,7 @@ class MessageAssembler:
 
     def add(
         self, chunk: bytes, start: int, stop: int, key: bytes, offset: int, missing: int
-    ) -> Union[str, bytes, None]:
+    ) -> Union[str, bytes, Fragment, None]:
         """
         Take the next bytes of the frame announced last.
 
@@ -120,10 +139,9 @@ class MessageAssembler:
         Raises:
             InvalidText: if a text message can't be UTF-8.
         """
-        final = missing == 0 and self._final
         gatherer = self._gatherer
         if gatherer is None:
-            if final:
+            if missing == 0 and self._final:
                 text = self._opcode == OP_TEXT
                 self.clear()
                 if not text:
@@ -134,27 +152,27 @@ class MessageAssembler:
                     raise InvalidText(exc.start) from exc
             gatherer = self._gatherer = Gatherer(self._opcode == OP_TEXT)
         return self._gathered(
-            gatherer.add(chunk, start, stop, key, offset, missing, self._final), final
+            gatherer.add(chunk, start, stop, key, offset, missing, self._final), missing
         )
 
     def space(self, missing: int) -> Optional[memoryview]:
         """Return memory to read more of the current frame into, or None."""
         return None if self._gatherer is None else self._gatherer.space(missing, self._final)
 
-    def fill(self, size: int, key: bytes, offset: int, missing: int) -> Union[str, bytes, None]:
+    def fill(
+        self, size: int, key: bytes, offset: int, missing: int
+    ) -> Union[str, bytes, Fragment, None]:
         """Take the bytes that were read into that memory; otherwise as :meth:`add`."""
         gatherer = self._gatherer
         if gatherer is None:
             raise ValueError("there was no room for so much")
-        return self._gathered(
-            gatherer.fill(size, key, offset, missing, self._final), missing == 0 and self._final
-        )
+        return self._gathered(gatherer.fill(size, key, offset, missing, self._final), missing)
 
-    def _gathered(self, position: int, final: bool) -> Union[str, bytes, None]:
+    def _gathered(self, position: int, missing: int) -> Union[str, bytes, Fragment, None]:
         if position >= 0:
             raise InvalidText(position)
         gatherer = self._gatherer
-        if gatherer is None or not final:
+        if gatherer is None or missing or not self._final:
             return None
         self.clear()
         return gatherer.finish()
@@ -165,3 +183,53 @@ class MessageAssembler:
         self._size = 0
         self._fragments = 0
         self._gatherer = None
+
+
+class FragmentAssembler(MessageAssembler):
+    """Hand on the frames of a message as they come; only one that has a single frame is whole."""
+
+    def add(
+        self, chunk: bytes, start: int, stop: int, key: bytes, offset: int, missing: int
+    ) -> Union[str, bytes, Fragment, None]:
+        """
+        Take the next bytes of the frame announced last.
+
+        Returns:
+            a message that is complete with its first frame; a :class:`Fragment`, if it is another
+            frame that is complete, or a text that isn't UTF-8, which may be taken as bytes.
+        """
+        # In fragments, a character may be in two of them.
+        text = self._final and self._frame_opcode == OP_TEXT
+        gatherer = self._gatherer
+        if gatherer is None:
+            if missing == 0:
+                if text:
+                    try:
+                        message = unpack_text(chunk, start, stop, key)
+                    except UnicodeDecodeError:
+                        pass
+                    else:
+                        self.clear()
+                        return message
+                return self._complete(unpack(chunk, start, stop, key, offset))
+            gatherer = self._gatherer = Gatherer(text)
+        return self._gathered(gatherer.add(chunk, start, stop, key, offset, missing, True), missing)
+
+    def _gathered(self, position: int, missing: int) -> Union[str, bytes, Fragment, None]:
+        gatherer = self._gatherer
+        if gatherer is None:
+            return None
+        if position >= 0:
+            gatherer.give_up_text()
+        if missing:
+            return None
+        self._gatherer = None
+        return self._complete(gatherer.finish())
+
+    def _complete(self, data: Any) -> Union[str, bytes, Fragment]:
+        opcode, fin = self._frame_opcode, self._final
+        if fin:
+            self.clear()
+            if opcode == OP_BINARY or type(data) is str:
+                return data  # type: ignore[no-any-return]
+        return Fragment(opcode, data, fin)

@@ -79,12 +79,10 @@ class Gatherer:
         """
         self._space = bytearray()
         data = unpack(chunk, start, stop, key, offset)
-        if self._validator is not None:
-            position = self._validator.feed(data, ends and missing == 0)
-            if position >= 0:
-                return position
         self._buffer += data
-        return -1
+        if self._validator is None:
+            return -1
+        return self._validator.feed(data, ends and missing == 0)
 
     def space(self, missing: int, ends: bool) -> Optional[memoryview]:
         """
@@ -114,6 +112,10 @@ class Gatherer:
         if not 0 <= size <= len(self._space):
             raise ValueError("there was no room for so much")
         return self.add(bytes(self._space[:size]), 0, size, key, offset, missing, ends)
+
+    def give_up_text(self) -> None:
+        """Go on with bytes, which needn't be UTF-8."""
+        self._validator = None
 
     def finish(self) -> Union[str, bytes]:
         """Return the whole, and be of no more use."""

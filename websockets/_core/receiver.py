@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from typing import Any, Union
 
+from websockets.exceptions import ConcurrencyError
+
+from .constants import IN_FRAGMENTS, USUAL
 from .stream import MessageStream
 
 __all__ = ["Receiver"]
@@ -22,20 +25,22 @@ class Receiver:
     Arguments:
         stream: where messages arrive.
         end: the exception that ends an ``async for`` without being an error.
+        form: as for :meth:`~.endpoint.Endpoint.take`.
 
     Raises:
         ConnectionClosed: when the connection is closed and all messages are taken.
-        RuntimeError: if another coroutine is waiting for a message.
+        ConcurrencyError: if another coroutine is waiting for a message, or taking one in fragments.
     """
 
-    def __init__(self, stream: MessageStream, end: type[Exception]) -> None:
+    def __init__(self, stream: MessageStream, end: type[Exception], form: int = USUAL) -> None:
         self._stream = stream
         self._end = end
+        self._form = form
 
     def __await__(self) -> Any:
         stream = self._stream
         while True:
-            message = next_message(stream)
+            message = next_message(stream, self._form)
             if message is not None:
                 return message
             # Each wait has its number: several steps may be under way, if one is cancelled.
@@ -56,17 +61,20 @@ class Receiver:
         return message
 
 
-def next_message(stream: MessageStream) -> Union[str, bytes, None]:
+def next_message(stream: MessageStream, form: int) -> Any:
     """Take a message, or return None."""
-    if stream.waiter.waiting:
-        raise RuntimeError("recv() can't be called while another coroutine is waiting in it")
+    if stream.waiter.waiting or (stream.streaming and form != IN_FRAGMENTS):
+        raise ConcurrencyError(
+            "cannot call recv while another coroutine is already running recv or recv_streaming"
+        )
     endpoint = stream.endpoint
-    if not endpoint.inbox.waiting:
-        if not endpoint.is_quiet():
-            stream.host.before_waiting()
-        return None
-    message = endpoint.take()
-    if endpoint.refilled:
-        endpoint.refilled = False
-        stream.host.after_refilling()
-    return message
+    while endpoint.inbox.waiting or (form == IN_FRAGMENTS and endpoint.fragments):
+        message = endpoint.take(form)
+        if endpoint.refilled:
+            endpoint.refilled = False
+            stream.host.after_refilling()
+        if message is not None:
+            return message
+    if not endpoint.is_quiet():
+        stream.host.before_waiting()
+    return None

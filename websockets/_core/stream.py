@@ -32,6 +32,7 @@ class MessageStream:
 
     Attributes:
         heard: set when bytes arrive.
+        streaming: whether a message is being taken in fragments, and all of them have to be.
         whole: whether somebody else wants to see all bytes before this does.
         read_buffer: memory that a transport may read into, None until one has asked.
         host: who sees to all else, an object with the methods
@@ -54,6 +55,7 @@ class MessageStream:
         self.endpoint = endpoint
         self.waiter = waiter
         self.heard = False
+        self.streaming = False
         self.whole = False
         self.read_buffer: Any = None
         self.host: Any = None

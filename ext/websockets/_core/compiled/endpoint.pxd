@@ -4,11 +4,12 @@ cimport cython
 
 from websockets._core.compiled.frames cimport FrameReader
 from websockets._core.compiled.inbox cimport Inbox
-from websockets._core.compiled.messages cimport MessageAssembler
+from websockets._core.compiled.messages cimport Fragment, FragmentAssembler, MessageAssembler
 from websockets._core.compiled.outbox cimport Outbox
 
 cdef int AWAITING, CLOSED, CLOSING, FULL, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING, UNUSUAL
-cdef int OP_CLOSE, OP_PING, OP_PONG
+cdef int OP_BINARY, OP_CLOSE, OP_PING, OP_PONG, OP_TEXT
+cdef int AS_BYTES, AS_TEXT, IN_FRAGMENTS, USUAL
 cdef long long UNLIMITED
 cdef Py_ssize_t CROWD, KEPT, LONG
 
@@ -34,6 +35,8 @@ cdef class Endpoint:
     cdef bint _decoding
     cdef FrameReader _reader
     cdef MessageAssembler _messages
+    cdef long long _max_fragments
+    cdef readonly list fragments
     cdef bytearray _frame
     cdef bytes _held_pong
     cdef bytes _owed_close
@@ -48,7 +51,10 @@ cdef class Endpoint:
     @cython.locals(reader=FrameReader)
     cpdef bint fill(self, Py_ssize_t size) except -1
     cdef bint _eventful(self) except -1
-    cpdef take(self)
+    cpdef take(self, int form=*)
+    @cython.locals(text=bint, fragment=Fragment)
+    cdef _formed(self, message, int form)
+    cpdef reject(self, exc)
     @cython.locals(reader=FrameReader)
     cdef _parse(self)
     @cython.locals(reader=FrameReader, scout=FrameReader)

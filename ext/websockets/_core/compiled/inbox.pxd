@@ -12,3 +12,4 @@ cdef class Inbox:
     cpdef bint is_low(self) except -1
     cpdef put(self, message)
     cpdef take(self)
+    cpdef clear(self)

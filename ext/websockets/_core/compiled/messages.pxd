@@ -4,8 +4,14 @@ cimport cython
 
 from websockets._core.compiled.payloads cimport Gatherer, unpack, unpack_text
 
-cdef int OP_CONT, OP_TEXT
+cdef int OP_BINARY, OP_CONT, OP_TEXT
 cdef unsigned long long UNLIMITED
+
+
+cdef class Fragment:
+    cdef readonly int opcode
+    cdef readonly object data
+    cdef readonly bint fin
 
 
 cdef class MessageAssembler:
@@ -13,6 +19,7 @@ cdef class MessageAssembler:
     cdef unsigned long long _max_fragments
     cdef unsigned long long _max_frame
     cdef int _opcode
+    cdef int _frame_opcode
     cdef bint _final
     cdef unsigned long long _size  # the sum of two lengths of 63 bits fits
     cdef unsigned long long _fragments
@@ -22,7 +29,7 @@ cdef class MessageAssembler:
     cpdef room(self)
     @cython.locals(size="unsigned long long")
     cpdef begin_frame(self, int opcode, bint fin, unsigned long long length)
-    @cython.locals(final=bint, gatherer=Gatherer, text=bint, position=Py_ssize_t)
+    @cython.locals(gatherer=Gatherer, text=bint)
     cpdef add(
         self,
         bytes chunk,
@@ -36,5 +43,22 @@ cdef class MessageAssembler:
     @cython.locals(gatherer=Gatherer)
     cpdef fill(self, Py_ssize_t size, bytes key, long long offset, long long missing)
     @cython.locals(gatherer=Gatherer)
-    cdef _gathered(self, Py_ssize_t position, bint final)
+    cdef _gathered(self, Py_ssize_t position, long long missing)
     cpdef clear(self)
+
+
+cdef class FragmentAssembler(MessageAssembler):
+    @cython.locals(gatherer=Gatherer, text=bint)
+    cpdef add(
+        self,
+        bytes chunk,
+        Py_ssize_t start,
+        Py_ssize_t stop,
+        bytes key,
+        long long offset,
+        long long missing,
+    )
+    @cython.locals(gatherer=Gatherer)
+    cdef _gathered(self, Py_ssize_t position, long long missing)
+    @cython.locals(opcode=int, fin=bint)
+    cdef _complete(self, data)

@@ -29,6 +29,7 @@ cdef class Gatherer:
     cpdef Py_ssize_t fill(
         self, Py_ssize_t size, bytes key, long long offset, long long missing, bint ends
     ) except -2
+    cpdef give_up_text(self)
     cpdef object finish(self)
     cdef int _make_room(self, Py_ssize_t size, long long missing, bint ends) except -1
     cdef int _resize(self, Py_ssize_t size) except -1

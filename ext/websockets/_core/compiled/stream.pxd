@@ -13,6 +13,7 @@ cdef class MessageStream:
     cdef readonly Endpoint endpoint
     cdef readonly Waiter waiter
     cdef public bint heard
+    cdef public bint streaming
     cdef public bint whole
     cdef public object read_buffer
     cdef public object host
