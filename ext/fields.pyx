@@ -77,7 +77,7 @@ cpdef Py_ssize_t take_fields(
         if len(values) > different:
             pairs.append((name, value))
         else:
-            headers[name] = value
+            headers.set_insecure(name, value)
         start = end
     return start
 

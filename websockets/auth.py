@@ -127,12 +127,12 @@ def check_against(
         if not is_pair(pair):
             refuse(TypeError, "credentials", wanted, pair)
         username, password = pair
-        passwords[username] = password.encode()
+        passwords[username] = password.encode(errors="surrogateescape")
 
     async def check_credentials(username: str, password: str) -> bool:
         known = passwords.get(username)
         # An unknown user takes as long as a wrong password.
-        same = hmac.compare_digest(known or b"", password.encode())
+        same = hmac.compare_digest(known or b"", password.encode(errors="surrogateescape"))
         return same and known is not None
 
     return check_credentials

@@ -15,11 +15,11 @@ import re
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Optional, Union
 
+from . import _core
 from ._closes import CLOSE_CODE_EXPLANATIONS as CLOSE_CODE_EXPLANATIONS
 from ._closes import EXTERNAL_CLOSE_CODES as EXTERNAL_CLOSE_CODES
 from ._closes import OK_CLOSE_CODES as OK_CLOSE_CODES
 from ._closes import Close, CloseCode
-from ._core import apply_mask as apply_mask
 from ._core import masking_key, pack_frame
 from ._environment import MAX_LOG_SIZE
 from .exceptions import PayloadTooBig, ProtocolError
@@ -125,7 +125,7 @@ class Frame:
         key = (yield from read_exact(4)) if mask else b""
         data: BytesLike = yield from read_exact(length)
         if mask:
-            data = apply_mask(data, bytes(key))
+            data = _core.apply_mask(data, bytes(key))
         frame = cls(
             opcode,
             data,
@@ -175,6 +175,28 @@ class Frame:
                 raise ProtocolError("control frame too long")
             if not self.fin:
                 raise ProtocolError("fragmented control frame")
+
+    def _replace(self, **changes: Any) -> Frame:
+        """Return a copy with other values, as a named tuple does: extensions see both kinds."""
+        return dataclasses.replace(self, **changes)
+
+
+def apply_mask(data: BytesLike, mask: Union[bytes, bytearray]) -> bytes:
+    """
+    Mask or unmask the payload of a frame (RFC 6455 5.3).
+
+    Arguments:
+        data: payload.
+        mask: masking key, 4 bytes.
+
+    Raises:
+        ValueError: if the key isn't 4 bytes long.
+        TypeError: if one of them isn't bytes-like.
+    """
+    if len(mask) != 4:
+        raise ValueError("mask must contain 4 bytes")
+    masked: bytes = _core.apply_mask(data, mask)
+    return masked
 
 
 # How payloads are shown.

@@ -25,14 +25,14 @@ from ._engine.arguments import SERVE, SERVER, check_arguments
 from ._engine.making import maker
 from ._handshake.admission import check_framing, check_host, check_origin
 from ._handshake.negotiation import choose_extensions, choose_subprotocol, offered_subprotocols
-from ._handshake.refusal import response_to, shutting_down, too_slow
+from ._handshake.refusal import is_about_the_request, response_to, shutting_down, too_slow
 from ._handshake.responses import accepting, add_usual_headers, serialize_response
 from ._handshake.upgrade import check_request
 from ._registry import WebSocketServer
 from ._starting import Function, Starting
 from ._transports.secure import served_over_tls
 from .datastructures import Headers, HeadersLike
-from .exceptions import AbortHandshake, ConnectionClosed, InvalidHandshake, InvalidMessage
+from .exceptions import AbortHandshake, ConnectionClosed, InvalidMessage
 from .extensions.base import Extension, ServerExtensionFactory
 from .extensions.permessage_deflate import enable_server_permessage_deflate
 from .http import USER_AGENT
@@ -174,7 +174,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             if isinstance(exc, (OSError, EOFError)) and self._ws_phase.is_gone():
                 self._ws_logger.debug("connection lost during the opening handshake: %s", exc)
             else:
-                if not isinstance(exc, InvalidHandshake):
+                if not is_about_the_request(exc):
                     self._ws_logger.error("error in the opening handshake", exc_info=True)
                 self.refuse(exc)
         return None

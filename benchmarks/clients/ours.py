@@ -3,6 +3,7 @@
 import calling
 
 import websockets
+from websockets.version import distribution_version
 
 
 async def converse(url, message, in_flight, tally):
@@ -14,4 +15,4 @@ async def converse(url, message, in_flight, tally):
             await websocket.send(echo)
 
 
-calling.run(converse, cywebsockets=websockets.__version__)
+calling.run(converse, cywebsockets=distribution_version)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from websockets._environment import MAX_LINE_LENGTH, MAX_NUM_HEADERS
+from websockets._grammar import CONTENT, TOKEN
 from websockets.datastructures import Headers
 from websockets.exceptions import SecurityError
 
@@ -18,17 +20,15 @@ from .fields import take_fields
 
 __all__ = ["HeadReader", "MalformedHead", "HeadTooLarge"]
 
-MAX_LINE = 8192  # bytes, with its CRLF
-MAX_FIELDS = 128
-MAX_HEAD = 65536  # bytes
+MAX_LINE = MAX_LINE_LENGTH  # bytes, with its CRLF
+MAX_FIELDS = MAX_NUM_HEADERS
+MAX_HEAD = max(65536, MAX_LINE)  # bytes
 
 # RFC 9112 3: request-line; the target isn't interpreted.
-match_request = re.compile(
-    rb"([-!#$%&'*+.^_`|~0-9a-zA-Z]+) ([^\x00-\x20\x7f]+) (HTTP/[0-9]\.[0-9])"
-).fullmatch
+match_request = re.compile(rf"({TOKEN}) ([^\x00-\x20\x7f]+) (HTTP/[0-9]\.[0-9])".encode()).fullmatch
 # RFC 9112 4: status-line; many senders leave out the blank before an empty reason.
 match_status = re.compile(
-    rb"(HTTP/[0-9]\.[0-9]) ([1-9][0-9][0-9])(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?"
+    rf"(HTTP/[0-9]\.[0-9]) ([1-9][0-9][0-9])(?: ({CONTENT}))?".encode()
 ).fullmatch
 
 

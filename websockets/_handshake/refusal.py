@@ -19,7 +19,7 @@ from ..exceptions import (
     InvalidUpgrade,
 )
 
-__all__ = ["response_to", "shutting_down", "too_slow"]
+__all__ = ["is_about_the_request", "response_to", "shutting_down", "too_slow"]
 
 
 def shutting_down() -> AbortHandshake:
@@ -33,9 +33,18 @@ def too_slow() -> AbortHandshake:
     return AbortHandshake(HTTPStatus.REQUEST_TIMEOUT, [], b"The request took too long.\n")
 
 
+def is_about_the_request(exc: BaseException) -> bool:
+    """Tell whether a handshake failed for what the client has sent, not for the program's sake."""
+    if isinstance(exc, InvalidHeaderValue) and exc.sending:
+        return False
+    return isinstance(exc, InvalidHandshake)
+
+
 def status_of(exc: BaseException) -> tuple[int, Headers]:
     """Return the status that tells of a failure, and the headers that this status asks for."""
     headers = Headers()
+    if not is_about_the_request(exc):
+        return HTTPStatus.INTERNAL_SERVER_ERROR, headers
     if isinstance(exc, InvalidOrigin):
         return HTTPStatus.FORBIDDEN, headers
     if isinstance(exc, InvalidUpgrade):
@@ -48,13 +57,11 @@ def status_of(exc: BaseException) -> tuple[int, Headers]:
         return HTTPStatus.UPGRADE_REQUIRED, headers
     if isinstance(exc, InvalidHeaderValue) and exc.name == "Host":
         return HTTPStatus.MISDIRECTED_REQUEST, headers
-    if isinstance(exc, InvalidHandshake):
-        cause = exc.__cause__ if isinstance(exc, InvalidMessage) else exc
-        status = HTTPStatus(getattr(cause, "status", HTTPStatus.BAD_REQUEST))
-        if status == HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = "GET"
-        return status, headers
-    return HTTPStatus.INTERNAL_SERVER_ERROR, headers
+    cause = exc.__cause__ if isinstance(exc, InvalidMessage) else exc
+    status = HTTPStatus(getattr(cause, "status", HTTPStatus.BAD_REQUEST))
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = "GET"
+    return status, headers
 
 
 def response_to(exc: BaseException) -> tuple[int, Headers, bytes]:
@@ -62,7 +69,7 @@ def response_to(exc: BaseException) -> tuple[int, Headers, bytes]:
     if isinstance(exc, AbortHandshake):
         return int(exc.status), Headers(exc.headers), exc.body
     status, headers = status_of(exc)
-    if isinstance(exc, InvalidHandshake):
+    if is_about_the_request(exc):
         text = f"No WebSocket connection was opened: {exc}.\n"
     else:
         # What a program raises is for its log, not for the peer.

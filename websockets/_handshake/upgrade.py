@@ -19,7 +19,15 @@ from collections.abc import Mapping, MutableMapping
 from ..exceptions import InvalidHeader, InvalidHeaderValue, InvalidUpgrade
 from ..headers import parse_connection, parse_upgrade
 
-__all__ = ["accept_key", "build_request", "build_response", "check_request", "check_response"]
+__all__ = [
+    "GUID",
+    "accept_key",
+    "build_request",
+    "build_response",
+    "check_request",
+    "check_response",
+    "generate_key",
+]
 
 # RFC 6455 1.3: what a server mixes into the key to prove that it speaks WebSocket.
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -41,6 +49,11 @@ def accept_key(key: str) -> str:
     return binascii.b2a_base64(digest, newline=False).decode()
 
 
+def generate_key() -> str:
+    """Return a ``Sec-WebSocket-Key``: random, and new for each connection (RFC 6455 4.1)."""
+    return base64.b64encode(os.urandom(16)).decode()
+
+
 def build_request(headers: MutableMapping[str, str]) -> str:
     """
     Add the headers of a handshake request to ``headers`` (RFC 6455 4.1).
@@ -48,8 +61,7 @@ def build_request(headers: MutableMapping[str, str]) -> str:
     Returns:
         the key that :func:`check_response` needs.
     """
-    # RFC 6455 4.1: the nonce is random, and new for each connection.
-    key = base64.b64encode(os.urandom(16)).decode()
+    key = generate_key()
     headers["Upgrade"] = "websocket"
     headers["Connection"] = "Upgrade"
     headers["Sec-WebSocket-Key"] = key
