@@ -94,6 +94,7 @@ check_opcode = _active.frames.check_opcode
 check_rsv = _active.frames.check_rsv
 check_start = _active.frames.check_start
 HeadReader = _active.heads.HeadReader
+MessageHeadReader = _active.heads.MessageHeadReader
 OPEN = _active.constants.OPEN
 CLOSED = _active.constants.CLOSED
 FULL = _active.constants.FULL
