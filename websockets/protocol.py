@@ -10,7 +10,6 @@ that each method here asks, and nothing of the engine has a name that a program'
 from __future__ import annotations
 
 import asyncio
-import enum
 import logging
 import sys
 import warnings
@@ -33,6 +32,7 @@ from ._engine.opening import Opening
 from ._engine.overridable import overridable
 from ._engine.phases import UNCONNECTED
 from ._engine.session import Session
+from ._sansio.states import State
 from ._transports.descriptors import plain_socket
 from ._transports.known import extra_info
 from .datastructures import Headers
@@ -66,12 +66,6 @@ if sys.version_info < (3, 12):
 _no_loop: Any = SimpleNamespace(get_debug=bool)
 DONE: Any = asyncio.Future(loop=_no_loop)
 DONE.set_result(None)
-
-
-class State(enum.IntEnum):
-    """States of a connection, in their order (RFC 6455 4 and 7.1)."""
-
-    CONNECTING, OPEN, CLOSING, CLOSED = range(4)
 
 
 # asyncio's loop prefers the interface of buffered protocols and uvloop the other, each to its good.
@@ -560,3 +554,17 @@ def warn_of_loop() -> None:
         DeprecationWarning,
         stacklevel=3,
     )
+
+
+# Today's names.
+from ._sansio.protocol import SEND_EOF, Protocol  # noqa: E402
+from ._sansio.protocol import Event as Event  # noqa: E402
+from ._sansio.states import CLIENT as CLIENT  # noqa: E402
+from ._sansio.states import CLOSED as CLOSED  # noqa: E402
+from ._sansio.states import CLOSING as CLOSING  # noqa: E402
+from ._sansio.states import CONNECTING as CONNECTING  # noqa: E402
+from ._sansio.states import OPEN as OPEN  # noqa: E402
+from ._sansio.states import SERVER as SERVER  # noqa: E402
+from ._sansio.states import Side  # noqa: E402
+
+__all__ += ["SEND_EOF", "Protocol", "Side"]

@@ -23,6 +23,7 @@ MODULES = (
     "constants",
     "deflate",
     "endpoint",
+    "events",
     "fields",
     "frames",
     "gathering",
@@ -107,6 +108,8 @@ OVER = _active.constants.OVER
 NOT_SENT = _active.constants.NOT_SENT
 SENT_WAIT = _active.constants.SENT_WAIT
 Endpoint = _active.endpoint.Endpoint
+EventEndpoint = _active.events.EventEndpoint
+FrameMaker = _active.events.FrameMaker
 MessageStream = _active.stream.MessageStream
 Receiver = _active.receiver.Receiver
 Waiter = _active.waiter.Waiter
