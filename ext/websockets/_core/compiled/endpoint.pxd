@@ -60,6 +60,7 @@ cdef class Endpoint:
     @cython.locals(reader=FrameReader, scout=FrameReader)
     cdef _look_ahead(self, bytes data)
     cdef _blame(self, exc)
+    cdef _fail_for(self, exc)
     cdef _discard(self)
     @cython.locals(reader=FrameReader)
     cdef _decode(self)
