@@ -9,7 +9,7 @@ import contextlib
 import logging
 
 import pytest
-from peer import REQUEST, Peer, listening, port_of, tcp_to, until
+from peer import REQUEST, Peer, listening, port_of, tcp_to
 
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
@@ -149,7 +149,8 @@ async def end(peer):
 
 
 async def closed(ws):
-    await until(lambda: ws.state == 3)
+    await ws.wait_closed()
+    assert ws.state.name == "CLOSED"
 
 
 class Records(logging.Handler):

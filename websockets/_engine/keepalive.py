@@ -31,14 +31,15 @@ class Keepalive:
             and ``expire()``.
     """
 
-    __slots__ = ("_host", "_loop", "_times", "_timer")
+    __slots__ = ("_host", "_loop", "_sent", "_times", "_timer")
 
     def __init__(self, loop: Any, times: Any, host: Any) -> None:
         self._loop = loop
         self._times = times
         self._host = host
         self._timer: Any = None
-        self._rest(0)
+        self._sent = loop.time()
+        self._rest()
 
     def done(self) -> bool:
         """Whether it has ended."""
@@ -58,20 +59,21 @@ class Keepalive:
             self._timer.cancel()
         self._host = self._times = None
 
-    def _rest(self, passed: float) -> None:
+    def _rest(self) -> None:
         """Wait until it is time for the next ping."""
         interval: Optional[float] = self._times.ping_interval
         if interval is None:
             self.stop()
         else:
-            self._timer = self._loop.call_later(max(interval - passed, 0), self._ping)
+            self._timer = self._loop.call_at(self._sent + interval, self._ping)
 
     def _ping(self) -> None:
+        self._sent = self._loop.time()
         self._host.has_heard()
         pong = self._host.send_ping()
         timeout = self._times.ping_timeout
         if timeout is None:
-            self._rest(0)
+            self._rest()
         else:
             self._timer = self._loop.call_later(timeout, self._look, False)
             pong.add_done_callback(self._pong)
@@ -80,14 +82,14 @@ class Keepalive:
         # When the connection ends its pongs are done, too, but then the host is gone.
         if self._host is not None:
             self._timer.cancel()
-            self._rest(pong.result())
+            self._rest()
 
     def _look(self, again: bool) -> None:
         if self._host.has_heard():
             # What was asked for at the time of the ping may be asked no more.
             timeout = self._times.ping_timeout
             if timeout is None:
-                self._rest(0)
+                self._rest()
             else:
                 self._timer = self._loop.call_later(timeout, self._look, False)
         elif not again:
