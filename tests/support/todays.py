@@ -7,6 +7,7 @@ Owns how such connections are opened for a test. The peer is peer.py's.
 import asyncio
 import contextlib
 import logging
+import types
 
 import pytest
 from peer import REQUEST, Peer, listening, port_of, tcp_to
@@ -123,6 +124,10 @@ async def answering(*responses):
     requests, left = [], list(responses)
 
     async def accept(peer):
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await answer(peer)
+
+    async def answer(peer):
         head = await peer.read_head()
         requests.append(head)
         response = left.pop(0) if len(left) > 1 else left[0]
@@ -130,8 +135,7 @@ async def answering(*responses):
         await peer.read_eof()
 
     async with listening(accept) as server:
-        server.requests = requests
-        yield server
+        yield types.SimpleNamespace(sockets=server.sockets, requests=requests)
 
 
 def is_client(connection):

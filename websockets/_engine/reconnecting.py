@@ -15,9 +15,23 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from http import HTTPStatus
 from typing import Any, Callable, Optional
 
-from ..exceptions import InvalidMessage, InvalidStatusCode
+from .. import _environment
+from ..exceptions import InvalidMessage, InvalidStatus
 
-__all__ = ["backoff", "process_exception", "reconnecting"]
+__all__ = [
+    "BACKOFF_FACTOR",
+    "BACKOFF_INITIAL_DELAY",
+    "BACKOFF_MAX_DELAY",
+    "BACKOFF_MIN_DELAY",
+    "backoff",
+    "process_exception",
+    "reconnecting",
+]
+
+BACKOFF_INITIAL_DELAY = _environment.read_float("BACKOFF_INITIAL_DELAY", 5)  # seconds
+BACKOFF_MIN_DELAY = _environment.read_float("BACKOFF_MIN_DELAY", 3.1)  # seconds
+BACKOFF_MAX_DELAY = _environment.read_float("BACKOFF_MAX_DELAY", 90.0)  # seconds
+BACKOFF_FACTOR = _environment.read_float("BACKOFF_FACTOR", 1.618)
 
 # RFC 9110 15.6: what is wrong with the server for the moment.
 PASSING = (
@@ -40,16 +54,16 @@ def process_exception(exc: Exception) -> Optional[Exception]:
         return None
     if isinstance(exc, InvalidMessage) and isinstance(exc.__cause__, EOFError):
         return None
-    if isinstance(exc, InvalidStatusCode) and exc.status_code in PASSING:
+    if isinstance(exc, InvalidStatus) and exc.status_code in PASSING:
         return None
     return exc
 
 
 def backoff(
-    initial_delay: float = 5,
-    min_delay: float = 3.1,
-    max_delay: float = 90.0,
-    factor: float = 1.618,
+    initial_delay: float = BACKOFF_INITIAL_DELAY,
+    min_delay: float = BACKOFF_MIN_DELAY,
+    max_delay: float = BACKOFF_MAX_DELAY,
+    factor: float = BACKOFF_FACTOR,
 ) -> Iterator[float]:
     """
     Yield the seconds between attempts, without end.
