@@ -201,9 +201,9 @@ def apply_mask(data: BytesLike, mask: Union[bytes, bytearray]) -> bytes:
 
 # How payloads are shown.
 
-# Programs send text as binary, but not much of it is beyond ASCII.
-_is_ascii_text = re.compile(rb"[\x09-\x0d\x20-\x7e]*").fullmatch
-_has_controls = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]").search
+# Not much text has control characters, but data often look like them.
+_is_ascii_text = re.compile(rb"[\t\n\r\x20-\x7e]*").fullmatch
+_has_controls = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\xad]").search
 
 
 def _show_payload(opcode: Optional[Opcode], data: bytes, fin: bool, most: int) -> tuple[str, str]:
@@ -226,7 +226,7 @@ def _text_of(opcode: Optional[Opcode], data: bytes, fin: bool) -> Optional[str]:
     """Return a payload as text, None if it looks like something else."""
     if _is_ascii_text(data):
         return data.decode("ascii")
-    if opcode is not TEXT and opcode is not CONT:
+    if opcode not in DATA_OPCODES:
         return None
     # RFC 6455 5.6: a fragment may begin and end inside a character.
     whole = data[_tail_of_character(data) :] if opcode is CONT else data
