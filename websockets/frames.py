@@ -119,7 +119,8 @@ class Frame:
         length = byte1 & 0x7F
         if length >= 126:
             extended = yield from read_exact(2 if length == 126 else 8)
-            length = int.from_bytes(extended, "big")
+            form, length = length, int.from_bytes(extended, "big")
+            _core.check_length(length, form)
         if max_size is not None and length > max_size:
             raise PayloadTooBig(length, max_size)
         key = (yield from read_exact(4)) if mask else b""
@@ -135,7 +136,7 @@ class Frame:
             bool(byte0 & 0x10),
         )
         for extension in reversed(extensions or ()):
-            frame = extension.decode(frame, max_size=max_size)
+            frame = as_frame(extension.decode(frame, max_size=max_size))
         frame.check()
         return frame
 
@@ -153,7 +154,7 @@ class Frame:
         self.check()
         frame = self
         for extension in extensions or ():
-            frame = extension.encode(frame)
+            frame = as_frame(extension.encode(frame))
         rsv = frame.rsv1 << 6 | frame.rsv2 << 5 | frame.rsv3 << 4
         byte0 = frame.fin << 7 | rsv | frame.opcode
         packed: bytes = pack_frame(byte0, frame.data, masking_key() if mask else b"")
@@ -179,6 +180,14 @@ class Frame:
     def _replace(self, **changes: Any) -> Frame:
         """Return a copy with other values, as a named tuple does: extensions see both kinds."""
         return dataclasses.replace(self, **changes)
+
+
+def as_frame(frame: Any) -> Frame:
+    """Return a frame that an extension has returned as one of this class, whatever kind it is."""
+    if isinstance(frame, Frame):
+        return frame
+    fields = frame.fin, frame.rsv1, frame.rsv2, frame.rsv3
+    return Frame(Opcode(frame.opcode), frame.data, *fields)
 
 
 def apply_mask(data: BytesLike, mask: Union[bytes, bytearray]) -> bytes:
