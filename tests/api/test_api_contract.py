@@ -27,7 +27,8 @@ import websockets.uri
 ADDITIONAL = {
     "server.WebSocketServer": {"logger"},
     "protocol.WebSocketCommonProtocol": {"max_fragments", "gather_writes", "logger"},
-    "protocol.WebSocketCommonProtocol.send": {"compress"},
+    "protocol.WebSocketCommonProtocol.recv": {"decode"},
+    "protocol.WebSocketCommonProtocol.send": {"text", "compress"},
     "exceptions.ConnectionClosed": {"rcvd_then_sent"},
     "exceptions.ConnectionClosedError": {"rcvd_then_sent"},
     "exceptions.ConnectionClosedOK": {"rcvd_then_sent"},

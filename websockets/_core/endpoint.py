@@ -307,7 +307,7 @@ class Endpoint:
             if not self.fragments:
                 self.fragments = None
             return fragment
-        message = self.inbox.take()
+        message: Union[str, bytes, Fragment] = self.inbox.take()
         self.outbox.note_taken()
         if self._stopped and self.inbox.is_low():
             self.refilled = True
@@ -662,6 +662,7 @@ class Endpoint:
         message: Union[str, bytes, bytearray, memoryview],
         now: float,
         compress: Optional[bool] = None,
+        opcode: int = 0,
     ) -> int:
         """
         Put a message in the outbox, as :meth:`send_frame` does, and tell when it should leave.
@@ -670,12 +671,13 @@ class Endpoint:
             message: ``str`` for a text message, anything else is binary.
             now: seconds of a clock that doesn't go back.
             compress: as for :meth:`send_frame`.
+            opcode: OP_TEXT or OP_BINARY for what it is sent as, 0 for what it is.
 
         Returns:
             the bits NOW and LATER, see :mod:`~.gathering`.
         """
         self._check_open()
-        return self.outbox.put_message(message, now, self.inbox.waiting, compress)
+        return self.outbox.put_message(message, now, self.inbox.waiting, compress, opcode)
 
     def send_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
         """

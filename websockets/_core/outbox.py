@@ -73,6 +73,7 @@ class Outbox:
         now: float,
         waiting: int,
         compress: Optional[bool] = None,
+        opcode: int = 0,
     ) -> int:
         """
         Put a whole message in, and tell when it should leave.
@@ -82,11 +83,14 @@ class Outbox:
             now: seconds of a clock that doesn't go back.
             waiting: how many received messages wait for the program.
             compress: as for :meth:`put`.
+            opcode: OP_TEXT or OP_BINARY for what it is sent as, 0 for what it is.
 
         Returns:
             the bits NOW and LATER, see :mod:`~.gathering`.
         """
-        self.put(True, OP_TEXT if isinstance(message, str) else OP_BINARY, message, compress)
+        if opcode == 0:
+            opcode = OP_TEXT if isinstance(message, str) else OP_BINARY
+        self.put(True, opcode, message, compress)
         first_answer = self._fresh
         last_answer = self._answering and not waiting
         self._fresh = False

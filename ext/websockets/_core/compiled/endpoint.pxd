@@ -68,7 +68,7 @@ cdef class Endpoint:
     cdef _enter(self, int phase)
     cdef _peer_closed(self, bytes payload)
     cpdef send_frame(self, int opcode, payload, bint fin=*, compress=*)
-    cpdef int send_message(self, message, double now, compress=*) except -1
+    cpdef int send_message(self, message, double now, compress=*, int opcode=*) except -1
     cpdef send_shared(self, int opcode, payload, dict frames)
     cpdef list collect(self)
     cdef _answer_held(self)
