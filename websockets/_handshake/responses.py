@@ -41,7 +41,7 @@ def add_answer(
     """Add what opens a connection; ``accept`` answers the request's key, others as above."""
     build_answer(headers, accept)
     if extensions is not None:
-        headers["Sec-WebSocket-Extensions"] = extensions
+        headers.set_insecure("Sec-WebSocket-Extensions", extensions)
     if subprotocol is not None:
         headers["Sec-WebSocket-Protocol"] = subprotocol
 
@@ -61,7 +61,7 @@ def add_usual_headers(headers: Headers, seconds: float, server: Optional[str]) -
         server: value of the Server header, None for no such header.
     """
     if "Date" not in headers:
-        headers["Date"] = http_date(int(seconds))
+        headers.set_insecure("Date", http_date(int(seconds)))
     if server is not None and "Server" not in headers:
         headers["Server"] = server
 
