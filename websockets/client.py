@@ -429,6 +429,10 @@ def unix_connect(path: Optional[str], uri: str = "ws://localhost/", **kwargs: An
 
 
 # Today's names.
+from ._engine.reconnecting import BACKOFF_FACTOR as BACKOFF_FACTOR  # noqa: E402
+from ._engine.reconnecting import BACKOFF_INITIAL_DELAY as BACKOFF_INITIAL_DELAY  # noqa: E402
+from ._engine.reconnecting import BACKOFF_MAX_DELAY as BACKOFF_MAX_DELAY  # noqa: E402
+from ._engine.reconnecting import BACKOFF_MIN_DELAY as BACKOFF_MIN_DELAY  # noqa: E402
 from ._sansio.client import ClientProtocol  # noqa: E402
 from ._sansio.renamed import ClientConnection as ClientConnection  # noqa: E402
 
