@@ -32,8 +32,7 @@ from websockets.protocol import CLOSED, CONNECTING, OPEN, SEND_EOF, SERVER
 from websockets.server import ServerProtocol
 
 BROWSERS = (
-    "\nYou cannot access a WebSocket server directly with a browser. "
-    "You need a WebSocket client.\n"
+    "\nYou cannot access a WebSocket server directly with a browser. You need a WebSocket client.\n"
 )
 
 
