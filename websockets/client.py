@@ -426,3 +426,10 @@ def unix_connect(path: Optional[str], uri: str = "ws://localhost/", **kwargs: An
         kwargs: arguments of :func:`connect`, or of :meth:`asyncio.loop.create_unix_connection`.
     """
     return _UnixConnect(uri, path=path, **kwargs)
+
+
+# Today's names.
+from ._sansio.client import ClientProtocol  # noqa: E402
+from ._sansio.renamed import ClientConnection as ClientConnection  # noqa: E402
+
+__all__ += ["ClientProtocol"]

@@ -23,6 +23,7 @@ from ._states import State
 from .asyncio.connection import Connection, is_ours
 from .datastructures import Headers
 from .exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
+from .framing import ExtensionChain
 from .typing import Data, Subprotocol
 
 __all__ = ["State", "WebSocketCommonProtocol", "broadcast"]
@@ -276,9 +277,8 @@ class WebSocketCommonProtocol(Connection):
     def _ws_is_client(self) -> bool:  # type: ignore[override]
         return self.is_client
 
-    @property
-    def _ws_extensions(self) -> list[Any]:
-        return self.extensions
+    def _ws_chain(self) -> Any:
+        return ExtensionChain(self.extensions) if self.extensions else None
 
     # Closing
 
@@ -336,3 +336,17 @@ def warn_of_loop() -> None:
         DeprecationWarning,
         stacklevel=3,
     )
+
+
+# Today's names.
+from ._sansio.protocol import SEND_EOF, Protocol  # noqa: E402
+from ._sansio.protocol import Event as Event  # noqa: E402
+from ._states import CLIENT as CLIENT  # noqa: E402
+from ._states import CLOSED as CLOSED  # noqa: E402
+from ._states import CLOSING as CLOSING  # noqa: E402
+from ._states import CONNECTING as CONNECTING  # noqa: E402
+from ._states import OPEN as OPEN  # noqa: E402
+from ._states import SERVER as SERVER  # noqa: E402
+from ._states import Side  # noqa: E402
+
+__all__ += ["SEND_EOF", "Protocol", "Side"]

@@ -630,3 +630,10 @@ def takes_path(ws_handler: Callable[..., Awaitable[Any]]) -> Callable[..., Await
             return ws_handler  # Calling it will tell better than we can.
         return lambda protocol, path: ws_handler(protocol)
     return ws_handler
+
+
+# Today's names.
+from ._sansio.renamed import ServerConnection as ServerConnection  # noqa: E402
+from ._sansio.server import ServerProtocol  # noqa: E402
+
+__all__ += ["ServerProtocol"]

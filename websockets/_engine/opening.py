@@ -28,8 +28,8 @@ class Opening(Phase):
     Arguments:
         transport: what carries its bytes.
         loop: the event loop.
-        reader: reads the head, an object with the method ``feed(data)``, which returns whether it is
-            complete and may raise an exception; ``rest`` is what came behind it then. It may have a
+        reader: reads the head, an object with the method ``feed(data)``, which returns whether it
+            is complete and may raise an exception; ``rest`` is what came behind then. It may have a
             method ``feed_eof()`` for the end of the stream, which does the same.
         timeout: seconds that its end may take, None for no limit.
         closed_exc: as for :class:`~.ended.Ended`.

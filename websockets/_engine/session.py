@@ -420,7 +420,8 @@ class Session(Phase):
             if self._keepalive is not None:
                 self._keepalive.stop()
             failure = endpoint.failure
-            if failure is not None and not isinstance(failure, WebSocketException):
+            violation = isinstance(failure, (WebSocketException, UnicodeDecodeError))
+            if failure is not None and not violation:
                 self.face._ws_logger.error("error in an extension", exc_info=failure)
                 forget_frames(failure)
         if endpoint.phase < OVER:

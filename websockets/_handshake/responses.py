@@ -14,9 +14,9 @@ from typing import Optional
 
 from ..datastructures import Headers
 from ..headers import check_headers
-from .upgrade import build_response
+from .upgrade import accept_key, build_answer
 
-__all__ = ["accepting", "add_usual_headers", "http_date", "serialize_response"]
+__all__ = ["accepting", "add_answer", "add_usual_headers", "http_date", "serialize_response"]
 
 REASONS = {int(status): status.phrase for status in http.HTTPStatus}
 
@@ -31,12 +31,19 @@ def accepting(key: str, extensions: Optional[str], subprotocol: Optional[str]) -
         subprotocol: the chosen subprotocol, if there is one.
     """
     headers = Headers()
-    build_response(headers, key)
+    add_answer(headers, accept_key(key), extensions, subprotocol)
+    return headers
+
+
+def add_answer(
+    headers: Headers, accept: str, extensions: Optional[str], subprotocol: Optional[str]
+) -> None:
+    """Add what opens a connection; ``accept`` answers the request's key, others as above."""
+    build_answer(headers, accept)
     if extensions is not None:
         headers.set_insecure("Sec-WebSocket-Extensions", extensions)
     if subprotocol is not None:
         headers["Sec-WebSocket-Protocol"] = subprotocol
-    return headers
 
 
 @functools.lru_cache(maxsize=1)

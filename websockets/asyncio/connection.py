@@ -30,6 +30,7 @@ from .._engine.opening import Opening
 from .._engine.overridable import made_once, overridable
 from .._engine.phases import UNCONNECTED
 from .._engine.session import Session
+from .._sansio.chain import chain_of
 from .._states import State
 from .._transports.descriptors import plain_socket
 from .._transports.known import extra_info
@@ -39,7 +40,7 @@ from ..exceptions import (
     ConnectionClosedError,
     ConnectionClosedOK,
 )
-from ..framing import ExtensionChain, encode_data
+from ..framing import encode_data
 from ..typing import Data, DataLike, Subprotocol
 
 __all__ = ["Connection"]
@@ -478,10 +479,12 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
 
     _ws_is_client = False
 
-    @overridable
-    def _ws_extensions(self) -> list[Any]:
-        extensions: list[Any] = self.protocol.extensions
-        return extensions
+    def _ws_chain(self) -> Any:
+        """Return what passes frames through the extensions, None if there are none."""
+        protocol = self.protocol
+        if not (protocol.extensions or protocol.debug):
+            return None
+        return chain_of(protocol.extensions, self.logger if protocol.debug else None, True)
 
     @overridable
     def _ws_max_size(self) -> Optional[int]:
@@ -514,13 +517,12 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         before = self._ws_phase
         opening = before.opening
         high, low = limits_of_queue(self.max_queue)
-        extensions = self._ws_extensions
         endpoint = _core.Endpoint(
             self._ws_is_client,
             self._ws_max_size,
             high,
             self.max_fragments,
-            ExtensionChain(extensions) if extensions else None,
+            self._ws_chain(),
             min(limits_of_writing(self.write_limit)[0], GATHERED) if self.gather_writes else 0,
             low,
             self._ws_max_frame,
@@ -582,6 +584,7 @@ class HandshakeReader:
     def __init__(self, protocol: Any) -> None:
         self.message: Any = None
         self._protocol = protocol
+        protocol._takes_over = True
 
     @property
     def rest(self) -> bytes:

@@ -9,13 +9,12 @@ registry's.
 from __future__ import annotations
 
 import asyncio
-import functools
 import inspect
 import logging
 import re
 from collections.abc import Awaitable, Generator, Iterable, Sequence
 from http import HTTPStatus
-from typing import Any, Callable, Optional, Union, cast
+from typing import Any, Callable, Optional, Union
 
 from .._core import forget_frames
 from .._engine import broadcasting
@@ -74,6 +73,8 @@ class ServerConnection(Connection):
     """
 
     protocol: ServerProtocol
+    request: Any
+    response: Any
     username: str
     handler: Handler
     handler_kwargs: dict[str, Any]
@@ -149,14 +150,14 @@ class ServerConnection(Connection):
         select = self.server.select_subprotocol
         if select is None:
             return self.protocol.accept(request)
-        self.protocol.select_subprotocol = functools.partial(select, self)
+        self.protocol._select = lambda protocol, offered: select(self, offered)
         try:
             return self.protocol.accept(request)
         finally:
             # It refers to this connection, which refers to the protocol.
-            del self.protocol.select_subprotocol
+            self.protocol._select = None
 
-    async def _ws_ask(self, name: str, function: Any, *arguments: Any) -> Optional[Response]:
+    async def _ws_ask(self, name: str, function: Any, *arguments: Any) -> Any:
         """Ask the program for a response; what goes wrong with it is one, too."""
         try:
             response = function(self, *arguments)
@@ -488,9 +489,9 @@ def basic_auth(
     if (credentials is None) == (check_credentials is None):
         raise ValueError("provide either credentials or check_credentials")
     if credentials is not None:
-        pairs = [credentials] if is_pair(credentials) else credentials
+        pairs: Any = [credentials] if is_pair(credentials) else credentials
         try:
-            pairs = list(cast(Iterable[Any], pairs))
+            pairs = list(pairs)
         except TypeError:
             pairs = [None]
         if not all(map(is_pair, pairs)):
