@@ -29,7 +29,6 @@ FLOORS = {
     "websockets._engine.reconnecting": 6,
     "websockets._engine.tunnels": 6,
     "websockets._handshake": 5,
-    "websockets._sansio": 5,
     "websockets._transports": 5,
     "websockets._transports.secure": 6,
     "websockets.extensions": 5,

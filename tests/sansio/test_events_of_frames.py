@@ -3,6 +3,7 @@ What a connection without I/O makes of bytes: an event for each frame, and what 
 """
 
 import gc
+import logging
 import weakref
 
 import pytest
@@ -10,7 +11,7 @@ from cutting import every_cut
 from drawing import BINARY, CLOSE, CONT, PING, PONG, TEXT, close, frame, frames, header
 from hypothesis import given
 from hypothesis import strategies as st
-from without_io import both_kinds, events, from_peer, opened
+from without_io import REQUEST, answered, asked, both_kinds, events, from_peer, opened
 
 from websockets.exceptions import (
     ConnectionClosedError,
@@ -24,11 +25,10 @@ from websockets.protocol import CLIENT, CLOSED, CLOSING, OPEN, SEND_EOF, SERVER
 
 def said(protocol):
     """Return the frames and the end of the stream in what is to be sent."""
-    *data, last = [*protocol.data_to_send(), None]
-    ended = SEND_EOF in data
+    data = protocol.data_to_send()
     assert SEND_EOF not in data[:-1]
     sent = [(opcode, payload) for opcode, payload, *_ in frames(b"".join(data))]
-    return sent + [SEND_EOF] * ended
+    return sent + data[-1:] if data[-1:] == [SEND_EOF] else sent
 
 
 @both_kinds
@@ -397,14 +397,62 @@ def test_names_of_connections():
     assert one.id == other.id
 
 
-@both_kinds
-def test_a_connection_is_freed_by_counting_references(side):
-    protocol = opened(side, from_peer(side, PING), b"\x83")
+class Broken:
+    """An extension that fails, in frames that refer to the connection."""
+
+    name = "x-broken"
+
+    def __init__(self, protocol):
+        self.protocol = weakref.ref(protocol)
+
+    def encode(self, frame):
+        return frame
+
+    def decode(self, frame, *, max_size=None):
+        protocol = self.protocol()
+        raise RuntimeError(protocol.state.name)
+
+
+def violated():
+    protocol = opened(SERVER, from_peer(SERVER, PING), b"\x83")
     protocol.receive_eof()
     assert protocol.close_exc.__cause__ is not None
-    gone = weakref.ref(protocol)
+    return protocol
+
+
+def with_a_broken_extension():
+    # What is logged is kept by pytest.
+    logger = logging.getLogger("silent")
+    logger.setLevel(logging.CRITICAL)
+    protocol = opened(CLIENT, logger=logger)
+    protocol.extensions = [Broken(protocol)]
+    protocol.receive_data(frame(TEXT))
+    assert str(protocol.parser_exc) == "OPEN"
+    return protocol
+
+
+def refused():
+    protocol, (request,) = asked(REQUEST.replace(b"GET", b"POST") + b"\r\n")
+    protocol.send_response(protocol.accept(request))
+    return protocol
+
+
+def unreadable():
+    return asked(b"HELLO\r\n")[0]
+
+
+def disappointed():
+    return answered(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "make", [violated, with_a_broken_extension, refused, unreadable, disappointed]
+)
+def test_a_connection_is_freed_by_counting_references(make):
     gc.disable()
     try:
+        protocol = make()
+        gone = weakref.ref(protocol)
         del protocol
         assert gone() is None
     finally:
