@@ -18,7 +18,15 @@ from typing import Any, NamedTuple, Optional
 from ._engine.arguments import CLIENT, CONNECT, set_unless_usual
 from ._engine.connecting import complete, follow_redirects, within
 from ._engine.reaching import reach
-from ._engine.reconnecting import backoff, process_exception, reconnecting
+from ._engine.reconnecting import (
+    BACKOFF_FACTOR,
+    BACKOFF_INITIAL_DELAY,
+    BACKOFF_MAX_DELAY,
+    BACKOFF_MIN_DELAY,
+    backoff,
+    process_exception,
+    reconnecting,
+)
 from ._handshake.negotiation import agreed_extensions, agreed_subprotocol
 from ._handshake.redirects import follow, for_another_server, redirect_location
 from ._handshake.requests import asking, replace_headers, serialize_request
@@ -36,7 +44,19 @@ from .protocol import WebSocketCommonProtocol, warn_of_loop
 from .typing import Origin, Subprotocol
 from .uri import WebSocketURI, parse_uri
 
-__all__ = ["ClientProtocol", "Connect", "WebSocketClientProtocol", "connect", "unix_connect"]
+__all__ = [
+    "BACKOFF_FACTOR",
+    "BACKOFF_INITIAL_DELAY",
+    "BACKOFF_MAX_DELAY",
+    "BACKOFF_MIN_DELAY",
+    "ClientProtocol",
+    "Connect",
+    "WebSocketClientProtocol",
+    "backoff",
+    "connect",
+    "process_exception",
+    "unix_connect",
+]
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,6 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional, TypeVar, Union
 
-from .. import frames, framing
 from .._core import RSV1, Compression, Deflater, Inflater
 from .._engine.limits import refuse, size
 from ..exceptions import (
@@ -40,7 +39,8 @@ __all__ = [
 
 NAME = "permessage-deflate"
 
-Frame = TypeVar("Frame", frames.Frame, framing.Frame)
+# Of frames.Frame or framing.Frame, whatever a connection has.
+Frame = TypeVar("Frame", bound=Any)
 
 # The fastest level: beside zlib's default, 6, it takes two thirds of the time for 4 KiB and a third
 # for 64 KiB, and makes 7 and 20 percent more bytes. A window that each connection keeps costs
