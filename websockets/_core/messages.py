@@ -116,7 +116,8 @@ class MessageAssembler:
                 raise ProtocolError("unexpected continuation frame")
         elif self._opcode != OP_CONT:
             raise ProtocolError("expected a continuation frame")
-        self.check_size(length)
+        if length > self._max_frame or self._size + length > self._max_size:
+            self.check_size(length)
         if opcode != OP_CONT:
             self._opcode = opcode
         self._frame_opcode = opcode

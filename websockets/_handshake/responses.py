@@ -7,9 +7,9 @@ is sent, nor what time it is.
 
 from __future__ import annotations
 
-import email.utils
 import functools
 import http
+import time
 from typing import Optional
 
 from ..datastructures import Headers
@@ -17,6 +17,9 @@ from ..headers import check_headers
 from .upgrade import accept_key, build_answer
 
 __all__ = ["accepting", "add_answer", "add_usual_headers", "http_date", "serialize_response"]
+
+DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
+MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 REASONS = {int(status): status.phrase for status in http.HTTPStatus}
 
@@ -49,7 +52,10 @@ def add_answer(
 @functools.lru_cache(maxsize=1)
 def http_date(seconds: int) -> str:
     """Return a time as a Date header tells it (RFC 9110 6.6.1); many responses tell the same."""
-    return email.utils.formatdate(seconds, usegmt=True)
+    # The standard library's function would load what takes longer than a thousand of these.
+    year, month, day, hour, minute, second, weekday = time.gmtime(seconds)[:7]
+    date = f"{DAYS[weekday]}, {day:02} {MONTHS[month - 1]} {year}"
+    return f"{date} {hour:02}:{minute:02}:{second:02} GMT"
 
 
 def add_usual_headers(headers: Headers, seconds: float, server: Optional[str]) -> None:

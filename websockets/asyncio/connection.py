@@ -14,12 +14,11 @@ import asyncio
 import codecs
 import logging
 import sys
-import uuid
 import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from time import monotonic
 from types import SimpleNamespace, TracebackType
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .. import _core, _environment
 from .._closes import OK_CLOSE_CODES
@@ -42,6 +41,9 @@ from ..exceptions import (
 )
 from ..framing import encode_data
 from ..typing import Data, DataLike, Subprotocol
+
+if TYPE_CHECKING:
+    import uuid
 
 __all__ = ["Connection"]
 
@@ -477,7 +479,7 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
 
     # What subclasses of ours may do otherwise
 
-    _ws_is_client = False
+    _ws_is_client: Any = False
 
     def _ws_chain(self) -> Any:
         """Return what passes frames through the extensions, None if there are none."""
