@@ -15,7 +15,8 @@ from terminal import DEADLINE, Piped, environment, expect_failure, posix, run, s
 import websockets
 from websockets._terminal.showing import describe, escape
 
-pytestmark = pytest.mark.one_backend
+# The command runs on an event loop of its own.
+pytestmark = [pytest.mark.one_loop, pytest.mark.one_backend]
 
 
 async def test_each_line_is_a_message_and_the_end_of_the_input_closes():
