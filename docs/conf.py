@@ -20,7 +20,7 @@ from docutils import nodes
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from websockets.version import version  # noqa: E402
+from websockets.version import distribution_version as version  # noqa: E402
 
 project = "cywebsockets"
 copyright = "the authors of cywebsockets"

@@ -20,6 +20,7 @@ from pathlib import Path
 import trustme
 
 import websockets
+from websockets.version import distribution_version
 
 TIME_LIMIT = 60  # seconds, for each backend
 BURST = 10_000  # messages
@@ -167,7 +168,7 @@ def main():
         return asyncio.run(run_client(arguments.directory, arguments.ports))
 
     sys.stdout.reconfigure(line_buffering=True)
-    print(f"websockets {websockets.__version__} on Python {sys.version.split()[0]}\n")
+    print(f"cywebsockets {distribution_version} on Python {sys.version.split()[0]}\n")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         authority = trustme.CA()

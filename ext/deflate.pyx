@@ -346,7 +346,7 @@ cdef class Inflater:
         z = &self._stream.z
         self._inside = run(inflate, z, data, size, output) != Z_STREAM_END
         if output.size == output.most:
-            raise PayloadTooBig(f"compressed data of more than {output.most - 1} bytes")
+            raise PayloadTooBig(None, output.most - 1)
         if not self._inside:
             inflateReset(z)
         return z.next_in - data

@@ -8,7 +8,7 @@ Key decision: a name that is new among the headers goes into their stores direct
 a name that is there already is left to the headers themselves.
 """
 
-from cpython.unicode cimport PyUnicode_DecodeASCII
+from cpython.unicode cimport PyUnicode_DecodeASCII, PyUnicode_DecodeLatin1
 from libc.string cimport memchr
 
 from string import ascii_letters, digits
@@ -27,7 +27,7 @@ for char in f"!#$%&'*+-.^_`|~{digits}{ascii_letters}".encode():
 
 cpdef Py_ssize_t take_fields(
     bytes data, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t longest, Py_ssize_t most,
-    object headers,
+    object headers, bint latin=False,
 ) except -1:
     """
     Add the well-formed fields at the beginning of ``data[start:stop]`` to ``headers``.
@@ -64,9 +64,12 @@ cpdef Py_ssize_t take_fields(
         while first < last and is_blank(text[last - 1]):
             last -= 1
         name = PyUnicode_DecodeASCII(<const char *> text + start, colon - start, NULL)
-        value = PyUnicode_DecodeASCII(
-            <const char *> text + first, last - first, "surrogateescape"
-        )
+        if latin:
+            value = PyUnicode_DecodeLatin1(<const char *> text + first, last - first, NULL)
+        else:
+            value = PyUnicode_DecodeASCII(
+                <const char *> text + first, last - first, "surrogateescape"
+            )
         usual = usual_names.get(name)
         if usual is None:
             lowered = name.lower()
@@ -77,7 +80,7 @@ cpdef Py_ssize_t take_fields(
         if len(values) > different:
             pairs.append((name, value))
         else:
-            headers[name] = value
+            headers.set_insecure(name, value)
         start = end
     return start
 

@@ -15,7 +15,7 @@ from typing import Optional
 
 from ._core import backend
 from ._terminal import client, server
-from .version import version
+from .version import distribution_version as version
 
 EXAMPLES = """\
 examples:

@@ -14,6 +14,7 @@ from .version import version
 
 __all__ = [
     "MAX_BODY_SIZE",
+    "MAX_FRAGMENTS",
     "MAX_LINE_LENGTH",
     "MAX_LOG_SIZE",
     "MAX_NUM_HEADERS",
@@ -43,5 +44,6 @@ USER_AGENT = os.environ.get("WEBSOCKETS_USER_AGENT", _PRODUCT)
 
 MAX_LINE_LENGTH = read_int("MAX_LINE_LENGTH", 8192)  # bytes, with its CRLF
 MAX_NUM_HEADERS = read_int("MAX_NUM_HEADERS", 128)
+MAX_FRAGMENTS = read_int("MAX_FRAGMENTS", 4096)  # that a message is put together from
 MAX_BODY_SIZE = read_int("MAX_BODY_SIZE", 2**20)  # bytes, of a response
 MAX_LOG_SIZE = read_int("MAX_LOG_SIZE", 75)  # characters, of a frame's payload

@@ -169,7 +169,13 @@ class InvalidHeaderFormat(InvalidHeader):
 
 
 class InvalidHeaderValue(InvalidHeader):
-    """A header follows its grammar but its value can't be accepted."""
+    """
+    A header follows its grammar but its value can't be accepted; or a value can't be sent.
+
+    ``sending`` tells whether it is a program's own, rather than one that a peer has sent.
+    """
+
+    sending = False
 
 
 class InvalidOrigin(InvalidHeader):
@@ -298,13 +304,13 @@ class PayloadTooBig(WebSocketException):
         max_size: int | None = None,
         current_size: int | None = None,
     ) -> None:
-        given = (size_or_message, max_size, current_size)
-        super().__init__(
-            *given[: 3 if current_size is not None else 2 if max_size is not None else 1]
-        )
-        is_text = isinstance(size_or_message, str)
-        self.message = size_or_message if is_text else None
-        self.size = None if is_text else size_or_message
+        super().__init__(*[size_or_message] if max_size is None else [size_or_message, max_size])
+        self.message: str | None = None
+        self.size: int | None = None
+        if isinstance(size_or_message, str):
+            self.message = size_or_message
+        else:
+            self.size = size_or_message
         self.max_size = max_size
         self.current_size: int | None = None
         if current_size is not None:
@@ -319,7 +325,7 @@ class PayloadTooBig(WebSocketException):
 
     def __str__(self) -> str:
         if self.max_size is None:
-            return "" if self.message is None else str(self.message)
+            return "" if self.message is None else self.message
         size = "" if self.size is None else f" with {self.size} bytes"
         read = "" if self.current_size is None else f" after reading {self.current_size} bytes"
         return f"frame{size}{read} exceeds limit of {self.max_size} bytes"

@@ -4,7 +4,7 @@ A running server: which connections it has, and how it ends.
 Owns the order in which a server closes: it stops listening, tells its connections, and waits for
 them. Must never know how a connection opens or closes: it asks a protocol to ``shut_down()``, and
 waits for its ``handler_task``. Key decision: who closes doesn't have to wait, and who waits doesn't
-have to close.
+have to close. Today's ``Server`` is a subclass.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import Any, Optional
 
 from ._engine.making import let_out
+from ._states import State
 from ._transports.handshakes import Handshakes
 
-__all__ = ["WebSocketServer"]
+__all__ = ["WebSocketServer", "is_running"]
 
 
 class WebSocketServer:
@@ -61,19 +62,25 @@ class WebSocketServer:
         """Whether connections are accepted."""
         return self.close_task is None and self.server is not None and self.server.is_serving()
 
-    def close(self) -> None:
+    def close(self, close_connections: bool = True, code: int = 1001, reason: str = "") -> None:
         """
         Close the server, without waiting: see :meth:`wait_closed`.
 
         It stops listening, answers unfinished opening handshakes with 503 Service Unavailable, and
-        closes open connections with code 1001 (going away). It does nothing if called again.
+        closes open connections. It does nothing if called again.
+
+        Arguments:
+            close_connections: whether to close open connections; otherwise their handlers go on,
+                and the server is closed when they have returned.
+            code, reason: what to close them with, 1001 (going away) by default.
         """
         if self.close_task is None:
-            self.close_task = self.loop.create_task(self._close())
+            closing = (code, reason) if close_connections else None
+            self.close_task = self.loop.create_task(self._close(closing))
 
-    async def _close(self) -> None:
+    async def _close(self, closing: Optional[tuple[int, str]]) -> None:
         try:
-            await self._close_connections()
+            await self._close_connections(closing)
         except Exception:
             self.logger.error("error while a server was closing", exc_info=True)
         finally:
@@ -81,7 +88,7 @@ class WebSocketServer:
             if not self.loop.is_closed():
                 self._closed_waiter.set_result(None)
 
-    async def _close_connections(self) -> None:
+    async def _close_connections(self, closing: Optional[tuple[int, str]]) -> None:
         try:
             self.server.close()
         except (OSError, ValueError):
@@ -92,7 +99,7 @@ class WebSocketServer:
         # What was accepted before but isn't registered yet gets its turn, and is refused.
         await asyncio.sleep(0)
         for protocol in list(self.websockets):
-            self._shut_down(protocol)
+            self._shut_down(protocol, closing)
         # Since Python 3.12 the underlying server waits for its connections, so they go first.
         while tasks := self._handler_tasks():
             await asyncio.wait(tasks)
@@ -102,10 +109,13 @@ class WebSocketServer:
         if listened:
             await self.server.wait_closed()
 
-    def _shut_down(self, protocol: Any) -> None:
+    def _shut_down(self, protocol: Any, closing: Optional[tuple[int, str]]) -> None:
         """Tell a connection that the server closes; if it fails to hear that, end it."""
         try:
-            protocol.shut_down()
+            if closing == (1001, "") and hasattr(protocol, "shut_down"):
+                protocol.shut_down()
+            else:
+                protocol._ws_shut_down(closing)
         except BaseException as exc:
             self.logger.error("error in shut_down() of a connection", exc_info=True)
             with contextlib.suppress(Exception):
@@ -150,7 +160,11 @@ class WebSocketServer:
     @property
     def connections(self) -> set[Any]:
         """The connections that are open, as a new set."""
-        return {protocol for protocol in self.websockets if getattr(protocol, "open", False)}
+        return {
+            protocol
+            for protocol in self.websockets
+            if getattr(protocol, "state", None) == State.OPEN
+        }
 
     @property
     def sockets(self) -> Optional[list[Any]]:
@@ -170,3 +184,11 @@ class WebSocketServer:
     ) -> None:
         self.close()
         await self.wait_closed()
+
+
+def is_running(task: Any) -> bool:
+    """Tell whether a task is the one that runs at the moment."""
+    try:
+        return asyncio.current_task() is task
+    except RuntimeError:
+        return False

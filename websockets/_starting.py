@@ -42,20 +42,21 @@ class Function(NamedTuple):
     rules: Rules
     ways: str
 
-    def check(self, arguments: dict[str, Any]) -> None:
+    def check(self, arguments: dict[str, Any], kwds: dict[str, Any]) -> None:
         """
-        Check the arguments of a call: its ``locals()``, the last ones in ``kwds``.
+        Check the arguments of a call: its ``locals()``, and those that it has no names for.
 
         Raises:
             TypeError, ValueError: if a value can't be what it is meant to be, or an argument is
                 neither ours nor the event loop's.
         """
-        kwds = arguments["kwds"]
         unknown = [name for name in kwds if name not in self.rules]
         if unknown:
             others = arguments_of(*methods_of_loops(self.method))
             for name in unknown:
-                if others is not None and name not in others:
+                # With a proxy, some arguments are there twice.
+                once = name[6:] if name.startswith("proxy_") and "proxy" in self.rules else name
+                if others is not None and once not in others:
                     similar = difflib.get_close_matches(name, [*self.rules, *sorted(others)], 1)
                     hint = f"; did you mean {similar[0]!r}?" if similar else ""
                     raise TypeError(

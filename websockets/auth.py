@@ -1,15 +1,13 @@
 """
 HTTP Basic authentication for servers (RFC 7235, RFC 7617).
 
-Owns the decision who may connect. Must never know how a handshake is answered. Key decision:
-credentials are compared as bytes, in a time that doesn't depend on where they differ or on whether
-the user exists.
+Owns the decision who may connect. Must never know how a handshake is answered, nor how credentials
+are compared.
 """
 
 from __future__ import annotations
 
 import functools
-import hmac
 import http
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
@@ -17,6 +15,7 @@ from typing import Any, Optional, Union
 
 from ._engine.arguments import function
 from ._engine.limits import refuse
+from ._handshake.credentials import check_against, is_pair
 from .datastructures import Headers
 from .exceptions import InvalidHeader
 from .headers import build_www_authenticate_basic, parse_authorization_basic
@@ -110,38 +109,24 @@ def basic_auth_protocol_factory(
     if (credentials is None) == (check_credentials is None):
         raise TypeError("give either credentials or check_credentials")
     if credentials is not None:
-        check_credentials = check_against(credentials)
+        check_credentials = check_against(pairs_of(credentials))
     return functools.partial(create_protocol, realm=realm, check_credentials=check_credentials)
 
 
-def check_against(
-    credentials: Union[Credentials, Iterable[Credentials]],
-) -> Callable[[str, str], Awaitable[bool]]:
-    """Make a coroutine function that checks credentials against a list."""
-    passwords: dict[str, bytes] = {}
-    pairs: Iterable[Any] = [credentials] if is_pair(credentials) else credentials
+def pairs_of(credentials: Union[Credentials, Iterable[Credentials]]) -> list[Credentials]:
+    """
+    Return the pairs that credentials consist of.
+
+    Raises:
+        TypeError: if they are something else.
+    """
     wanted = "(username, password) pairs of str"
+    if is_pair(credentials):
+        return [credentials]  # type: ignore[list-item]
     if isinstance(credentials, (str, bytes)) or not isinstance(credentials, Iterable):
         refuse(TypeError, "credentials", wanted, credentials)
+    pairs = list(credentials)
     for pair in pairs:
         if not is_pair(pair):
             refuse(TypeError, "credentials", wanted, pair)
-        username, password = pair
-        passwords[username] = password.encode()
-
-    async def check_credentials(username: str, password: str) -> bool:
-        known = passwords.get(username)
-        # An unknown user takes as long as a wrong password.
-        same = hmac.compare_digest(known or b"", password.encode())
-        return same and known is not None
-
-    return check_credentials
-
-
-def is_pair(value: Any) -> bool:
-    """Tell whether a value is a ``(username, password)`` pair."""
-    return (
-        isinstance(value, tuple)
-        and len(value) == 2
-        and all(isinstance(item, str) for item in value)
-    )
+    return pairs  # type: ignore[return-value]

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequen
 from types import TracebackType
 from typing import Any, NamedTuple, Optional
 
-from ._engine.arguments import CLIENT, CONNECT
+from ._engine.arguments import CLIENT, CONNECT, set_unless_usual
 from ._engine.connecting import complete, follow_redirects, within
 from ._engine.reconnecting import backoff, process_exception, reconnecting
 from ._handshake.negotiation import agreed_extensions, agreed_subprotocol
@@ -29,7 +29,7 @@ from .exceptions import InvalidMessage, InvalidStatusCode, RedirectHandshake
 from .extensions.base import ClientExtensionFactory, Extension
 from .extensions.permessage_deflate import enable_client_permessage_deflate
 from .http import USER_AGENT
-from .protocol import WebSocketCommonProtocol, set_unless_usual, warn_of_loop
+from .protocol import WebSocketCommonProtocol, warn_of_loop
 from .typing import Origin, Subprotocol
 from .uri import WebSocketURI, parse_uri
 
@@ -282,7 +282,7 @@ class Connect(Starting):
         extra_headers: Optional[HeadersLike] = None,
         **kwds: Any,
     ) -> None:
-        self._function.check(locals())
+        self._function.check(locals(), kwds)
         klass = kwds.pop("klass", None)
         # The older name of close_timeout counts where the newer one isn't given.
         timeout = kwds.pop("timeout", None)
@@ -426,3 +426,10 @@ def unix_connect(path: Optional[str], uri: str = "ws://localhost/", **kwargs: An
         kwargs: arguments of :func:`connect`, or of :meth:`asyncio.loop.create_unix_connection`.
     """
     return _UnixConnect(uri, path=path, **kwargs)
+
+
+# Today's names.
+from ._sansio.client import ClientProtocol  # noqa: E402
+from ._sansio.renamed import ClientConnection as ClientConnection  # noqa: E402
+
+__all__ += ["ClientProtocol"]

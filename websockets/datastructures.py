@@ -1,8 +1,8 @@
 """
 HTTP headers as a mapping that ignores case and keeps duplicates.
 
-This module owns the container only. It never knows what a header means, which characters it may
-hold or where it comes from.
+This module owns the container, and which characters a value may have. It never knows what a header
+means or where it comes from.
 
 Its key decision: the same values are stored twice. A list of pairs keeps what the wire needs, the
 order and the spelling of every field; a dict from lower-cased names to values answers look-ups.
@@ -12,8 +12,11 @@ long as a connection, so that a value is kept in a list only where it isn't alon
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import TypeVar, Union
+from typing import Any, Protocol, TypeVar, Union
+
+from ._errors import InvalidHeaderValue
 
 __all__ = ["Headers", "HeadersLike", "MultipleValuesError"]
 
@@ -31,6 +34,10 @@ USUAL_NAMES = {
     """.split()
 }
 
+# RFC 9110 5.5: field content with obs-text, that is, the bytes 09, 20-7E and 80-FF. What was read
+# as ASCII has the last ones as surrogate escapes.
+_is_content = re.compile("[\t\x20-\x7e\x80-\xff\udc80-\udcff]*").fullmatch
+
 
 class MultipleValuesError(LookupError):
     """
@@ -40,9 +47,8 @@ class MultipleValuesError(LookupError):
     """
 
     def __str__(self) -> str:
-        if len(self.args) != 1:
-            return super().__str__()
-        return f"more than one value for header {self.args[0]!a}"
+        # The words of a KeyError, which this resembles.
+        return ascii(self.args[0]) if len(self.args) == 1 else super().__str__()
 
 
 class _Several(list[str]):
@@ -64,11 +70,13 @@ class Headers(MutableMapping[str, str]):
     It behaves like a ``dict`` whose keys are lower-cased, except that:
 
     * ``headers[name] = value`` adds a value and keeps those that are there, and so does
-      ``update()``;
+      ``update()``; a value that can't be sent raises
+      :exc:`~websockets.exceptions.InvalidHeaderValue`;
     * ``headers[name]`` raises :exc:`MultipleValuesError` when there is more than one value;
     * ``del headers[name]`` removes all values, in a time proportional to the number of headers.
 
-    ``str(headers)`` is the form of the wire, down to the empty line that ends a head.
+    ``str(headers)`` is the form of the wire, down to the empty line that ends a head, and
+    ``headers.serialize()`` the same as bytes.
     """
 
     __slots__ = ("_pairs", "_values")
@@ -106,21 +114,17 @@ class Headers(MutableMapping[str, str]):
             raise MultipleValuesError(key)
         return value
 
-    def set_insecure(self, key: str, value: str) -> None:
-        """Add a value like ``headers[key] = value``, without a look at it."""
-        key, lowered = USUAL_NAMES.get(key) or (key, key.lower())
-        if lowered not in self._values:
-            self._values[lowered] = value
-        else:
-            known = self._values[lowered]
-            if isinstance(known, _Several):
-                known.append(value)
-            else:
-                self._values[lowered] = _Several((known, value))
-        self._pairs.append((key, value))
-
     def __setitem__(self, key: str, value: str) -> None:
-        self.set_insecure(key, value)
+        # What nearly all values are like is told without the pattern, in half the time.
+        if type(value) is not str or not value.isascii() or not value.isprintable():
+            check_value(key, value)
+        # The short way of set_insecure(), for names that are usual and new.
+        usual = USUAL_NAMES.get(key)
+        if usual is None or usual[1] in self._values:
+            self.set_insecure(key, value)
+        else:
+            self._values[usual[1]] = value
+            self._pairs.append((usual[0], value))
 
     def __delitem__(self, key: str) -> None:
         lowered = key.lower()
@@ -140,31 +144,33 @@ class Headers(MutableMapping[str, str]):
         return isinstance(key, str) and key.lower() in self._values
 
     def __eq__(self, other: object) -> bool:
-        """
-        Compare values name by name, in their order; the order and the case of names don't count.
-
-        A plain mapping equals the headers that would be built from it.
-        """
-        if not isinstance(other, Mapping):
+        """Compare values name by name, in their order; order and case of names don't count."""
+        if not isinstance(other, Headers):
             return NotImplemented
-        if not all(isinstance(key, str) for key in other):
-            return False
-        return self._values == Headers(other)._values
+        return self._values == other._values
 
-    def update(self, headers: HeadersLike = (), /, **kwargs: str) -> None:  # type: ignore[override]
+    def update(self, headers: HeadersLike = (), /, **kwargs: str) -> None:
         """
-        Add every header of a ``Headers``, a mapping or an iterable of pairs, and of ``kwargs``.
+        Add every header of ``headers`` and of ``kwargs``.
 
         Like ``headers[name] = value``, it adds to the values that are there. The duplicates of a
         ``Headers`` are kept.
 
+        Raises:
+            InvalidHeaderValue: as ``headers[name] = value``; what a ``Headers`` holds is taken as
+                it is.
         """
         pairs: Iterable[tuple[str, str]]
         if isinstance(headers, Headers):
             # A copy, because headers may be self.
-            pairs = headers._pairs.copy()
+            for name, value in headers._pairs.copy():
+                self.set_insecure(name, value)
+            pairs = ()
         elif isinstance(headers, Mapping):
             pairs = headers.items()
+        elif hasattr(headers, "keys"):
+            mapping: Any = headers
+            pairs = [(name, mapping[name]) for name in mapping.keys()]  # noqa: SIM118
         else:
             pairs = headers
         for name, value in pairs:
@@ -173,6 +179,23 @@ class Headers(MutableMapping[str, str]):
             self[name] = value
 
     # What a mapping doesn't have.
+
+    def set_insecure(self, key: str, value: str) -> None:
+        """
+        Add a value like ``headers[key] = value``, without checking it.
+
+        A value that holds the end of a line becomes several headers on the wire.
+        """
+        key, lowered = USUAL_NAMES.get(key) or (key, key.lower())
+        if lowered not in self._values:
+            self._values[lowered] = value
+        else:
+            known = self._values[lowered]
+            if isinstance(known, _Several):
+                known.append(value)
+            else:
+                self._values[lowered] = _Several((known, value))
+        self._pairs.append((key, value))
 
     def clear(self) -> None:
         """Remove all headers."""
@@ -189,5 +212,26 @@ class Headers(MutableMapping[str, str]):
         return iter(self._pairs)
 
 
-HeadersLike = Union[Headers, Mapping[str, str], Iterable[tuple[str, str]]]
+def check_value(name: str, value: Any) -> None:
+    """
+    Check that a header can have a value, whose ``str()`` is what will be sent.
+
+    Raises:
+        InvalidHeaderValue: if it holds a character that isn't one of field content.
+    """
+    if not _is_content(str(value)):
+        error = InvalidHeaderValue(name, value)
+        error.sending = True
+        raise error
+
+
+class SupportsKeysAndGetItem(Protocol):
+    """What is enough of a mapping to build headers from it."""
+
+    def keys(self) -> Iterable[str]: ...
+
+    def __getitem__(self, key: str, /) -> str: ...
+
+
+HeadersLike = Union[Headers, Mapping[str, str], Iterable[tuple[str, str]], SupportsKeysAndGetItem]
 """What can be turned into :class:`Headers`."""

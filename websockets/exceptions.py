@@ -51,7 +51,9 @@ of them builds it from, and has the attributes that any of them reads.
 
 from __future__ import annotations
 
-from collections.abc import Sized
+import functools
+from collections.abc import Callable, Sized
+from typing import Any, overload
 
 from ._closes import Close, explain
 from ._errors import (
@@ -144,6 +146,20 @@ def format_close(code: object, reason: object) -> str:
     return f"code = {show(code)} ({meaning}), {because}"
 
 
+def _by_names_of_frames(init: Callable[..., None]) -> Callable[..., None]:
+    """Let ``code`` and ``reason`` be given as ``rcvd`` and ``sent``, too."""
+
+    @functools.wraps(init)
+    def wrapper(self: ConnectionClosed, *args: Any, **kwargs: Any) -> None:
+        if kwargs:
+            for frame, part in (("rcvd", "code"), ("sent", "reason")):
+                if frame in kwargs:
+                    kwargs[part] = kwargs.pop(frame)
+        init(self, *args, **kwargs)
+
+    return wrapper
+
+
 class ConnectionClosed(WebSocketException):
     """
     Raised by operations on a connection that is closed.
@@ -161,17 +177,21 @@ class ConnectionClosed(WebSocketException):
             none (RFC 6455 7.1.5 and 7.1.6).
     """
 
+    @overload
+    def __init__(self, code: int, reason: str) -> None: ...
+
+    @overload
+    def __init__(
+        self, rcvd: Close | None, sent: Close | None, rcvd_then_sent: bool | None = None
+    ) -> None: ...
+
+    @_by_names_of_frames
     def __init__(
         self,
-        code: int | Close | None = None,
-        reason: str | Close | None = None,
+        code: int | Close | None,
+        reason: str | Close | None,
         rcvd_then_sent: bool | None = None,
-        *,
-        rcvd: Close | None = None,
-        sent: Close | None = None,
     ) -> None:
-        code = code if rcvd is None else rcvd
-        reason = reason if sent is None else sent
         super().__init__(code, reason)
         self.rcvd: Close | None
         self.sent: Close | None

@@ -112,7 +112,7 @@ class Frame(_FrameFields):
             form, length = length, int.from_bytes(extended, "big")
             _core.check_length(length, form)
         if max_size is not None and length > max_size:
-            raise PayloadTooBig(f"frame of {length} bytes exceeds the limit of {max_size}")
+            raise PayloadTooBig(length, max_size)
         key = await exactly(4) if mask else b""
         data = await exactly(length)
         if mask:

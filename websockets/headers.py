@@ -18,8 +18,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ._errors import InvalidHeaderFormat, InvalidHeaderValue, show
+from ._grammar import TOKEN
 from .datastructures import USUAL_NAMES, Headers
-from .exceptions import InvalidHeaderFormat, InvalidHeaderValue
 from .typing import (
     ConnectionOption,
     ExtensionHeader,
@@ -41,6 +42,7 @@ __all__ = [
     "parse_extension",
     "parse_subprotocol",
     "parse_upgrade",
+    "validate_subprotocols",
 ]
 
 T = TypeVar("T")
@@ -48,8 +50,8 @@ T = TypeVar("T")
 Item = Callable[[str, str, int], "tuple[T, int]"]
 """A parser of one element: takes the header's name, its value and a position."""
 
-# RFC 9110 5.6.2: token, 5.6.3: OWS, 5.6.4: quoted-string.
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# RFC 9110 5.6.3: OWS, 5.6.4: quoted-string.
+_TOKEN = re.compile(TOKEN)
 _OWS = re.compile(r"[ \t]*")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _ESCAPE = re.compile(r"\\(.)")
@@ -202,7 +204,7 @@ def parse_authorization_basic(header: str) -> tuple[str, str]:
     Raises:
         InvalidHeaderFormat: if it isn't a scheme followed by credentials.
         InvalidHeaderValue: if the scheme isn't Basic, or if the credentials aren't a username, a
-            colon and a password, in UTF-8 and Base64.
+            colon and a password, in Base64. What isn't UTF-8 in them becomes surrogate escapes.
     """
     name = "Authorization"
     scheme, pos = _parse_token(name, header, 0)
@@ -216,12 +218,12 @@ def parse_authorization_basic(header: str) -> tuple[str, str]:
         raise InvalidHeaderFormat(name, "expected the end", header, pos)
     # The messages below leave the credentials out: they end in logs.
     try:
-        user_pass = base64.b64decode(credentials, validate=True).decode()
-    except ValueError:  # binascii.Error and UnicodeDecodeError alike
-        raise InvalidHeaderValue(name, "credentials aren't UTF-8 in Base64") from None
-    username, colon, password = user_pass.partition(":")
+        user_pass = base64.b64decode(credentials, validate=True)
+    except ValueError:
+        raise InvalidHeaderValue(name, "expected base64-encoded credentials") from None
+    username, colon, password = user_pass.decode(errors="surrogateescape").partition(":")
     if not colon:
-        raise InvalidHeaderValue(name, "credentials have no colon")
+        raise InvalidHeaderValue(name, "expected username:password credentials")
     return username, password
 
 
@@ -297,7 +299,26 @@ def build_subprotocol(protocols: Sequence[Subprotocol]) -> str:
     return ", ".join(_check_token("subprotocol", protocol) for protocol in protocols)
 
 
-def build_host(host: str, port: int, secure: bool) -> str:
+def validate_subprotocols(subprotocols: Sequence[Subprotocol]) -> None:
+    """
+    Check a list of subprotocols.
+
+    Raises:
+        TypeError: if it isn't a list of str.
+        ValueError: if a name isn't a token.
+    """
+    if not isinstance(subprotocols, Sequence):
+        raise TypeError("subprotocols must be a list")
+    if isinstance(subprotocols, str):
+        raise TypeError("subprotocols must be a list, not a str")
+    for subprotocol in subprotocols:
+        if not isinstance(subprotocol, str):
+            raise TypeError(f"subprotocols must be a list of str, not of {subprotocol!a}")
+        if _TOKEN.fullmatch(subprotocol) is None:
+            raise ValueError(f"invalid subprotocol: {show(subprotocol)}")
+
+
+def build_host(host: str, port: int, secure: bool, *, always_include_port: bool = False) -> str:
     """
     Build a ``Host`` header (RFC 9110 7.2, RFC 6455 4.1).
 
@@ -305,11 +326,13 @@ def build_host(host: str, port: int, secure: bool) -> str:
         host: name, IPv4 address, or IPv6 address with or without its brackets.
         port: left out of the header when it is the default, 80 or 443.
         secure: whether the connection is over TLS.
+        always_include_port: keep the port in any case, as CONNECT needs it (RFC 9110 9.3.6).
     """
     if ":" in host and not host.startswith("["):
         # The zone of a link-local address has no meaning for another machine.
         host = f"[{host.partition('%')[0]}]"
-    return host if port == (443 if secure else 80) else f"{host}:{port}"
+    is_default = port == (443 if secure else 80)
+    return host if is_default and not always_include_port else f"{host}:{port}"
 
 
 def build_www_authenticate_basic(realm: str) -> str:
@@ -339,4 +362,12 @@ def build_authorization_basic(username: str, password: str) -> str:
     """
     if ":" in username:
         raise ValueError(f"username contains a colon: {username!a}")
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+    user_pass = f"{username}:{password}".encode(errors="surrogateescape")
+    return "Basic " + base64.b64encode(user_pass).decode()
+
+
+# Other names of the same.
+parse_extension_list = parse_extension
+build_extension_list = build_extension
+parse_subprotocol_list = parse_subprotocol
+build_subprotocol_list = build_subprotocol

@@ -7,13 +7,13 @@ what any header means.
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from . import _core
+from ._environment import PYTHON_VERSION
 from .datastructures import Headers, HeadersLike, MultipleValuesError
 from .exceptions import SecurityError
-from .version import version
+from .version import distribution_version
 
 __all__ = [
     "USER_AGENT",
@@ -24,7 +24,7 @@ __all__ = [
     "read_response",
 ]
 
-USER_AGENT = f"Python/{sys.version_info[0]}.{sys.version_info[1]} cywebsockets/{version}"
+USER_AGENT = f"Python/{PYTHON_VERSION} cywebsockets/{distribution_version}"
 
 
 async def read_request(stream: Any) -> tuple[str, Headers]:

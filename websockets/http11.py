@@ -99,21 +99,10 @@ class Request:
             line = yield from parse_line(read_line, RequestLineTooLong)
         except EOFError as exc:
             raise EOFError("connection closed while reading HTTP request line") from exc
-        # RFC 9112 3: method SP request-target SP HTTP-version.
-        parts = line.split(b" ", 2)
-        if len(parts) < 3:
-            raise ValueError(f"invalid HTTP request line: {_quote(line)}")
-        method, target, version = parts
-        protocol = _protocol(version, line, True)
-        if not _is_token(method) or not _is_target(target) or not target.isascii():
-            raise ValueError(f"invalid HTTP request line: {_quote(line)}")
+        method, target, protocol = parse_request_line(line)
         headers = yield from parse_headers(read_line)
-        # RFC 9112 6: these two tell that there is a body.
-        if "Transfer-Encoding" in headers:
-            raise ValueError("unsupported request body")
-        if any(length != "0" for length in headers.get_all("Content-Length")):
-            raise ValueError("unsupported request body")
-        return cls(target.decode("ascii"), headers, method.decode("ascii"), protocol)
+        check_no_body(headers)
+        return cls(target, headers, method, protocol)
 
     def serialize(self) -> bytes:
         """Return the request as bytes."""
@@ -173,25 +162,12 @@ class Response:
             line = yield from parse_line(read_line, StatusLineTooLong)
         except EOFError as exc:
             raise EOFError("connection closed while reading HTTP status line") from exc
-        # RFC 9112 4: HTTP-version SP status-code SP [reason-phrase].
-        parts = line.split(b" ", 2)
-        if len(parts) < 3:
-            raise ValueError(f"invalid HTTP status line: {_quote(line)}")
-        version, status, reason = parts
-        _protocol(version, line, proxy)
-        if not status.isdigit():
-            raise ValueError(f"invalid status code; expected integer; got {_quote(status)}")
-        # RFC 9110 15: three digits.
-        if len(status) != 3 or not b"100" <= status <= b"599":
-            raise ValueError(f"invalid status code; expected 100–599; got {_quote(status)}")
-        if not _is_content(reason):
-            raise ValueError(f"invalid HTTP reason phrase: {_quote(reason)}")
+        status_code, reason = parse_status_line(line, proxy)
         headers = yield from parse_headers(read_line)
-        status_code = int(status)
         body: Bytes = b""
         if not proxy:
             body = yield from read_body(status_code, headers, read_line, read_exact, read_to_eof)
-        return cls(status_code, reason.decode("latin-1"), headers, body)
+        return cls(status_code, reason, headers, body)
 
     def serialize(self) -> bytes:
         """Return the response as bytes."""
@@ -218,6 +194,78 @@ def _protocol(version: Bytes, line: Bytes, older: bool) -> str:
         return "HTTP/1.0"
     expected = "HTTP/1.1 or HTTP/1.0" if older else "HTTP/1.1"
     raise ValueError(f"unsupported protocol; expected {expected}: {_quote(line)}")
+
+
+def parse_request_line(line: Bytes) -> tuple[str, str, str]:
+    """
+    Return method, target and version of HTTP of a request, whose first line this is.
+
+    Raises:
+        ValueError: if it isn't well-formed, or of another version than 1.1 and 1.0.
+    """
+    # RFC 9112 3: method SP request-target SP HTTP-version.
+    parts = line.split(b" ", 2)
+    if len(parts) < 3:
+        raise ValueError(f"invalid HTTP request line: {_quote(line)}")
+    method, target, version = parts
+    protocol = _protocol(version, line, True)
+    if not _is_token(method) or not _is_target(target) or not target.isascii():
+        raise ValueError(f"invalid HTTP request line: {_quote(line)}")
+    return method.decode("ascii"), target.decode("ascii"), protocol
+
+
+def parse_status_line(line: Bytes, older: bool = False) -> tuple[int, str]:
+    """
+    Return status code and reason phrase of a response, whose first line this is.
+
+    Arguments:
+        older: whether HTTP/1.0 will do beside 1.1.
+
+    Raises:
+        ValueError: if it isn't well-formed, or of another version.
+    """
+    # RFC 9112 4: HTTP-version SP status-code SP [reason-phrase].
+    parts = line.split(b" ", 2)
+    if len(parts) < 3:
+        raise ValueError(f"invalid HTTP status line: {_quote(line)}")
+    version, status, reason = parts
+    _protocol(version, line, older)
+    if not status.isdigit():
+        raise ValueError(f"invalid status code; expected integer; got {_quote(status)}")
+    # RFC 9110 15: three digits.
+    if len(status) != 3 or not b"100" <= status <= b"599":
+        raise ValueError(f"invalid status code; expected 100–599; got {_quote(status)}")
+    if not _is_content(reason):
+        raise ValueError(f"invalid HTTP reason phrase: {_quote(reason)}")
+    return int(status), reason.decode("latin-1")
+
+
+def parse_header(line: Bytes) -> tuple[str, str]:
+    """
+    Return name and value of a header (RFC 9112 5).
+
+    Raises:
+        ValueError: if it isn't well-formed.
+    """
+    # RFC 9112 5.2: a line that begins with a blank is obsolete folding, refused as well.
+    name, colon, value = line.partition(b":")
+    if not colon:
+        raise ValueError(f"invalid HTTP header line: {_quote(line)}")
+    if not _is_token(name):
+        raise ValueError(f"invalid HTTP header name: {_quote(name)}")
+    value = value.strip(b" \t")
+    if not _is_content(value):
+        raise ValueError(f"invalid HTTP header value: {_quote(value)}")
+    return name.decode("ascii"), value.decode("latin-1")
+
+
+def check_no_body(headers: Headers) -> None:
+    """Refuse a request that has a body, with a ValueError: it would be taken for frames."""
+    # RFC 9112 6: these two tell that there is a body.
+    if "Transfer-Encoding" in headers:
+        raise ValueError("unsupported request body")
+    if any(length != "0" for length in headers.get_all("Content-Length")):
+        raise ValueError("unsupported request body")
 
 
 def parse_line(
@@ -253,16 +301,7 @@ def parse_headers(read_line: ReadLine) -> Generator[None, None, Headers]:
             raise EOFError("connection closed while reading HTTP headers") from exc
         if not line:
             return headers
-        # RFC 9112 5.2: a line that begins with a blank is obsolete folding, refused as well.
-        name, colon, value = line.partition(b":")
-        if not colon:
-            raise ValueError(f"invalid HTTP header line: {_quote(line)}")
-        if not _is_token(name):
-            raise ValueError(f"invalid HTTP header name: {_quote(name)}")
-        value = value.strip(b" \t")
-        if not _is_content(value):
-            raise ValueError(f"invalid HTTP header value: {_quote(value)}")
-        headers.set_insecure(name.decode("ascii"), value.decode("latin-1"))
+        headers.set_insecure(*parse_header(line))
     raise TooManyHeaders(f"expected no more than {MAX_NUM_HEADERS} headers")
 
 
@@ -280,23 +319,62 @@ def read_body(
         EOFError, SecurityError, LookupError, NotImplementedError, ValueError: as
             :meth:`Response.parse`.
     """
+    chunked, length = body_length(status_code, headers)
+    if chunked:
+        return (yield from _read_chunks(read_line, read_exact))
+    if length is None:
+        return (yield from read_to_eof(MAX_BODY_SIZE, SecurityError))
+    return (yield from read_exact(length))
+
+
+def body_length(status_code: int, headers: Headers) -> tuple[bool, Optional[int]]:
+    """
+    Tell how long the body of a response is.
+
+    Returns:
+        ``(chunked, length)``: whether it comes in chunks, and its number of bytes, or None if it
+        ends with the stream.
+
+    Raises:
+        SecurityError, LookupError, NotImplementedError: as :meth:`Response.parse`.
+    """
     # RFC 9112 6.3: the ways to tell, in their order.
     if 100 <= status_code < 200 or status_code in (204, 304):
-        return b""
+        return False, 0
     coding = headers.get("Transfer-Encoding")
     if coding is not None:
         # RFC 9112 7: names of codings are case-insensitive.
         if coding.lower() != "chunked":
             raise NotImplementedError(f"transfer coding {show(coding)} isn't supported")
-        return (yield from _read_chunks(read_line, read_exact))
+        return True, None
     length = headers.get("Content-Length")
     if length is None:
-        return (yield from read_to_eof(MAX_BODY_SIZE, SecurityError))
+        return False, None
     if not _is_length(length.encode()):
         raise SecurityError(f"invalid content length: {show(length)}")
     if int(length) > MAX_BODY_SIZE:
         raise SecurityError(f"body too large: {int(length)} bytes")
-    return (yield from read_exact(int(length)))
+    return False, int(length)
+
+
+def chunk_size(line: Bytes, came: int) -> int:
+    """
+    Return the size of a chunk, whose first line this is; 0 is the last one.
+
+    Arguments:
+        came: how many bytes of the body came before it.
+
+    Raises:
+        SecurityError: if it is nonsense, or the body is too large.
+    """
+    # RFC 9112 7.1.1: a recipient ignores extensions that it doesn't know.
+    size_in_hex, _, _ = line.partition(b";")
+    if not _is_chunk_size(size_in_hex):
+        raise SecurityError(f"invalid chunk size: {_quote(size_in_hex)}")
+    size = int(size_in_hex, 16)
+    if size > MAX_BODY_SIZE - came:
+        raise SecurityError(f"chunk too large: {size} bytes after {came} bytes")
+    return size
 
 
 def _read_chunks(read_line: ReadLine, read_exact: ReadExact) -> Generator[None, None, bytes]:
@@ -304,13 +382,7 @@ def _read_chunks(read_line: ReadLine, read_exact: ReadExact) -> Generator[None, 
     body = bytearray()
     while True:
         line = yield from parse_line(read_line)
-        # RFC 9112 7.1.1: a recipient ignores extensions that it doesn't know.
-        size_in_hex, _, _ = line.partition(b";")
-        if not _is_chunk_size(size_in_hex):
-            raise SecurityError(f"invalid chunk size: {_quote(size_in_hex)}")
-        size = int(size_in_hex, 16)
-        if size > MAX_BODY_SIZE - len(body):
-            raise SecurityError(f"chunk too large: {size} bytes after {len(body)} bytes")
+        size = chunk_size(line, len(body))
         if size == 0:
             yield from parse_headers(read_line)
             return bytes(body)

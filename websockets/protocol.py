@@ -1,81 +1,35 @@
 """
-The face of 8.1's connections: what programs call, and what they override in subclasses.
+The face of 8.1's connections: what that API has in its own way, or more than today's.
 
-Owns names, arguments, defaults and exceptions of that API. Must never know a rule of the protocol
-nor keep a flag of the connection: those are the engine's. Subclasses in server.py and client.py add
-the opening handshake. Key decision: a connection has one phase at a time, an object of the engine
-that each method here asks, and nothing of the engine has a name that a program's class may have.
+Owns names, arguments, defaults and exceptions of that API, as far as they aren't those of
+asyncio/connection.py. Must never know a rule of the protocol nor keep a flag of the connection:
+those are the engine's. Subclasses in server.py and client.py add the opening handshake.
 """
 
 from __future__ import annotations
 
 import asyncio
-import enum
 import logging
-import sys
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from time import monotonic
-from types import SimpleNamespace
-from typing import Any, Optional, Union
+from collections.abc import AsyncIterator
+from typing import Any, Optional
 
 from . import _core
-from ._engine.arguments import CONNECTION, Rules, check_arguments
+from ._engine.arguments import CONNECTION, check_arguments, set_unless_usual
 from ._engine.broadcasting import broadcast
-from ._engine.fragments import fragments_of
-from ._engine.limits import (
-    limit_of_fragments,
-    limits_of_queue,
-    limits_of_size,
-    limits_of_writing,
-)
-from ._engine.opening import Opening
+from ._engine.limits import limit_of_fragments, limits_of_size
 from ._engine.overridable import overridable
-from ._engine.phases import UNCONNECTED
-from ._engine.session import Session
-from ._transports.descriptors import plain_socket
-from ._transports.known import extra_info
+from ._states import State
+from .asyncio.connection import Connection, is_ours
 from .datastructures import Headers
 from .exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
-from .framing import ExtensionChain, encode_data
-from .typing import Data, DataLike, Subprotocol
+from .framing import ExtensionChain
+from .typing import Data, Subprotocol
 
 __all__ = ["State", "WebSocketCommonProtocol", "broadcast"]
 
-# Bytes that messages which are sent quickly, one after the other, may wait for each other with.
-GATHERED = 65536
 
-# Arguments that are kept under other names.
-ARGUMENTS = {
-    "_ws_max_frame": "max_size",
-    "_ws_max_size": "max_size",
-    "_ws_process_request": "process_request",
-    "_ws_select_subprotocol": "select_subprotocol",
-    "available_extensions": "extensions",
-    "available_subprotocols": "subprotocols",
-}
-
-# The running task of an event loop, asked without a detour through Python: current_task() is a
-# Python function before 3.12, and the dict isn't there from 3.14 on.
-running_loop: Any = asyncio._get_running_loop
-task_of: Any = asyncio.current_task
-if sys.version_info < (3, 12):
-    task_of = asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]
-
-# What a task is given when it goes on: for futures, of whatever event loop, tasks have a short way.
-_no_loop: Any = SimpleNamespace(get_debug=bool)
-DONE: Any = asyncio.Future(loop=_no_loop)
-DONE.set_result(None)
-
-
-class State(enum.IntEnum):
-    """States of a connection, in their order (RFC 6455 4 and 7.1)."""
-
-    CONNECTING, OPEN, CLOSING, CLOSED = range(4)
-
-
-# asyncio's loop prefers the interface of buffered protocols and uvloop the other, each to its good.
-class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
+class WebSocketCommonProtocol(Connection):
     """
     A WebSocket connection: what servers and clients have in common.
 
@@ -117,40 +71,25 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     is_client: bool = False
     side: str = "undefined"
 
-    # What has its usual value takes no memory of a connection: then it is the class's.
-    ping_interval: Optional[float] = 20
-    ping_timeout: Optional[float] = 20
     close_timeout: float = 10
     max_queue: Optional[int] = 2**5
     max_fragments: Optional[int] = None
-    gather_writes: bool = True
-    read_limit: int = 2**16
     write_limit: int = 2**16
     legacy_recv: bool = False
     host: Optional[str] = None
     port: Optional[int] = None
     secure: Optional[bool] = None
 
-    loop: asyncio.AbstractEventLoop
-    transport: Any = None
     path: str
     request_headers: Headers
     response_headers: Headers
     subprotocol: Optional[Subprotocol] = None
 
-    # All that isn't documented begins with _ws_, so that programs' own attributes don't meet it.
     _ws_logger: Any = logging.getLogger(__name__)
     _ws_max_size: Optional[int] = 2**20
     _ws_max_frame: Optional[int] = None
-    _ws_phase: Any
-    _ws_stream: Any  # the short way of bytes and messages in this phase
-
-    # They are there whatever a subclass does before it calls __init__(). Python looks attributes
-    # up in half the time if the class hasn't got them as well.
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        self = super().__new__(cls)
-        self._ws_phase = self._ws_stream = UNCONNECTED
-        return self
+    _ws_in_fragments = False
+    _ws_whole_close = False
 
     def __init__(
         self,
@@ -207,11 +146,6 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
     # Facts about the connection
 
     @property
-    def state(self) -> State:
-        """State of the connection."""
-        return State(self._ws_phase.state)
-
-    @property
     def open(self) -> bool:
         """Whether messages can be sent; it is better to try, and catch ConnectionClosed."""
         return self.state is State.OPEN
@@ -247,22 +181,6 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         self._ws_max_size = max_size
         self._ws_phase.set_max_size(max_size)
 
-    @property
-    def local_address(self) -> Any:
-        """Address of this end, ``(host, port)`` for IPv4, or None without a transport."""
-        return None if self.transport is None else extra_info(self.transport, "sockname")
-
-    @property
-    def remote_address(self) -> Any:
-        """Address of the peer, ``(host, port)`` for IPv4, or None without a transport."""
-        return None if self.transport is None else extra_info(self.transport, "peername")
-
-    @overridable
-    def latency(self) -> float:
-        """Seconds from the last ping that was answered to its pong, 0 before."""
-        latency: float = self._ws_phase.latency
-        return latency
-
     @overridable
     def logger(self) -> Any:
         """Where errors are logged."""
@@ -270,11 +188,14 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
 
     # Messages
 
-    async def recv(self) -> Data:
+    async def recv(self, decode: Optional[bool] = None) -> Data:
         """
         Receive the next message: ``str`` if it is text, ``bytes`` if it is binary.
 
         Cancelling it loses nothing: the next call returns the message.
+
+        Arguments:
+            decode: True for ``str`` and False for ``bytes``, whatever the message is.
 
         Raises:
             ConnectionClosed: when the connection is closed and all messages are read.
@@ -283,8 +204,11 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         stream = self._ws_phase.stream
         if stream is None:
             await self.ensure_open()
+        form = _core.USUAL
+        if decode is not None:
+            form = _core.AS_TEXT if decode else _core.AS_BYTES
         try:
-            message: Data = await _core.Receiver(stream, ConnectionClosed)
+            message: Data = await _core.Receiver(stream, ConnectionClosed, form)
         except ConnectionClosed:
             if self.legacy_recv:
                 return None  # type: ignore[return-value]
@@ -310,74 +234,6 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         except ConnectionClosedOK:
             pass
 
-    async def send(
-        self,
-        message: Union[DataLike, Iterable[DataLike], AsyncIterable[DataLike]],
-        compress: Optional[bool] = None,  # behind a * it would cost a tenth of a short message
-    ) -> None:
-        """
-        Send a message.
-
-        Arguments:
-            message: ``str`` for a text message; ``bytes``, ``bytearray`` or ``memoryview`` for a
-                binary one; an iterable or asynchronous iterable of either kind for a message in
-                fragments, one for each item (RFC 6455 5.4).
-            compress: whether to compress it, if permessage-deflate was agreed upon; None leaves
-                that to the extension's ``min_size``.
-
-        It waits while the write buffer is full, and while a fragmented message is being sent; those
-        that wait go on in the order in which they came. Cancelling it in the middle of a fragmented
-        message fails the connection with code 1011.
-
-        Raises:
-            ConnectionClosed: when the connection is closed.
-            TypeError: for other types, a mapping included, and for fragments of different types;
-                the latter fail the connection with code 1011.
-        """
-        if compress is None:
-            outcome = self._ws_stream.try_send(message)
-            if not outcome:
-                return
-            if outcome == _core.SENT_WAIT:
-                await self._ws_phase.written()
-                return
-        await self.ensure_open()
-        if isinstance(message, (str, bytes, bytearray, memoryview)):
-            await self._ws_phase.send(message, compress)
-        else:
-            await self._ws_phase.send_fragments(fragments_of(message), compress)
-
-    async def ping(self, data: Optional[DataLike] = None) -> Any:
-        """
-        Send a ping (RFC 6455 5.5.2).
-
-        Arguments:
-            data: payload of at most 125 bytes, a ``str`` is encoded in UTF-8; 4 random bytes by
-                default.
-
-        Returns:
-            a future that is done when the pong arrives. It may be ignored or cancelled.
-
-        Raises:
-            ConnectionClosed: when the connection is closed; the future raises it, too.
-            ValueError: if a ping with the same payload is waiting for its pong.
-        """
-        await self.ensure_open()
-        return await self._ws_phase.ping(None if data is None else encode_data(data))
-
-    async def pong(self, data: DataLike = b"") -> None:
-        """
-        Send a pong that no ping asked for (RFC 6455 5.5.3).
-
-        Arguments:
-            data: payload of at most 125 bytes; a ``str`` is encoded in UTF-8.
-
-        Raises:
-            ConnectionClosed: when the connection is closed.
-        """
-        await self.ensure_open()
-        await self._ws_phase.pong(encode_data(data))
-
     async def ensure_open(self) -> None:
         """
         Check that messages can be sent.
@@ -389,60 +245,15 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         """
         await self._ws_phase.ensure_open()
 
+    async def _ws_ensure_open(self) -> None:
+        await self.ensure_open()
+
     def connection_closed_exc(self) -> ConnectionClosed:
         """Return the exception that tells how the connection ended."""
         exc: ConnectionClosed = self._ws_phase.closed_exc()
         return exc
 
-    # Called by the transport, or by a program that has one of its own
-
-    def connection_made(self, transport: Any) -> None:
-        """Take a transport."""
-        self.transport = transport
-        try:
-            self.loop = asyncio.get_running_loop()
-        except RuntimeError:
-            # A program that drives this by hand, from outside, has given the loop.
-            if not hasattr(self, "loop"):
-                raise
-        self._ws_phase = self._ws_stream = Opening(
-            transport, self.loop, self.is_client, self.close_timeout, closed_exc
-        )
-        transport.set_write_buffer_limits(*limits_of_writing(self.write_limit))
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes from the peer."""
-        self._ws_stream.data_received(data)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Return what the transport may read into, as some transports want it."""
-        buffer: memoryview = self._ws_stream.get_buffer()
-        return buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Take bytes that the transport has read."""
-        data = self._ws_stream.buffer_updated(nbytes)
-        if data is not None:
-            self.data_received(data)
-
-    def eof_received(self) -> Optional[bool]:
-        """Take notice that the peer ends TCP; without a close frame that is abnormal."""
-        stay: Optional[bool] = self._ws_phase.eof_received()
-        return stay
-
-    def connection_lost(self, exc: Optional[Exception]) -> None:
-        """Take notice that the transport is gone; release everybody who waits."""
-        phase = self._ws_phase
-        self._ws_phase = phase.lost(exc)
-        phase.release()
-
-    def pause_writing(self) -> None:
-        """Make senders wait: the transport's buffer is full."""
-        self._ws_phase.pause_writing()
-
-    def resume_writing(self) -> None:
-        """Let senders go on."""
-        self._ws_phase.resume_writing()
+    # The opening handshake
 
     def connection_open(self) -> None:
         """
@@ -450,38 +261,24 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
 
         Programs that do the handshake themselves call this after ``connection_made()``.
         """
-        before = self._ws_phase
-        opening = before.opening
-        high, low = limits_of_queue(self.max_queue)
-        endpoint = _core.Endpoint(
-            self.is_client,
-            self._ws_max_size,
-            high,
-            self.max_fragments,
-            ExtensionChain(self.extensions) if self.extensions else None,
-            min(limits_of_writing(self.write_limit)[0], GATHERED) if self.gather_writes else 0,
-            low,
-            self._ws_max_frame,
-        )
-        stream = _core.MessageStream(
-            endpoint,
-            _core.Waiter(self.loop, running_loop, task_of, DONE),
-            _core.Writer(self.transport, plain_socket(self.transport)),
-            self.loop,
-            monotonic,
-        )
-        cls = type(self)
-        stream.whole = cls.data_received is not WebSocketCommonProtocol.data_received
-        watchful = cls.ensure_open is not WebSocketCommonProtocol.ensure_open
-        session = Session(self, opening, stream, self.read_limit, watchful)
-        self._ws_phase, self._ws_stream = session, stream
-        if cls.close_connection is not WebSocketCommonProtocol.close_connection:
+        self._ws_begin()
+
+    def _ws_is_watchful(self) -> bool:
+        return type(self).ensure_open is not WebSocketCommonProtocol.ensure_open
+
+    def _ws_reader(self) -> Any:
+        return _core.HeadReader(self.is_client)
+
+    def _ws_begun(self, endpoint: Any) -> None:
+        if type(self).close_connection is not WebSocketCommonProtocol.close_connection:
             self.close_connection_task = self.loop.create_task(self.close_connection())
-        session.begin(opening.early, self.ping_interval, self.ping_timeout)
-        if before.state == State.CLOSED:
-            # It was lost in the meantime; what came before that can be read.
-            self._ws_phase = session.lost(None)
-            session.release()
+
+    @property
+    def _ws_is_client(self) -> bool:  # type: ignore[override]
+        return self.is_client
+
+    def _ws_chain(self) -> Any:
+        return ExtensionChain(self.extensions) if self.extensions else None
 
     # Closing
 
@@ -502,10 +299,6 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         self._ws_phase.close(code, reason)
         await self.wait_closed()
 
-    async def wait_closed(self) -> None:
-        """Wait until the connection is closed, whoever closes it."""
-        await self._ws_phase.wait_closed()
-
     async def close_connection(self) -> None:
         """
         Wait until TCP has ended.
@@ -524,33 +317,16 @@ class WebSocketCommonProtocol(asyncio.Protocol, asyncio.BufferedProtocol):
         """
         self._ws_phase.fail(code, reason)
 
-
-def closed_exc(endpoint: Any) -> ConnectionClosed:
-    """Return the exception that tells how a connection ended, given its endpoint or None."""
-    if endpoint is None:
-        return ConnectionClosedError(None, None)
-    rcvd = endpoint.close_rcvd
-    normal = rcvd is not None and rcvd.code in (1000, 1001)
-    cls = ConnectionClosedOK if normal else ConnectionClosedError
-    exc = cls(rcvd, endpoint.close_sent, endpoint.close_rcvd_then_sent)
-    exc.__cause__ = endpoint.failure
-    return exc
-
-
-def is_ours(method: Any, function: Any) -> bool:
-    """Tell whether a bound method is a certain function, which nobody has overridden."""
-    return getattr(method, "__func__", None) is function
-
-
-def set_unless_usual(target: Any, rules: Rules, **settings: Any) -> None:
-    """Set attributes but for those that have their values already, from the class."""
-    for name, value in settings.items():
-        if value != getattr(target, name):
-            # What has its usual value needs no check, and neither has None.
-            if value is not None:
-                argument = ARGUMENTS.get(name, name)
-                rules[argument](argument, value)
-            setattr(target, name, value)
+    @staticmethod
+    def _ws_closed_exc(endpoint: Any) -> ConnectionClosed:
+        if endpoint is None:
+            return ConnectionClosedError(None, None)
+        rcvd = endpoint.close_rcvd
+        normal = rcvd is not None and rcvd.code in (1000, 1001)
+        cls = ConnectionClosedOK if normal else ConnectionClosedError
+        exc = cls(rcvd, endpoint.close_sent, endpoint.close_rcvd_then_sent)
+        exc.__cause__ = endpoint.failure
+        return exc
 
 
 def warn_of_loop() -> None:
@@ -560,3 +336,17 @@ def warn_of_loop() -> None:
         DeprecationWarning,
         stacklevel=3,
     )
+
+
+# Today's names.
+from ._sansio.protocol import SEND_EOF, Protocol  # noqa: E402
+from ._sansio.protocol import Event as Event  # noqa: E402
+from ._states import CLIENT as CLIENT  # noqa: E402
+from ._states import CLOSED as CLOSED  # noqa: E402
+from ._states import CLOSING as CLOSING  # noqa: E402
+from ._states import CONNECTING as CONNECTING  # noqa: E402
+from ._states import OPEN as OPEN  # noqa: E402
+from ._states import SERVER as SERVER  # noqa: E402
+from ._states import Side  # noqa: E402
+
+__all__ += ["SEND_EOF", "Protocol", "Side"]

@@ -21,22 +21,23 @@ from types import TracebackType
 from typing import Any, Optional, Union, cast
 
 from ._core import forget_frames
-from ._engine.arguments import SERVE, SERVER, check_arguments
+from ._engine.arguments import SERVE, SERVER, check_arguments, set_unless_usual
 from ._engine.making import maker
 from ._handshake.admission import check_framing, check_host, check_origin
 from ._handshake.negotiation import choose_extensions, choose_subprotocol, offered_subprotocols
-from ._handshake.refusal import response_to, shutting_down, too_slow
+from ._handshake.refusal import is_about_the_request, response_to, shutting_down, too_slow
 from ._handshake.responses import accepting, add_usual_headers, serialize_response
 from ._handshake.upgrade import check_request
-from ._registry import WebSocketServer
+from ._registry import WebSocketServer, is_running
 from ._starting import Function, Starting
 from ._transports.secure import served_over_tls
+from .asyncio.connection import is_ours
 from .datastructures import Headers, HeadersLike
-from .exceptions import AbortHandshake, ConnectionClosed, InvalidHandshake, InvalidMessage
+from .exceptions import AbortHandshake, ConnectionClosed, InvalidMessage
 from .extensions.base import Extension, ServerExtensionFactory
 from .extensions.permessage_deflate import enable_server_permessage_deflate
 from .http import USER_AGENT
-from .protocol import State, WebSocketCommonProtocol, is_ours, set_unless_usual, warn_of_loop
+from .protocol import State, WebSocketCommonProtocol, warn_of_loop
 from .typing import Origin, Subprotocol
 
 __all__ = ["Serve", "WebSocketServer", "WebSocketServerProtocol", "serve", "unix_serve"]
@@ -174,7 +175,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             if isinstance(exc, (OSError, EOFError)) and self._ws_phase.is_gone():
                 self._ws_logger.debug("connection lost during the opening handshake: %s", exc)
             else:
-                if not isinstance(exc, InvalidHandshake):
+                if not is_about_the_request(exc):
                     self._ws_logger.error("error in the opening handshake", exc_info=True)
                 self.refuse(exc)
         return None
@@ -403,8 +404,12 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
 
     def shut_down(self) -> None:
         """Take part in the server's shutdown: 503 during the handshake, else code 1001."""
+        self._ws_shut_down((1001, ""))
+
+    def _ws_shut_down(self, closing: Optional[tuple[int, str]]) -> None:
         if self.state is not State.CONNECTING:
-            self._ws_phase.close(1001, "")
+            if closing is not None:
+                self._ws_phase.close(*closing)
         elif self._ws_phase.complete:
             # process_request() is running; it learns of this from wait_closed().
             self.refuse(shutting_down())
@@ -433,14 +438,6 @@ def break_off(protocol: Any, exc: BaseException) -> None:
         if not (isinstance(exc, ConnectionClosed) and protocol.closed):
             protocol._ws_logger.error("error in a connection handler", exc_info=True)
         protocol.fail_connection(1011)
-
-
-def is_running(task: Any) -> bool:
-    """Tell whether a task is the one that runs at the moment."""
-    try:
-        return asyncio.current_task() is task
-    except RuntimeError:
-        return False
 
 
 class Serve(Starting):
@@ -504,7 +501,7 @@ class Serve(Starting):
         ] = None,
         **kwds: Any,
     ) -> None:
-        self._function.check(locals())
+        self._function.check(locals(), kwds)
         klass = kwds.pop("klass", None)
         if ws_handler is None and create_protocol is None and klass is None:
             raise TypeError("ws_handler must be a coroutine function, not None")
@@ -633,3 +630,10 @@ def takes_path(ws_handler: Callable[..., Awaitable[Any]]) -> Callable[..., Await
             return ws_handler  # Calling it will tell better than we can.
         return lambda protocol, path: ws_handler(protocol)
     return ws_handler
+
+
+# Today's names.
+from ._sansio.renamed import ServerConnection as ServerConnection  # noqa: E402
+from ._sansio.server import ServerProtocol  # noqa: E402
+
+__all__ += ["ServerProtocol"]

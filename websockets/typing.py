@@ -7,16 +7,24 @@ a ``Subprotocol`` is any string at run time, and the parsers decide what deserve
 
 from __future__ import annotations
 
-from typing import NewType, Optional, Union
+import http
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NewType, Optional, Union
 
 __all__ = [
+    "BytesLike",
     "ConnectionOption",
     "Data",
     "DataLike",
     "ExtensionHeader",
     "ExtensionName",
     "ExtensionParameter",
+    "LoggerLike",
     "Origin",
+    "PathLike",
+    "StatusLike",
     "Subprotocol",
     "UpgradeProtocol",
 ]
@@ -26,9 +34,24 @@ __all__ = [
 Data = Union[str, bytes]
 """A message as ``recv()`` gives it: ``str`` for text, ``bytes`` for binary (RFC 6455 5.6)."""
 
+BytesLike = Union[bytes, bytearray, memoryview]
+"""Bytes in any of the types that hold them."""
+
 DataLike = Union[str, bytes, bytearray, memoryview]
 """A message or a fragment as ``send()`` takes it: any bytes-like object stands for binary."""
 
+PathLike = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
+"""The path of a Unix socket."""
+
+if TYPE_CHECKING or sys.version_info >= (3, 11):
+    LoggerLike = Union[logging.Logger, logging.LoggerAdapter[Any]]
+else:
+    # Before, it couldn't be subscripted.
+    LoggerLike = Union[logging.Logger, logging.LoggerAdapter]
+"""What log records are given to."""
+
+StatusLike = Union[http.HTTPStatus, int]
+"""Status of an HTTP response."""
 Origin = NewType("Origin", str)
 """Value of an Origin header (RFC 6454 7)."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv6Address
-from typing import NamedTuple
+from typing import Any, NamedTuple, Optional, overload
 from urllib.parse import quote, unquote
 
 from .exceptions import InvalidURI
@@ -32,6 +32,7 @@ _URI = re.compile(
     """,
     re.VERBOSE,
 )
+_NO_HOST = re.compile(r"(?!//) | // (?: [^/?]* @ )? (?: : [0-9]* )? (?: [/?] | $ )", re.VERBOSE)
 # The line ends of a request line, and what else has no place in a URI, even an internationalized
 # one.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
@@ -41,22 +42,98 @@ _REG_NAME = re.compile(r"[a-z0-9\-._~!$&'()*+,;=%]+")
 _SAFE = "!$&'()*+,/:;=?@[]%"
 
 
-class WebSocketURI(NamedTuple):
+class _Parts(NamedTuple):
+    secure: bool
+    host: str
+    port: int
+    resource_name: str
+    user_info: Optional[tuple[str, str]] = None
+
+
+class WebSocketURI(_Parts):
     """
-    The parts of a WebSocket URI.
+    The parts of a WebSocket URI: a named tuple of the first five.
 
     * ``secure``: whether the connection is over TLS;
     * ``host``: in lower case, in ASCII (RFC 5890), without the brackets of an IPv6 address;
     * ``port``: a number, even when the URI has none;
     * ``resource_name``: path and query, as the request line wants them;
-    * ``user_info``: username and password, or ``None``.
+    * ``user_info``: username and password, or ``None``;
+    * ``path``, ``query``: those in ``resource_name``, without the question mark;
+    * ``username``, ``password``: those in ``user_info``, or ``None``.
+
+    It is built from the first three and either ``resource_name`` and ``user_info``, or ``path`` and
+    ``query``, ``username`` and ``password``, in this order or by their names.
     """
 
-    secure: bool
-    host: str
-    port: int
-    resource_name: str
-    user_info: tuple[str, str] | None = None
+    __slots__ = ()
+
+    @overload
+    def __new__(
+        cls,
+        secure: bool,
+        host: str,
+        port: int,
+        resource_name: str,
+        user_info: Optional[tuple[str, str]] = None,
+    ) -> WebSocketURI: ...
+
+    @overload
+    def __new__(
+        cls,
+        secure: bool,
+        host: str,
+        port: int,
+        path: str,
+        query: str,
+        username: Optional[str] = None,
+        password: Optional[str] = None,
+    ) -> WebSocketURI: ...
+
+    def __new__(  # type: ignore[misc]  # two parameters have two names
+        cls,
+        secure: bool,
+        host: str,
+        port: int,
+        resource_name: str = "/",
+        user_info: Any = None,
+        username: Optional[str] = None,
+        password: Optional[str] = None,
+        *,
+        path: Optional[str] = None,
+        query: Optional[str] = None,
+    ) -> WebSocketURI:
+        if isinstance(user_info, str):  # the fifth of seven
+            query, user_info = user_info, None
+        if path is not None:
+            resource_name = path
+        # RFC 6455 3: the path is at least "/", the question mark comes with a query.
+        resource_name = resource_name or "/"
+        if query:
+            resource_name = f"{resource_name}?{query}"
+        if username is not None:
+            user_info = (username, password or "")
+        return super().__new__(cls, secure, host, port, resource_name, user_info)
+
+    @property
+    def path(self) -> str:
+        """Path."""
+        return self.resource_name.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """Query, without its question mark; empty if there is none."""
+        return self.resource_name.partition("?")[2]
+
+    @property
+    def username(self) -> Optional[str]:
+        """Username, or None."""
+        return None if self.user_info is None else self.user_info[0]
+
+    @property
+    def password(self) -> Optional[str]:
+        """Password, or None."""
+        return None if self.user_info is None else self.user_info[1]
 
 
 def _parse_host(ipv6: str | None, name: str) -> str:
@@ -75,8 +152,9 @@ def _parse_host(ipv6: str | None, name: str) -> str:
 def _parse_user_info(user_info: str | None) -> tuple[str, str] | None:
     if not user_info:
         return None
-    # A user without a password has the empty password, as in HTTP clients.
-    username, _, password = user_info.partition(":")
+    username, colon, password = user_info.partition(":")
+    if not colon:
+        raise ValueError("username provided without password")
     username, password = (unquote(part, errors="strict") for part in (username, password))
     if ":" in username:
         # RFC 7617 2: Basic Auth has no way to say it.
@@ -86,12 +164,16 @@ def _parse_user_info(user_info: str | None) -> tuple[str, str] | None:
 
 def _what_is_wrong(uri: str) -> str:
     """Say what keeps a text from being a URI, with what was probably meant."""
-    scheme, separator, rest = uri.partition("://") if "://" in uri else ("", "", uri)
-    if scheme.lower() in ("ws", "wss"):
+    scheme, colon, rest = uri.partition(":")
+    scheme = scheme.lower()
+    if colon and scheme in ("ws", "wss"):
+        if _NO_HOST.match(rest) is not None:
+            return "hostname isn't provided"
         return "it doesn't look like ws://host:port/path or wss://host:port/path"
-    error = "its scheme isn't ws or wss" if separator else "it has no scheme, ws or wss"
-    meant = f"wss://{rest}" if scheme.lower() == "https" else f"ws://{rest}"
-    likely = scheme.lower() in ("", "http", "https") and _URI.fullmatch(meant) is not None
+    error = "scheme isn't ws or wss"
+    rest = rest[2:] if scheme in ("http", "https") and rest.startswith("//") else uri
+    meant = f"wss://{rest}" if scheme == "https" else f"ws://{rest}"
+    likely = "//" not in rest and _URI.fullmatch(meant) is not None
     return f"{error}; did you mean {meant}?" if likely else error
 
 
@@ -113,22 +195,20 @@ def parse_uri(uri: str) -> WebSocketURI:
         raise InvalidURI(uri, "it contains a space or a control character")
     # RFC 6455 3: fragments mean nothing here and must not be used.
     if "#" in uri:
-        raise InvalidURI(uri, "it contains a fragment")
+        raise InvalidURI(uri, "fragment identifier is meaningless")
     match = _URI.fullmatch(uri)
     if match is None:
         raise InvalidURI(uri, _what_is_wrong(uri))
     secure = match["scheme"].lower() == "wss"
     try:
         host = _parse_host(match["ipv6"], match["name"])
-        # RFC 3986 3.2.3: a port may be empty, which is the default one.
-        port = int(match["port"] or (443 if secure else 80))
+        # RFC 3986 3.2.3: a port may be empty, which is the default one; 0 is none.
+        port = int(match["port"] or 0) or (443 if secure else 80)
         if port > 65535:
             raise ValueError("the port is greater than 65535")
-        # RFC 6455 3: the path is at least "/", the question mark comes with a query.
-        resource_name = quote(match["path"] or "/", safe=_SAFE)
-        if match["query"]:
-            resource_name += "?" + quote(match["query"], safe=_SAFE)
+        path = quote(match["path"] or "/", safe=_SAFE)
+        query = quote(match["query"] or "", safe=_SAFE)
         user_info = _parse_user_info(match["user_info"])
     except ValueError as exc:  # a UnicodeError and an AddressValueError are some too
         raise InvalidURI(uri, str(exc)) from exc
-    return WebSocketURI(secure, host, port, resource_name, user_info)
+    return WebSocketURI(secure, host, port, f"{path}?{query}" if query else path, user_info)

@@ -3,6 +3,7 @@
 import calling
 
 import websockets
+from websockets import version
 
 
 async def converse(url, message, in_flight, tally):
@@ -14,4 +15,4 @@ async def converse(url, message, in_flight, tally):
             await websocket.send(echo)
 
 
-calling.run(converse, cywebsockets=websockets.__version__)
+calling.run(converse, cywebsockets=getattr(version, "distribution_version", version.version))

@@ -3,6 +3,7 @@
 import serving
 
 import websockets
+from websockets import version
 
 
 async def echo(websocket):
@@ -36,4 +37,4 @@ async def start(options, sock):
     )
 
 
-serving.run(start, cywebsockets=websockets.__version__)
+serving.run(start, cywebsockets=getattr(version, "distribution_version", version.version))

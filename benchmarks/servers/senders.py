@@ -15,6 +15,7 @@ import time
 import serving
 
 import websockets
+from websockets import version
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
 SIZE = 1000  # bytes; they are random, so that compressed ones are no shorter
@@ -39,4 +40,4 @@ async def start(options, sock):
     )
 
 
-serving.run(start, cywebsockets=websockets.__version__)
+serving.run(start, cywebsockets=getattr(version, "distribution_version", version.version))

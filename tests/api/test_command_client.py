@@ -14,6 +14,7 @@ from terminal import DEADLINE, Piped, environment, expect_failure, posix, run, s
 
 import websockets
 from websockets._terminal.showing import describe, escape
+from websockets.version import distribution_version
 
 # The command runs on an event loop of its own.
 pytestmark = [pytest.mark.one_loop, pytest.mark.one_backend]
@@ -171,7 +172,7 @@ def test_the_command_has_a_name_where_it_is_installed(capsys, monkeypatch):
 async def test_version():
     status, out, _ = await run("--version")
     assert status == 0
-    assert out == [f"cywebsockets {websockets.__version__} ({websockets.backend} backend)"]
+    assert out == [f"cywebsockets {distribution_version} ({websockets.backend} backend)"]
 
 
 async def test_the_uri_is_missing():

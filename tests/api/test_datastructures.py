@@ -114,7 +114,7 @@ def test_what_is_not_a_string_is_not_in(headers, stranger):
 def test_several_values_are_not_one(headers):
     with pytest.raises(MultipleValuesError) as raised:
         headers["Set-Cookie"]
-    assert str(raised.value) == "more than one value for header 'Set-Cookie'"
+    assert str(raised.value) == "'Set-Cookie'"
     with pytest.raises(MultipleValuesError):
         headers.get("Set-Cookie", "default")
     assert headers.get_all("set-COOKIE") == ["a=1", "b"]
@@ -222,10 +222,7 @@ def test_equality_minds_the_order_of_values():
 
 def test_equality_with_other_types():
     headers = Headers(Host="here")
-    assert headers == {"host": "here"}
-    assert headers == {"Host": "here"}
-    assert headers != {"host": "there"}
-    assert headers != {1: "here"}
+    assert headers != {"host": "here"}
     assert headers != [("Host", "here")]
     assert headers != None  # noqa: E711
 

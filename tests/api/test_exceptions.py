@@ -11,31 +11,45 @@ from websockets import exceptions
 from websockets.datastructures import Headers
 from websockets.exceptions import (
     AbortHandshake,
+    ConcurrencyError,
     ConnectionClosed,
     ConnectionClosedError,
     ConnectionClosedOK,
     DuplicateParameter,
+    HeaderLineTooLong,
     InvalidHandshake,
     InvalidHeader,
     InvalidHeaderFormat,
     InvalidHeaderValue,
     InvalidMessage,
+    InvalidMethod,
     InvalidOrigin,
     InvalidParameterName,
     InvalidParameterValue,
+    InvalidProtocol,
+    InvalidProxy,
+    InvalidProxyMessage,
+    InvalidProxyStatus,
     InvalidState,
+    InvalidStatus,
     InvalidStatusCode,
     InvalidUpgrade,
     InvalidURI,
     NegotiationError,
     PayloadTooBig,
     ProtocolError,
+    ProxyError,
     RedirectHandshake,
     RedirectRefused,
+    RequestLineTooLong,
     SecurityError,
+    StatusLineTooLong,
+    TooManyFragments,
+    TooManyHeaders,
     WebSocketException,
     format_close,
 )
+from websockets.http11 import Response
 
 PARENTS = {
     WebSocketException: Exception,
@@ -44,14 +58,24 @@ PARENTS = {
     ConnectionClosedOK: ConnectionClosed,
     InvalidHandshake: WebSocketException,
     SecurityError: InvalidHandshake,
+    RequestLineTooLong: SecurityError,
+    StatusLineTooLong: SecurityError,
+    HeaderLineTooLong: SecurityError,
+    TooManyHeaders: SecurityError,
     RedirectRefused: SecurityError,
     InvalidMessage: InvalidHandshake,
+    InvalidMethod: InvalidHandshake,
+    InvalidProtocol: InvalidHandshake,
+    ProxyError: InvalidHandshake,
+    InvalidProxyMessage: ProxyError,
+    InvalidProxyStatus: ProxyError,
     InvalidHeader: InvalidHandshake,
     InvalidHeaderFormat: InvalidHeader,
     InvalidHeaderValue: InvalidHeader,
     InvalidOrigin: InvalidHeader,
     InvalidUpgrade: InvalidHeader,
-    InvalidStatusCode: InvalidHandshake,
+    InvalidStatus: InvalidHandshake,
+    InvalidStatusCode: InvalidStatus,
     NegotiationError: InvalidHandshake,
     DuplicateParameter: NegotiationError,
     InvalidParameterName: NegotiationError,
@@ -59,8 +83,11 @@ PARENTS = {
     AbortHandshake: InvalidHandshake,
     RedirectHandshake: InvalidHandshake,
     InvalidState: WebSocketException,
+    ConcurrencyError: WebSocketException,
     InvalidURI: WebSocketException,
+    InvalidProxy: WebSocketException,
     PayloadTooBig: WebSocketException,
+    TooManyFragments: WebSocketException,
     ProtocolError: WebSocketException,
 }
 
@@ -90,23 +117,48 @@ MESSAGES = [
     (InvalidOrigin(None), "missing Origin header"),
     (InvalidUpgrade("Upgrade", "h2c"), "invalid Upgrade header: h2c"),
     (InvalidUpgrade("Connection"), "missing Connection header"),
-    (InvalidStatusCode(403), "the server answered with HTTP status 403 instead of 101"),
+    (InvalidMethod("POST"), "unsupported HTTP method: POST"),
+    (InvalidProtocol("HTTP/1.0"), "unsupported HTTP version: HTTP/1.0"),
+    (
+        InvalidStatus(Response(403, "Forbidden", Headers(), b"no")),
+        "server rejected WebSocket connection: HTTP 403",
+    ),
+    (InvalidStatusCode(403), "server rejected WebSocket connection: HTTP 403"),
+    (
+        InvalidStatusCode(403, Headers(), Response(403, "Forbidden", Headers(), b"no")),
+        "server rejected WebSocket connection: HTTP 403",
+    ),
+    (RequestLineTooLong("9 > 8"), "9 > 8"),
+    (StatusLineTooLong("9 > 8"), "9 > 8"),
+    (HeaderLineTooLong("9 > 8"), "9 > 8"),
+    (TooManyHeaders("9 > 8"), "9 > 8"),
+    (ProxyError("no"), "no"),
+    (InvalidProxyMessage("not HTTP"), "not HTTP"),
+    (InvalidProxyStatus(Response(407, "", Headers())), "proxy rejected connection: HTTP 407"),
     (NegotiationError("no"), "no"),
-    (DuplicateParameter("a"), "duplicate extension parameter: a"),
-    (InvalidParameterName("a"), "unknown extension parameter: a"),
-    (InvalidParameterValue("a", "b"), "invalid value of extension parameter a: b"),
-    (InvalidParameterValue("a", None), "missing value of extension parameter a"),
-    (InvalidParameterValue("a", ""), "empty value of extension parameter a"),
-    (AbortHandshake(200, [], b"fine"), "the handshake is answered with HTTP status 200"),
+    (DuplicateParameter("a"), "duplicate parameter: a"),
+    (InvalidParameterName("a"), "invalid parameter name: a"),
+    (InvalidParameterValue("a", "b"), "invalid value for parameter a: b"),
+    (InvalidParameterValue("a", None), "missing value for parameter a"),
+    (InvalidParameterValue("a", ""), "empty value for parameter a"),
+    (AbortHandshake(200, [], b"fine"), "HTTP 200, 0 headers, 4 bytes"),
     (
         AbortHandshake(http.HTTPStatus.OK, Headers(a="b")),
-        "the handshake is answered with HTTP status 200",
+        "HTTP 200, 1 headers, 0 bytes",
     ),
-    (RedirectHandshake("wss://there/"), "the handshake is redirected to wss://there/"),
+    (RedirectHandshake("wss://there/"), "redirect to wss://there/"),
     (InvalidState("closed"), "closed"),
-    (InvalidURI("http://here/"), "http://here/ isn't a valid WebSocket URI"),
-    (InvalidURI("ws://a:b", "bad port"), "ws://a:b isn't a valid WebSocket URI: bad port"),
+    (InvalidURI("http://here/"), "http://here/ isn't a valid URI"),
+    (InvalidURI("ws://a:b", "bad port"), "ws://a:b isn't a valid URI: bad port"),
+    (InvalidProxy("ftp://here", "no"), "ftp://here isn't a valid proxy: no"),
+    (ConcurrencyError("busy"), "busy"),
     (PayloadTooBig("5 > 4"), "5 > 4"),
+    (PayloadTooBig(5, 4), "frame with 5 bytes exceeds limit of 4 bytes"),
+    (PayloadTooBig(None, 4), "frame exceeds limit of 4 bytes"),
+    (PayloadTooBig(5, 4, 3), "frame with 5 bytes after reading 3 bytes exceeds limit of 7 bytes"),
+    (PayloadTooBig(None, 4, 3), "frame after reading 3 bytes exceeds limit of 7 bytes"),
+    (PayloadTooBig(), ""),
+    (TooManyFragments(9), "fragmented message exceeds limit of 9 frames"),
     (ProtocolError("reserved bit"), "reserved bit"),
 ]
 
@@ -127,6 +179,10 @@ ARITY = {
     AbortHandshake: 3,
     RedirectHandshake: 1,
     InvalidURI: 2,
+    InvalidMethod: 1,
+    InvalidProtocol: 1,
+    InvalidProxy: 2,
+    TooManyFragments: 1,
 }
 
 NONSENSE = [None, 0, -1, 2**70, 1.5, b"\xff", "", "\udc80", "\r\n", "é", [], {}, "x" * 9999]
@@ -176,7 +232,8 @@ def test_survives_copy_and_pickle(exc, copied):
 
 @pytest.mark.parametrize("cls", ARITY)
 def test_survives_copy_when_built_from_keywords(cls):
-    names = [name for name in inspect.signature(cls).parameters if name != "rcvd_then_sent"]
+    left_out = {"rcvd_then_sent", "response"}
+    names = [name for name in inspect.signature(cls).parameters if name not in left_out]
     arguments = {name: f"some {name}" for name in names}
     exc = cls(**arguments)
     assert exc.args == tuple(arguments.values())
@@ -203,7 +260,7 @@ def test_attributes_of_invalid_headers():
     exc = InvalidHeader("Name")
     assert (exc.name, exc.value) == ("Name", None)
     exc = InvalidHeaderFormat("Name", "expected a token", "a b", 2)
-    assert (exc.name, exc.value) == ("Name", "a b")
+    assert (exc.name, exc.value) == ("Name", "expected a token at 2 in a b")
     assert (exc.error, exc.header, exc.pos) == ("expected a token", "a b", 2)
     exc = InvalidOrigin("null")
     assert (exc.name, exc.value) == ("Origin", "null")
@@ -231,7 +288,7 @@ def test_attributes_of_internal_exceptions():
 
 def test_attributes_of_invalid_uri():
     exc = InvalidURI("http://here/")
-    assert (exc.uri, exc.error) == ("http://here/", None)
+    assert (exc.uri, exc.msg) == ("http://here/", None)
 
 
 @pytest.mark.parametrize(

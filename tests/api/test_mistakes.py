@@ -62,22 +62,23 @@ def test_a_uri_is_a_text(uri):
 @pytest.mark.parametrize(
     "uri, error",
     [
-        ("localhost:8765", "it has no scheme, ws or wss; did you mean ws://localhost:8765?"),
-        ("localhost", "it has no scheme, ws or wss; did you mean ws://localhost?"),
-        ("/chat", "it has no scheme, ws or wss"),
-        ("", "it has no scheme, ws or wss"),
-        ("ws:localhost", "it has no scheme, ws or wss"),
-        ("http://localhost/", "its scheme isn't ws or wss; did you mean ws://localhost/?"),
-        ("HTTPS://localhost/", "its scheme isn't ws or wss; did you mean wss://localhost/?"),
-        ("http://", "its scheme isn't ws or wss"),
-        ("ftp://localhost/", "its scheme isn't ws or wss"),
-        ("wss://", "it doesn't look like ws://host:port/path or wss://host:port/path"),
+        ("localhost:8765", "scheme isn't ws or wss; did you mean ws://localhost:8765?"),
+        ("localhost", "scheme isn't ws or wss; did you mean ws://localhost?"),
+        ("/chat", "scheme isn't ws or wss"),
+        ("", "scheme isn't ws or wss"),
+        ("ws:localhost", "hostname isn't provided"),
+        ("http://localhost/", "scheme isn't ws or wss; did you mean ws://localhost/?"),
+        ("HTTPS://localhost/", "scheme isn't ws or wss; did you mean wss://localhost/?"),
+        ("http://", "scheme isn't ws or wss"),
+        ("ftp://localhost/", "scheme isn't ws or wss"),
+        ("wss://", "hostname isn't provided"),
+        ("ws://a:b", "it doesn't look like ws://host:port/path or wss://host:port/path"),
     ],
 )
 def test_a_uri_that_is_none_says_what_was_probably_meant(uri, error):
     with pytest.raises(websockets.InvalidURI) as raised:
         websockets.connect(uri)
-    assert raised.value.error == error
+    assert raised.value.msg == error
 
 
 # Closing
@@ -111,10 +112,7 @@ async def test_a_control_frame_with_a_long_form_of_its_length(connection, form):
     async with connection() as (ws, peer):
         peer.write(bytes([0x80 | CLOSE, (0x80 if peer.masked else 0) | form]))
         code, reason = await peer.read_close()
-        assert (code, reason) == (
-            1002,
-            "control frame whose length isn't in 7 bits, 125 bytes at most",
-        )
+        assert (code, reason) == (1002, "control frame too long")
         await peer.close()
 
 
@@ -137,7 +135,8 @@ async def test_a_message_that_is_too_large_names_the_limit_of_messages(parts, th
             head = frame(BINARY if part == 0 else 0, data, fin=final, rsv=4 if part == 0 else 0)
             peer.write(masked(head))
         code, reason = await peer.read_close()
-        assert (code, reason) == (1009, "message exceeds the limit of 1000 bytes when decoded")
+        read = "" if parts == 1 else "after reading 800 bytes "
+        assert (code, reason) == (1009, f"frame {read}exceeds limit of 1000 bytes")
         await peer.close()
 
 

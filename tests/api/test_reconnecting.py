@@ -184,4 +184,4 @@ async def test_what_was_wrong_is_logged(no_delays, caplog):
         await iterator.aclose()
     [message] = [r.getMessage() for r in caplog.records if r.name == "websockets.client"]
     assert message.startswith("connect failed; reconnecting in 7.0 seconds: ")
-    assert message.endswith("the server answered with HTTP status 503 instead of 101")
+    assert message.endswith("server rejected WebSocket connection: HTTP 503")

@@ -111,7 +111,7 @@ def test_without_a_limit_the_number_of_redirects_is_one(tls, certificates):
         async with serving(certificates, process_request=redirecting):
             return await time_to_fail(certificates, websockets.SecurityError, open_timeout=None)
 
-    assert play(SlowLoop(way=1), scene) == 11 * (1 + 2)
+    assert play(SlowLoop(way=1), scene) == 10 * (1 + 2)
 
 
 @both_ways

@@ -324,7 +324,7 @@ async def test_redirects_have_an_end():
     async with Server(*[redirecting("/again")] * 20) as server:
         with pytest.raises(websockets.SecurityError, match="10 redirects"):
             await websockets.connect(server.uri)
-    assert len(server.requests) == 11
+    assert len(server.requests) == 10
 
 
 async def test_a_redirect_from_tls_to_plain_text_is_refused(certificates):

@@ -144,6 +144,14 @@ def accept(params, accepted=(), **arguments):
         # We decompress what was made for a window that we can't compress with.
         ({}, [(CLIENT_BITS, "8")], [(CLIENT_BITS, "8")], (False, False, 8, 15)),
         ({CLIENT_BITS: 8}, [(CLIENT_BITS, None)], [(CLIENT_BITS, "8")], (False, False, 8, 15)),
+        # Without being asked for, a limit goes to clients that know it.
+        ({CLIENT_BITS: 10}, [], [], (False, False, 15, 15)),
+        (
+            {CLIENT_BITS: 10, "require_client_max_window_bits": True},
+            [(CLIENT_BITS, None)],
+            [(CLIENT_BITS, "10")],
+            (False, False, 10, 15),
+        ),
         # All of it, in any order.
         (
             {SERVER_BITS: 14},
@@ -179,8 +187,8 @@ def test_an_answer_is_its_own():
         # zlib doesn't compress with 8.
         ({}, [(SERVER_BITS, "8")]),
         # The client doesn't say that it can be limited.
-        ({CLIENT_BITS: 10}, []),
-        ({CLIENT_BITS: 10}, [(SERVER_BITS, "10")]),
+        ({CLIENT_BITS: 10, "require_client_max_window_bits": True}, []),
+        ({CLIENT_BITS: 10, "require_client_max_window_bits": True}, [(SERVER_BITS, "10")]),
     ],
 )
 def test_offers_that_are_declined(arguments, params):
@@ -328,8 +336,8 @@ def test_answers_that_are_accepted(arguments, params, expected):
         ({CLIENT_BITS: 12}, [(CLIENT_BITS, "13")], InvalidParameterValue),
         ({CLIENT_BITS: 12}, [(CLIENT_BITS, "15")], InvalidParameterValue),
         # zlib doesn't compress with 8.
-        ({}, [(CLIENT_BITS, "8")], InvalidParameterValue),
-        ({CLIENT_BITS: 12}, [(CLIENT_BITS, "8")], InvalidParameterValue),
+        ({}, [(CLIENT_BITS, "8")], NegotiationError),
+        ({CLIENT_BITS: 12}, [(CLIENT_BITS, "8")], NegotiationError),
     ],
 )
 def test_answers_that_are_refused(arguments, params, error):

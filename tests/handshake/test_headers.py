@@ -308,8 +308,10 @@ def test_control_characters_cannot_be_sent(character):
     ) as raised:
         check_header("X", f"a{character}b")
     assert ascii(f"a{character}b") in str(raised.value)
+    headers = Headers()
+    headers.set_insecure("Server", f"a{character}b")
     with pytest.raises(ValueError, match="value of header Server contains a control character"):
-        check_headers(Headers(Server=f"a{character}b"))
+        check_headers(headers)
     with pytest.raises(ValueError, match="header name isn't a token"):
         check_header(f"X{character}", "")
 
@@ -330,8 +332,10 @@ def test_only_strings_can_be_sent(name, value):
 
 
 def test_every_duplicate_is_checked():
+    headers = Headers(X="fine")
+    headers.set_insecure("X", "not\r\nfine")
     with pytest.raises(ValueError):
-        check_headers(Headers([("X", "fine"), ("X", "not\r\nfine")]))
+        check_headers(headers)
 
 
 # Host.
@@ -417,10 +421,10 @@ def test_authorization_of_wrong_format(header, pos):
     [
         ("Digest username=x", "unsupported scheme: Digest"),
         ("Bearer YTpi", "unsupported scheme: Bearer"),
-        ("Basic YTp", "credentials aren't UTF-8 in Base64"),
-        ("Basic a-_.", "credentials aren't UTF-8 in Base64"),
-        ("Basic /////w==", "credentials aren't UTF-8 in Base64"),
-        ("Basic YWI=", "credentials have no colon"),
+        ("Basic YTp", "expected base64-encoded credentials"),
+        ("Basic a-_.", "expected base64-encoded credentials"),
+        ("Basic /////w==", "expected username:password credentials"),
+        ("Basic YWI=", "expected username:password credentials"),
     ],
 )
 def test_authorization_of_wrong_value(header, value):

@@ -175,7 +175,7 @@ async def test_redirects_have_an_end():
     async with Server(redirect("")) as server:
         with pytest.raises(websockets.SecurityError, match="more than 10 redirects"):
             await connect(server.uri)
-    assert len(server.requests) == 11
+    assert len(server.requests) == 10
 
 
 async def test_every_connection_begins_with_the_uri_that_was_given():

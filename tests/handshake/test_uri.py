@@ -27,7 +27,8 @@ text = st.text(st.characters(exclude_categories=("Cs",)))
         ("ws://localhost//a", (False, "localhost", 80, "//a", None)),
         ("ws://127.0.0.1:8000/", (False, "127.0.0.1", 8000, "/", None)),
         ("ws://localhost:/", (False, "localhost", 80, "/", None)),
-        ("wss://localhost:0/", (True, "localhost", 0, "/", None)),
+        ("ws://localhost:0/", (False, "localhost", 80, "/", None)),
+        ("wss://localhost:0/", (True, "localhost", 443, "/", None)),
         ("wss://localhost:65535/", (True, "localhost", 65535, "/", None)),
         ("ws://my_host.example./", (False, "my_host.example.", 80, "/", None)),
     ],
@@ -77,7 +78,6 @@ def test_ipv6(uri, host, port):
     [
         ("user:pass", ("user", "pass")),
         ("user:", ("user", "")),
-        ("user", ("user", "")),
         (":pass", ("", "pass")),
         (":", ("", "")),
         ("user:a:b", ("user", "a:b")),
@@ -181,6 +181,7 @@ def test_request_lines_cannot_be_broken(path, query):
         "ws://exa\uff0fmple/",
         "ws://é..example/",
         "ws://" + "é" * 70 + ".example/",
+        "ws://user@localhost/",
         "ws://us%3Aer:pass@localhost/",
         "ws://%FF:pass@localhost/",
         "ws://user:%FF@localhost/",
@@ -194,7 +195,7 @@ def test_invalid_uri(uri):
         parse_uri(uri)
     assert isinstance(raised.value, ValueError)
     assert raised.value.uri == uri
-    assert raised.value.error
+    assert raised.value.msg
     str(raised.value).encode()
 
 

@@ -23,6 +23,7 @@ MODULES = (
     "constants",
     "deflate",
     "endpoint",
+    "events",
     "fields",
     "frames",
     "gathering",
@@ -94,6 +95,11 @@ check_opcode = _active.frames.check_opcode
 check_rsv = _active.frames.check_rsv
 check_start = _active.frames.check_start
 HeadReader = _active.heads.HeadReader
+MessageHeadReader = _active.heads.MessageHeadReader
+USUAL = _active.constants.USUAL
+AS_BYTES = _active.constants.AS_BYTES
+AS_TEXT = _active.constants.AS_TEXT
+IN_FRAGMENTS = _active.constants.IN_FRAGMENTS
 OPEN = _active.constants.OPEN
 CLOSED = _active.constants.CLOSED
 FULL = _active.constants.FULL
@@ -106,6 +112,8 @@ OVER = _active.constants.OVER
 NOT_SENT = _active.constants.NOT_SENT
 SENT_WAIT = _active.constants.SENT_WAIT
 Endpoint = _active.endpoint.Endpoint
+EventEndpoint = _active.events.EventEndpoint
+FrameMaker = _active.events.FrameMaker
 MessageStream = _active.stream.MessageStream
 Receiver = _active.receiver.Receiver
 Waiter = _active.waiter.Waiter

@@ -34,10 +34,10 @@ def parse_close(data: bytes) -> tuple[int, str]:
     if not data:
         return 1005, ""
     if len(data) == 1:
-        raise ProtocolError("close frame with 1 byte of payload")
+        raise ProtocolError("close frame too short")
     code = int.from_bytes(data[:2], "big")
     if not is_valid_code(code):
-        raise ProtocolError(f"close frame with invalid code {code}")
+        raise ProtocolError("invalid status code")
     return code, str(data[2:], "utf-8")
 
 
@@ -55,8 +55,8 @@ def serialize_close(code: int, reason: str) -> bytes:
     if not isinstance(reason, str):
         raise TypeError(f"close reason must be a str, not {reason!r}")
     if not is_valid_code(code):
-        raise ProtocolError(f"close code {code} can't be sent")
+        raise ProtocolError("invalid status code")
     body = reason.encode()
     if len(body) > 123:
-        raise ProtocolError(f"close reason of {len(body)} bytes exceeds 123 bytes")
+        raise ProtocolError("control frame too long")
     return code.to_bytes(2, "big") + body

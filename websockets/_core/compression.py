@@ -63,13 +63,13 @@ class Compression:
                 self._inflating = rsv & RSV1 != 0
             elif rsv & RSV1:
                 # RFC 7692 6.1: RSV1 is set on the first frame only.
-                raise ProtocolError("reserved bit RSV1 set on a continuation frame")
+                raise ProtocolError("RSV1 bit set in continuation frame")
             rsv &= ~RSV1
             if self._inflating:
                 try:
                     payload = self._inflater.decompress(payload, max_size, fin)
                 except zlib.error as exc:
-                    raise ProtocolError(f"compressed data can't be decompressed: {exc}") from exc
+                    raise ProtocolError("decompression failed") from exc
         if rsv:
             check_rsv(rsv)
         return fin, opcode, payload

@@ -164,7 +164,7 @@ class Inflater:
         limit = 0 if max_size is None else max_size - len(output) + 1
         output += stream.decompress(data, limit)
         if max_size is not None and len(output) > max_size:
-            raise PayloadTooBig(f"compressed data of more than {max_size} bytes")
+            raise PayloadTooBig(None, max_size)
         if stream.eof:
             self._stream = None
             self._inside = False

@@ -75,6 +75,7 @@ __all__ = ["Endpoint", "forget_frames"]
 
 # The table above, by phase.
 STATES = (OPEN, OPEN, CLOSING, CLOSING, CLOSED)
+NAMES = {OPEN: "open", CLOSING: "closing", CLOSED: "closed"}
 LISTENS = (True, False, True, False, False)
 
 # While so many answers wait to leave, a ping is answered only if no other follows it.
@@ -307,7 +308,7 @@ class Endpoint:
             if not self.fragments:
                 self.fragments = None
             return fragment
-        message = self.inbox.take()
+        message: Union[str, bytes, Fragment] = self.inbox.take()
         self.outbox.note_taken()
         if self._stopped and self.inbox.is_low():
             self.refilled = True
@@ -436,8 +437,8 @@ class Endpoint:
                 if scout.opcode == OP_CLOSE and not scout.rsv:
                     self._peer_closed(scout.payload())
                     return
-        except ProtocolError as exc:
-            self.fail(1002, str(exc), exc)
+        except (ProtocolError, UnicodeDecodeError) as exc:
+            self._fail_for(exc)
 
     def _blame(self, exc: Exception) -> None:
         """Fail the connection for what went wrong with a frame; what comes behind it is void."""
@@ -447,7 +448,13 @@ class Endpoint:
             self.close_rcvd_then_sent = None
             forget_frames(exc)
             self.failure = exc
-        elif isinstance(exc, InvalidText):
+        else:
+            self._fail_for(exc)
+        self._discard()
+
+    def _fail_for(self, exc: Exception) -> None:
+        """Fail the connection with the code and the words for what went wrong."""
+        if isinstance(exc, InvalidText):
             self.fail(1007, str(exc), exc)
         elif isinstance(exc, ProtocolError):
             self.fail(1002, str(exc), exc)
@@ -460,7 +467,6 @@ class Endpoint:
         else:
             # An extension that somebody else wrote went wrong.
             self.fail(1011, "", exc)
-        self._discard()
 
     def _discard(self) -> None:
         """Forget all that isn't a whole message."""
@@ -473,15 +479,8 @@ class Endpoint:
     def _decode(self) -> None:
         """Gather a frame, and let extensions decode it once it is complete."""
         reader = self._reader
-        max_size = self._messages.max_size
-        if reader.first and max_size is not None and reader.opcode < OP_CLOSE:
-            # What doesn't compress grows; this is as much as zlib can make of max_size bytes.
-            limit = max_size + (max_size + 7 >> 3) + (max_size + 63 >> 6) + 16
-            if reader.length > limit:
-                raise PayloadTooBig(
-                    f"frame of {reader.length} bytes exceeds the limit of {limit}, "
-                    f"for messages of {max_size} before compression"
-                )
+        if reader.first:
+            self._check_encoded(reader.opcode, reader.length)
         if reader.first and reader.last:
             payload = reader.payload()
         else:
@@ -499,6 +498,15 @@ class Endpoint:
         except PayloadTooBig as exc:
             raise self._messages.too_big(exc) from exc.__cause__
         self._decoded(fin, opcode, payload)
+
+    def _check_encoded(self, opcode: int, length: int) -> None:
+        """Refuse a frame that is too long, before any of its payload is there."""
+        max_size = self._messages.max_size
+        if max_size is None or opcode >= OP_CLOSE:
+            return
+        # What doesn't compress grows; this is as much as zlib can make of max_size bytes.
+        if length > max_size + (max_size + 7 >> 3) + (max_size + 63 >> 6) + 16:
+            raise self._messages.too_big(PayloadTooBig(length, self._messages.room()))
 
     def _decoded(self, fin: bool, opcode: int, payload: bytes) -> None:
         if opcode >= OP_CLOSE:
@@ -547,13 +555,7 @@ class Endpoint:
         """Take the payload of the peer's close frame."""
         if self.close_rcvd is not None:
             return  # It was found before, behind messages that hadn't been read then.
-        try:
-            code, reason = parse_close(payload)
-        except UnicodeDecodeError as exc:
-            error = ProtocolError(f"invalid UTF-8 in a close reason at byte {exc.start}")
-            error.__cause__ = exc
-            self.fail(1007, str(error), error)
-            return
+        code, reason = parse_close(payload)
         self.close_rcvd = Close(code, reason)
         if self.close_sent is not None:
             self.close_rcvd_then_sent = False
@@ -579,7 +581,7 @@ class Endpoint:
         if code != 1006:
             body = reason.encode(errors="replace")[:123].decode(errors="ignore")
             payload = serialize_close(code, body)
-        if isinstance(cause, WebSocketException):
+        if isinstance(cause, (WebSocketException, UnicodeDecodeError)):
             forget_frames(cause)
         self.failure = cause
         if self.phase == TALKING and payload:
@@ -662,6 +664,7 @@ class Endpoint:
         message: Union[str, bytes, bytearray, memoryview],
         now: float,
         compress: Optional[bool] = None,
+        opcode: int = 0,
     ) -> int:
         """
         Put a message in the outbox, as :meth:`send_frame` does, and tell when it should leave.
@@ -670,12 +673,13 @@ class Endpoint:
             message: ``str`` for a text message, anything else is binary.
             now: seconds of a clock that doesn't go back.
             compress: as for :meth:`send_frame`.
+            opcode: OP_TEXT or OP_BINARY for what it is sent as, 0 for what it is.
 
         Returns:
             the bits NOW and LATER, see :mod:`~.gathering`.
         """
         self._check_open()
-        return self.outbox.put_message(message, now, self.inbox.waiting, compress)
+        return self.outbox.put_message(message, now, self.inbox.waiting, compress, opcode)
 
     def send_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
         """
@@ -716,4 +720,4 @@ class Endpoint:
 
     def _check_open(self) -> None:
         if self.state != OPEN:
-            raise InvalidState("frames can't be sent after a close frame")
+            raise InvalidState(f"connection is {NAMES[self.state]}")

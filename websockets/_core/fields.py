@@ -20,7 +20,13 @@ match_field = re.compile(rf"({TOKEN}):({CONTENT})\r\n".encode()).match
 
 
 def take_fields(
-    data: bytes, start: int, stop: int, longest: int, most: int, headers: Headers
+    data: bytes,
+    start: int,
+    stop: int,
+    longest: int,
+    most: int,
+    headers: Headers,
+    latin: bool = False,
 ) -> int:
     """
     Add the well-formed fields at the beginning of ``data[start:stop]`` to ``headers``.
@@ -28,6 +34,7 @@ def take_fields(
     Arguments:
         longest: size of the longest line to take, in bytes, with its CRLF.
         most: number of fields that the headers may have.
+        latin: whether values are decoded as ISO-8859-1 rather than as ASCII with surrogate escapes.
 
     Returns:
         the position behind the last field that was taken.
@@ -38,6 +45,7 @@ def take_fields(
             break
         name, value = match.groups()
         value = value.strip(b" \t")
-        headers.set_insecure(name.decode("ascii"), value.decode("ascii", "surrogateescape"))
+        text = value.decode("latin-1") if latin else value.decode("ascii", "surrogateescape")
+        headers.set_insecure(name.decode("ascii"), text)
         start = match.end()
     return start

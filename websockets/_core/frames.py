@@ -29,30 +29,27 @@ __all__ = [
     "check_start",
 ]
 
-RSV_BITS = {0x40: "RSV1", 0x20: "RSV2", 0x10: "RSV3"}
-
 
 def check_rsv(rsv: int) -> None:
     """Refuse reserved bits (0x70 of a frame's first byte) that no extension has accounted for."""
     # RFC 6455 5.2: a nonzero bit that no negotiated extension defines fails the connection.
     if rsv:
-        names = " and ".join(name for bit, name in RSV_BITS.items() if rsv & bit)
-        raise ProtocolError(f"reserved bit {names} set without an extension that defines it")
+        raise ProtocolError("reserved bits must be 0")
 
 
 def check_opcode(opcode: int) -> None:
     """Refuse the opcodes that RFC 6455 5.2 reserves: 3-7 and 11-15."""
     if opcode > OP_PONG or OP_BINARY < opcode < OP_CLOSE:
-        raise ProtocolError(f"reserved opcode {opcode:#x}")
+        raise ProtocolError("invalid opcode")
 
 
 def check_control(fin: bool, length: int) -> None:
     """Refuse a control frame that is fragmented or longer than 125 bytes."""
     # RFC 6455 5.5
+    if length > 125:
+        raise ProtocolError("control frame too long")
     if not fin:
         raise ProtocolError("fragmented control frame")
-    if length > 125:
-        raise ProtocolError("control frame with more than 125 bytes of payload")
 
 
 def check_start(byte0: int, byte1: int, masked: bool, any_rsv: bool) -> None:
@@ -66,19 +63,15 @@ def check_start(byte0: int, byte1: int, masked: bool, any_rsv: bool) -> None:
     """
     opcode = byte0 & 0x0F
     check_opcode(opcode)
+    # RFC 6455 5.1: all frames from a client are masked, none from a server.
+    if (byte1 & 0x80 != 0) != masked:
+        raise ProtocolError("incorrect masking")
     if byte0 & 0x70 and not any_rsv:
         check_rsv(byte0 & 0x70)
-    # RFC 6455 5.1: all frames from a client are masked, none from a server.
-    if masked:
-        if not byte1 & 0x80:
-            raise ProtocolError("frame from the client isn't masked")
-    elif byte1 & 0x80:
-        raise ProtocolError("frame from the server is masked")
     if opcode >= OP_CLOSE:
-        check_control(byte0 & 0x80 != 0, 0)
-        # RFC 6455 5.5 and 5.2: 125 bytes at most, whose length has no other form than 7 bits.
-        if byte1 & 0x7F > 125:
-            raise ProtocolError("control frame whose length isn't in 7 bits, 125 bytes at most")
+        # RFC 6455 5.5 and 5.2: 125 bytes at most, whose length has no other form than 7 bits; 126
+        # and 127 stand for longer forms.
+        check_control(byte0 & 0x80 != 0, byte1 & 0x7F)
 
 
 def check_length(length: int, form: int) -> None:
@@ -136,6 +129,27 @@ class FrameReader:
     def payload(self) -> bytes:
         """Return the piece itself, unmasked."""
         return unpack(self.chunk, self.start, self.stop, self.key, self.offset)
+
+    def lacking(self) -> tuple[int, int]:
+        """
+        Tell how many bytes have come of a part of a frame that is incomplete, and how many it has.
+
+        Parts are the first two bytes, a longer length, the key and the payload. ``(0, 0)`` stands
+        for none: the last frame is complete.
+        """
+        if not self.last:
+            return self.length - self.missing, self.length
+        came = len(self.chunk) - self.stop
+        sizes = [2]
+        if came >= 2:
+            form = self.chunk[self.stop + 1] & 0x7F
+            # Of a frame whose header is complete, only a control frame's payload is awaited here.
+            sizes += [2 if form == 126 else 8 if form == 127 else 0, 4 * self._masked, form]
+        for size in sizes if came else ():
+            if came < size:
+                return came, size
+            came -= size
+        return 0, 0
 
     def copy(self) -> FrameReader:
         """Return another reader of the same bytes, from the same place on."""

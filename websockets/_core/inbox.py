@@ -56,6 +56,16 @@ class Inbox:
         self.waiting -= 1
         return message
 
+    def take_all(self) -> list[Any]:
+        """Take all messages, oldest first."""
+        messages = self._arrived
+        if self._taken:
+            messages = self._taken[::-1] + messages
+            self._taken = []
+        self._arrived = []
+        self.waiting = 0
+        return messages
+
     def clear(self) -> None:
         """Drop all messages."""
         self._arrived.clear()

@@ -21,10 +21,10 @@ __all__ = ["Fragment", "FragmentAssembler", "InvalidText", "MessageAssembler"]
 
 
 class InvalidText(ProtocolError):
-    """A text message that isn't UTF-8; the message says where."""
+    """A text message that isn't UTF-8; the message says what is wrong, and at which byte."""
 
-    def __init__(self, position: int) -> None:
-        super().__init__(f"invalid UTF-8 in a text message at byte {position}")
+    def __init__(self, reason: str, position: int) -> None:
+        super().__init__(f"{reason} at position {position}")
 
 
 class Fragment:
@@ -89,9 +89,18 @@ class MessageAssembler:
 
     def too_big(self, exc: PayloadTooBig) -> PayloadTooBig:
         """Say what an extension, which knows only :meth:`room`, has found, in terms of messages."""
-        if self._max_size == UNLIMITED or self._max_frame < self._max_size - self._size:
-            return exc
-        return PayloadTooBig(f"message exceeds the limit of {self._max_size} bytes when decoded")
+        if self._opcode != OP_CONT:
+            exc.set_current_size(self._size)
+        return exc
+
+    def check_size(self, length: int) -> None:
+        """Raise PayloadTooBig if there is no :meth:`room` for a frame of so many bytes."""
+        if length > self._max_frame or self._size + length > self._max_size:
+            # The limit may have been lowered below what is already there.
+            limit = self._max_size - self._size
+            if self._size <= self._max_size and self._max_frame < limit:
+                limit = self._max_frame
+            raise self.too_big(PayloadTooBig(length, limit))
 
     def begin_frame(self, opcode: int, fin: bool, length: int) -> None:
         """
@@ -104,21 +113,16 @@ class MessageAssembler:
         """
         if opcode == OP_CONT:
             if self._opcode == OP_CONT:
-                raise ProtocolError("continuation frame without a message to continue")
+                raise ProtocolError("unexpected continuation frame")
         elif self._opcode != OP_CONT:
-            raise ProtocolError("new message before the end of a fragmented message")
-        else:
+            raise ProtocolError("expected a continuation frame")
+        if length > self._max_frame or self._size + length > self._max_size:
+            self.check_size(length)
+        if opcode != OP_CONT:
             self._opcode = opcode
         self._frame_opcode = opcode
         self._final = fin
-        if length > self._max_frame:
-            raise PayloadTooBig(f"frame of {length} bytes exceeds the limit of {self._max_frame}")
-        size = self._size + length
-        if size > self._max_size:
-            raise PayloadTooBig(
-                f"message of at least {size} bytes exceeds the limit of {self._max_size}"
-            )
-        self._size = size
+        self._size += length
         self._fragments += 1
         if self._fragments > self._max_fragments:
             raise PayloadTooBig(f"message exceeds the limit of {self._max_fragments} fragments")
@@ -149,7 +153,7 @@ class MessageAssembler:
                 try:
                     return unpack_text(chunk, start, stop, key)
                 except UnicodeDecodeError as exc:
-                    raise InvalidText(exc.start) from exc
+                    raise InvalidText(exc.reason, exc.start) from exc
             gatherer = self._gatherer = Gatherer(self._opcode == OP_TEXT)
         return self._gathered(
             gatherer.add(chunk, start, stop, key, offset, missing, self._final), missing
@@ -169,9 +173,13 @@ class MessageAssembler:
         return self._gathered(gatherer.fill(size, key, offset, missing, self._final), missing)
 
     def _gathered(self, position: int, missing: int) -> Union[str, bytes, Fragment, None]:
-        if position >= 0:
-            raise InvalidText(position)
         gatherer = self._gatherer
+        if position >= 0 and gatherer is not None:
+            gatherer.give_up_text()
+            try:
+                bytes(gatherer.finish()).decode()  # type: ignore[arg-type]
+            except UnicodeDecodeError as exc:
+                raise InvalidText(exc.reason, exc.start) from exc
         if gatherer is None or missing or not self._final:
             return None
         self.clear()

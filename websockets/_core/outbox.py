@@ -48,6 +48,7 @@ class Outbox:
         self._extensions = extensions
         self._thread_size = thread_size
         self._gathering: Optional[Gathering] = Gathering(gather) if gather else None
+        self._large = LARGE
         self._answering = False  # a message was taken since the program sent one
         self._fresh = False  # messages came where none was left since the program sent one
 
@@ -73,6 +74,7 @@ class Outbox:
         now: float,
         waiting: int,
         compress: Optional[bool] = None,
+        opcode: int = 0,
     ) -> int:
         """
         Put a whole message in, and tell when it should leave.
@@ -82,11 +84,14 @@ class Outbox:
             now: seconds of a clock that doesn't go back.
             waiting: how many received messages wait for the program.
             compress: as for :meth:`put`.
+            opcode: OP_TEXT or OP_BINARY for what it is sent as, 0 for what it is.
 
         Returns:
             the bits NOW and LATER, see :mod:`~.gathering`.
         """
-        self.put(True, OP_TEXT if isinstance(message, str) else OP_BINARY, message, compress)
+        if opcode == 0:
+            opcode = OP_TEXT if isinstance(message, str) else OP_BINARY
+        self.put(True, opcode, message, compress)
         first_answer = self._fresh
         last_answer = self._answering and not waiting
         self._fresh = False
@@ -169,7 +174,7 @@ class Outbox:
     def _put_frame(self, byte0: int, payload: Any) -> None:
         if self._masked:
             self._keep(pack_frame(byte0, payload, masking_key()))
-        elif type(payload) is bytes and len(payload) >= LARGE:
+        elif type(payload) is bytes and len(payload) >= self._large:
             self._keep(pack_header(byte0, len(payload), b""))
             self._keep(payload)
         else:

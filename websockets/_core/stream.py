@@ -129,9 +129,10 @@ class MessageStream:
         self,
         message: Union[str, bytes, bytearray, memoryview],
         compress: Optional[bool] = None,
+        opcode: int = 0,
     ) -> int:
         """Send a message, or let it wait for others; return SENT or SENT_WAIT."""
-        due = self.endpoint.send_message(message, self._clock(), compress)
+        due = self.endpoint.send_message(message, self._clock(), compress, opcode)
         if due & LATER:
             self._loop.call_soon(self._turned)
         if due & NOW and self.flush():

@@ -31,14 +31,27 @@ __all__ = [
     "CONNECTION",
     "SERVE",
     "SERVER",
+    "TODAYS_CONNECT",
+    "TODAYS_SERVE",
     "Rules",
     "check_arguments",
+    "set_unless_usual",
 ]
 
 Rule = Callable[[str, Any], object]
 """A check of one argument, which takes its name and its value; None is right for all of them."""
 
 Rules = dict[str, Rule]
+
+# Arguments that are kept under other names.
+ARGUMENTS = {
+    "_ws_max_frame": "max_size",
+    "_ws_max_size": "max_size",
+    "_ws_process_request": "process_request",
+    "_ws_select_subprotocol": "select_subprotocol",
+    "available_extensions": "extensions",
+    "available_subprotocols": "subprotocols",
+}
 
 TEXTS = (str, bytes, bytearray, memoryview)
 
@@ -162,6 +175,12 @@ def headers_or_function(name: str, value: Any) -> None:
         headers(name, value)
 
 
+def proxy(name: str, value: Any) -> None:
+    """Check that a value tells of a proxy; its URI is checked when it is used."""
+    if value is not True and not isinstance(value, str):
+        refuse(TypeError, name, "None, True or a str", value)
+
+
 def logger(name: str, value: Any) -> None:
     """Check that a value is a logger."""
     try:
@@ -248,6 +267,51 @@ CONNECT: Rules = {
     ),
 }
 
+# Those of today's API that mean the same.
+
+TODAYS: Rules = {
+    **{
+        name: CONNECTION[name]
+        for name in (
+            "ping_interval",
+            "ping_timeout",
+            "close_timeout",
+            "max_size",
+            "max_queue",
+            "write_limit",
+            "logger",
+        )
+    },
+    "open_timeout": seconds,
+    "compression": anything,
+    "subprotocols": anything,  # validate_subprotocols() tells what is wrong
+    "create_connection": function,
+    "path": anything,
+}
+
+TODAYS_CONNECT: Rules = {
+    **TODAYS,
+    **{
+        name: CONNECT[name]
+        for name in ("uri", "origin", "extensions", "process_exception", "reconnect_delays")
+    },
+    "additional_headers": headers,
+    "user_agent_header": header_value,
+    "proxy": proxy,
+    "unix": anything,
+}
+
+TODAYS_SERVE: Rules = {
+    **TODAYS,
+    **{name: SERVE[name] for name in ("origins", "extensions", "server_header")},
+    "handler": handler,
+    "host": anything,
+    "port": anything,
+    "select_subprotocol": function,
+    "process_request": function,
+    "process_response": function,
+}
+
 
 def check_arguments(rules: Rules, arguments: Mapping[str, Any]) -> None:
     """
@@ -260,3 +324,14 @@ def check_arguments(rules: Rules, arguments: Mapping[str, Any]) -> None:
         # All can be None, and most are.
         if value is not None and name in rules:
             rules[name](name, value)
+
+
+def set_unless_usual(target: Any, rules: Rules, **settings: Any) -> None:
+    """Set attributes but for those that have their values already, from the class."""
+    for name, value in settings.items():
+        if value != getattr(target, name):
+            # What has its usual value needs no check, and neither has None.
+            if value is not None:
+                argument = ARGUMENTS.get(name, name)
+                rules[argument](argument, value)
+            setattr(target, name, value)

@@ -9,16 +9,24 @@ A connection that nothing hinders is served by its stream, the others decide for
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Optional
 
+from .._core import OP_BINARY, OP_TEXT
+from ..exceptions import ConcurrencyError
 from ..framing import prepare_data
 from ..typing import DataLike
 
 __all__ = ["broadcast"]
 
 
-def broadcast(connections: Iterable[Any], message: DataLike) -> None:
+def broadcast(
+    connections: Iterable[Any],
+    message: DataLike,
+    raise_exceptions: bool = False,
+    text: Optional[bool] = None,
+) -> None:
     """
     Send a message to several connections, without waiting.
 
@@ -28,17 +36,42 @@ def broadcast(connections: Iterable[Any], message: DataLike) -> None:
     connection is in its log, and keeps no other from the message.
 
     Arguments:
-        connections: protocols, of a server's ``connections`` for example.
+        connections: connections, of a server's ``connections`` for example.
         message: ``str`` for a text message, bytes-like for a binary one.
+        raise_exceptions: whether to raise an :exc:`ExceptionGroup` of what went wrong, once all
+            were tried, instead of logging it; from Python 3.11 on.
+        text: True to send bytes as text, False to send text as bytes.
 
     Raises:
         TypeError: if the message is of another type.
     """
+    if raise_exceptions and sys.version_info < (3, 11):
+        raise ValueError("raise_exceptions requires Python 3.11 or later")
     opcode, payload = prepare_data(message)
+    if text is not None:
+        opcode = OP_TEXT if text else OP_BINARY
     frames: dict[Any, bytes] = {}
+    errors: list[Exception] = []
     for connection in tuple(connections):  # one that breaks may leave them
         try:
             if not connection._ws_stream.try_share(opcode, payload, frames):
                 connection._ws_phase.share(opcode, payload, frames)
-        except Exception:
-            connection._ws_logger.error("a broadcast couldn't be sent", exc_info=True)
+        except ConcurrencyError as exc:
+            if raise_exceptions:
+                errors.append(exc)
+            else:
+                connection._ws_logger.warning("skipped broadcast: %s", exc)
+        except Exception as exc:
+            if raise_exceptions:
+                error = RuntimeError("failed to write message")
+                error.__cause__ = exc
+                errors.append(error)
+            else:
+                connection._ws_logger.warning(
+                    "skipped broadcast: failed to write message: %s: %s",
+                    type(exc).__name__,
+                    exc,
+                    exc_info=True,
+                )
+    if errors:
+        raise ExceptionGroup("skipped broadcast", errors)  # noqa: F821

@@ -89,7 +89,7 @@ async def follow_redirects(
         attempt: makes an attempt, and returns the connection.
         redirect: is given the exception of an attempt that failed; it returns whether the next one
             goes elsewhere, or raises an exception.
-        most: how many redirects are followed.
+        most: how many attempts are made.
 
     Returns:
         the connection.
@@ -97,7 +97,7 @@ async def follow_redirects(
     Raises:
         SecurityError: if there are more redirects.
     """
-    for _ in range(most + 1):
+    for _ in range(most):
         try:
             return await attempt()
         except InvalidHandshake as exc:

@@ -66,6 +66,10 @@ class Ended(Phase):
         """Raise ConnectionClosed."""
         raise self.closed_exc()
 
+    def reject(self, exc: Exception) -> None:
+        """Note that what was received in time can't be taken."""
+        self.stream.endpoint.reject(exc)
+
     # The handshake, if it is still going on
 
     async def head(self) -> Any:

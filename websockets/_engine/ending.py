@@ -8,7 +8,7 @@ the peer and the network do.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from .gate import Gate
 
@@ -24,21 +24,39 @@ class Ending:
     Arguments:
         loop: the event loop.
         transport: the transport to end.
-        timeout: seconds that each step may take.
+        timeout: seconds that the steps may take, None for no limit.
+        whole: whether these are for all steps, after which the transport is aborted, or for each,
+            after which the next one is taken.
 
     Attributes:
         eof: whether the peer has ended its side of TCP.
         is_over: whether the transport is gone.
+        expired: whether all steps together have taken too long.
     """
 
-    __slots__ = ("_closed", "_loop", "_step", "_timeout", "_timer", "_transport", "eof", "is_over")
+    __slots__ = (
+        "_closed",
+        "_loop",
+        "_step",
+        "_timeout",
+        "_timer",
+        "_transport",
+        "_whole",
+        "eof",
+        "expired",
+        "is_over",
+    )
 
-    def __init__(self, loop: Any, transport: Any, timeout: float) -> None:
+    def __init__(
+        self, loop: Any, transport: Any, timeout: Optional[float], whole: bool = False
+    ) -> None:
         self._loop = loop
         self._transport = transport
         self._timeout = timeout
         self._step = GOING_ON
         self._timer: Any = None
+        self._whole = whole
+        self.expired = False
         self._closed = Gate()
         self.eof = False
         self.is_over = False
@@ -96,7 +114,16 @@ class Ending:
         if self._step >= step:
             return False
         self._step = step
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(self._timeout, deadline)
+        if self._timeout is None:
+            return True
+        if not self._whole:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_later(self._timeout, deadline)
+        elif self._timer is None:
+            self._timer = self._loop.call_later(self._timeout, self._expire)
         return True
+
+    def _expire(self) -> None:
+        self.expired = True
+        self._transport.abort()

@@ -1,18 +1,17 @@
 """
 The first phase: bytes from the peer before a connection is open, and the head that they make.
 
-Owns the head until the handshake has read it, and what came behind it. Must never know what a
-valid handshake is. Key decision: bytes may come before anybody waits for them, so the outcome, a
-head or an exception, is kept until :meth:`Opening.head` asks.
+Owns what came behind the head. Must never know what a head or a valid handshake is. Key decision:
+bytes may come before anybody waits for them, so the outcome, a head or an exception, is kept until
+:meth:`Opening.head` asks.
 """
 
 from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
-from .._core import HeadReader, forget_frames
+from .._core import forget_frames
 from .._transports.reading import read_buffer
-from ..exceptions import WebSocketException
 from .ended import Ended
 from .ending import Ending
 from .phases import Phase
@@ -29,9 +28,12 @@ class Opening(Phase):
     Arguments:
         transport: what carries its bytes.
         loop: the event loop.
-        response: whether to expect a response rather than a request.
-        timeout: seconds that each step of its end may take.
+        reader: reads the head, an object with the method ``feed(data)``, which returns whether it
+            is complete and may raise an exception; ``rest`` is what came behind then. It may have a
+            method ``feed_eof()`` for the end of the stream, which does the same.
+        timeout: seconds that its end may take, None for no limit.
         closed_exc: as for :class:`~.ended.Ended`.
+        whole: whether ``timeout`` is for all steps of its end, or for each.
 
     Attributes:
         complete: whether the head is there.
@@ -60,19 +62,20 @@ class Opening(Phase):
         self,
         transport: Any,
         loop: Any,
-        response: bool,
-        timeout: float,
+        reader: Any,
+        timeout: Optional[float],
         closed_exc: Callable[[Any], Exception],
+        whole: bool = False,
     ) -> None:
         self.closed_exc = closed_exc
         self.transport = transport
         self.loop = loop
-        self.ending = Ending(loop, transport, timeout)
+        self.ending = Ending(loop, transport, timeout, whole)
         self.complete = False
         self.early = bytearray()
         self.full = False
         self.reading_paused = False
-        self._head: Any = HeadReader(response)
+        self._head = reader
         self._error: Optional[Exception] = None
         self._waiter: Any = None
 
@@ -85,12 +88,10 @@ class Opening(Phase):
 
     async def head(self) -> Any:
         """
-        Wait for the head; it is an object as :class:`HeadReader` describes it.
+        Wait for the head; return its reader.
 
         Raises:
-            ValueError: if it is malformed.
-            SecurityError: if it exceeds a limit.
-            Exception: whatever :meth:`give_up` was given.
+            Exception: what the reader has raised, or whatever :meth:`give_up` was given.
         """
         while not self.complete:
             if self._error is not None:
@@ -137,6 +138,23 @@ class Opening(Phase):
         assert error is not None
         return error
 
+    def _feed(self, feed: Callable[..., bool], *data: bytes) -> None:
+        try:
+            self.complete = feed(*data)
+        except Exception as exc:
+            self.give_up(exc)
+            return
+        if self.complete:
+            self.early += self._head.rest
+            self._wake()
+
+    def _end(self, exc: Exception) -> None:
+        """Note that no more will come."""
+        feed_eof = getattr(self._head, "feed_eof", None)
+        if feed_eof is not None and not self.complete and self._error is None:
+            self._feed(feed_eof)
+        self.give_up(exc)
+
     # The transport
 
     def get_buffer(self) -> memoryview:
@@ -153,14 +171,7 @@ class Opening(Phase):
         if self.complete:
             self.early += data
         elif self._error is None:
-            try:
-                self.complete = self._head.feed(data)
-            except (ValueError, WebSocketException) as exc:
-                self.give_up(exc)
-                return
-            if self.complete:
-                self.early += self._head.rest
-                self._wake()
+            self._feed(self._head.feed, data)
         if len(self.early) > EARLY_LIMIT and not self.reading_paused and not self.is_gone():
             self.reading_paused = True
             self.transport.pause_reading()
@@ -168,7 +179,7 @@ class Opening(Phase):
     def eof_received(self) -> Optional[bool]:
         """Take notice that the peer ends TCP."""
         self.ending.eof = True
-        self.give_up(EOFError("the connection ended before the opening handshake"))
+        self._end(EOFError("the connection ended before the opening handshake"))
         self.ending.hang_up()
         return None
 
@@ -177,7 +188,7 @@ class Opening(Phase):
         # Python 3.9's TLS transport doesn't know that it is closed if the peer ended it.
         self.transport.close()
         self.ending.over()
-        self.give_up(exc or EOFError("the connection ended before the opening handshake"))
+        self._end(exc or EOFError("the connection ended before the opening handshake"))
         return Ended(self.closed_exc, None, self)
 
     def pause_writing(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-__all__ = ["overridable"]
+__all__ = ["made_once", "overridable"]
 
 
 class overridable:
@@ -21,3 +21,16 @@ class overridable:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else self._method(instance)
+
+
+class made_once(overridable):
+    """The same, of which the value is kept, so that the method is called once at most."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        value = super().__get__(instance, owner)
+        if instance is not None:
+            setattr(instance, self._name, value)
+        return value

@@ -70,6 +70,9 @@ class Phase:
     def fail(self, code: int, reason: str = "") -> None:
         """Fail the connection."""
 
+    def reject(self, exc: Exception) -> None:
+        """Fail the connection for a message that can't be taken."""
+
     def hang_up(self) -> None:
         """End TCP."""
 

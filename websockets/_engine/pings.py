@@ -10,10 +10,16 @@ import os
 from time import perf_counter
 from typing import Any, Callable, Optional
 
-__all__ = ["Pings"]
+from ..exceptions import ConcurrencyError
+
+__all__ = ["Pings", "PongAwaited"]
 
 # What all connections have that wait for no pong; nothing is ever put in here.
 NONE: dict[bytes, tuple[Any, float]] = {}
+
+
+class PongAwaited(ConcurrencyError, ValueError):
+    """A ping with the same payload is waiting for its pong."""
 
 
 class Pings:
@@ -60,14 +66,15 @@ class Pings:
         if payload not in self._waiters:
             return
         # RFC 6455 5.5.3: a peer may answer only the latest of several pings.
+        now = perf_counter()
         while True:
             earlier = next(iter(self._waiters))
             waiter, sent = self._waiters.pop(earlier)
             if not waiter.done():
-                waiter.set_result(None)
+                waiter.set_result(now - sent)
             if earlier == payload:
                 break
-        self.latency = perf_counter() - sent
+        self.latency = now - sent
         self._tidy()
 
     def abort(self, make_exception: Callable[[], Exception]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterable, Generator
 from typing import Any, Callable, Optional
 
 from .._core import CLOSED, FULL, OPEN, QUEUED, SENT_WAIT, UNFINISHED
-from ..framing import OP_CONT, prepare_data
+from ..framing import OP_BINARY, OP_CONT, OP_TEXT, prepare_data
 from ..typing import DataLike
 from .gate import Gate
 from .offloading import Job, do_elsewhere
@@ -67,22 +67,28 @@ class Sending:
         self._endpoint.holds &= ~(FULL | UNFINISHED)
         self.drained()
 
-    async def message(self, message: DataLike, compress: Optional[bool]) -> None:
+    async def message(
+        self, message: DataLike, compress: Optional[bool], text: Optional[bool]
+    ) -> None:
         """Send a message that isn't fragmented, in its turn."""
+        opcode = 0 if text is None else OP_TEXT if text else OP_BINARY
         await self._begin()
         try:
             work = None
             if self._endpoint.offloads:
-                work = self._endpoint.encoding(True, *prepare_data(message), compress)
+                usual, payload = prepare_data(message)
+                work = self._endpoint.encoding(True, opcode or usual, payload, compress)
             if work is not None:
                 self._endpoint.holds |= UNFINISHED
                 await self._encode_elsewhere(True, work, self._finish)
-            elif self._stream.send(message, compress) == SENT_WAIT:
+            elif self._stream.send(message, compress, opcode) == SENT_WAIT:
                 await self.written()
         finally:
             self._next()
 
-    async def fragments(self, fragments: AsyncIterable[Any], compress: Optional[bool]) -> None:
+    async def fragments(
+        self, fragments: AsyncIterable[Any], compress: Optional[bool], text: Optional[bool]
+    ) -> None:
         """Send a message in fragments (RFC 6455 5.4), in its turn."""
         kind = None
         try:
@@ -91,6 +97,8 @@ class Sending:
                 if kind is None:
                     await self._begin()
                     kind = opcode
+                    if text is not None:
+                        opcode = OP_TEXT if text else OP_BINARY
                     self._endpoint.holds |= UNFINISHED
                 elif opcode == kind:
                     opcode = OP_CONT

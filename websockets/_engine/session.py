@@ -26,7 +26,7 @@ from .._core import (
 )
 from .._transports.descriptors import plain_socket
 from .._transports.reading import InPlace, read_buffer
-from ..exceptions import WebSocketException
+from ..exceptions import ConcurrencyError, WebSocketException
 from ..framing import OP_PING, OP_PONG
 from ..typing import DataLike
 from .ended import Ended, Remains
@@ -34,7 +34,7 @@ from .keepalive import Keepalive
 from .offloading import offload
 from .opening import Opening
 from .phases import Phase
-from .pings import Pings
+from .pings import Pings, PongAwaited
 from .sending import Sending
 
 __all__ = ["Session"]
@@ -177,23 +177,30 @@ class Session(Phase):
         """Wait until the transport takes more."""
         await self.sending.written()
 
-    async def send(self, message: DataLike, compress: Optional[bool]) -> None:
-        """Send a message that isn't fragmented."""
+    async def send(
+        self, message: DataLike, compress: Optional[bool], text: Optional[bool] = None
+    ) -> None:
+        """Send a message that isn't fragmented, as text or not, if that isn't its own affair."""
         self._check_thread()
-        await self.sending.message(message, compress)
+        await self.sending.message(message, compress, text)
 
-    async def send_fragments(self, fragments: AsyncIterable[Any], compress: Optional[bool]) -> None:
+    async def send_fragments(
+        self, fragments: AsyncIterable[Any], compress: Optional[bool], text: Optional[bool] = None
+    ) -> None:
         """Send a message in fragments."""
         self._check_thread()
-        await self.sending.fragments(fragments, compress)
+        await self.sending.fragments(fragments, compress, text)
 
     def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
-        """Send a message that goes to other connections, too, unless another is unfinished."""
+        """
+        Send a message that goes to other connections, too.
+
+        Raises:
+            ConcurrencyError: if another is unfinished.
+        """
         if self.endpoint.holds & UNFINISHED:
-            self.face._ws_logger.warning(
-                "a broadcast was skipped: a fragmented or large message is being sent"
-            )
-        elif self.endpoint.state == OPEN:
+            raise ConcurrencyError("sending a fragmented message")
+        if self.endpoint.state == OPEN:
             self.endpoint.send_shared(opcode, payload, frames)
             self.flush()
 
@@ -209,7 +216,7 @@ class Session(Phase):
         """Send a ping, return a future for its pong; of data of our own if None is given."""
         payload = self._pings.new_payload() if data is None else data
         if payload in self._pings:
-            raise ValueError("a ping with the same data is waiting for its pong")
+            raise PongAwaited("already waiting for a pong with the same data")
         waiter = self.loop.create_future()
         self._pings.add(payload, waiter)
         try:
@@ -277,6 +284,8 @@ class Session(Phase):
         self._transport.close()
         self.ending.over()
         self.endpoint.lost()
+        if self.ending.expired and self.endpoint.failure is None:
+            self.endpoint.failure = TimeoutError("timed out while closing connection")
         if exc is not None and self.endpoint.failure is None:
             forget_frames(exc)
             self.endpoint.failure = exc
@@ -375,6 +384,12 @@ class Session(Phase):
         self.endpoint.settle()
         self.attend()
 
+    def reject(self, exc: Exception) -> None:
+        """Fail the connection for a message that can't be taken."""
+        self.endpoint.reject(exc)
+        self.endpoint.settle()
+        self.attend()
+
     def is_gone(self) -> bool:
         """Whether nothing can be sent any more."""
         gone: bool = self._transport.is_closing()
@@ -412,7 +427,8 @@ class Session(Phase):
             if self._keepalive is not None:
                 self._keepalive.stop()
             failure = endpoint.failure
-            if failure is not None and not isinstance(failure, WebSocketException):
+            violation = isinstance(failure, (WebSocketException, UnicodeDecodeError))
+            if failure is not None and not violation:
                 self.face._ws_logger.error("error in an extension", exc_info=failure)
                 forget_frames(failure)
         if endpoint.phase < OVER:

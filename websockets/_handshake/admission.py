@@ -11,11 +11,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Optional, cast
 
-from ..datastructures import Headers, MultipleValuesError
-from ..exceptions import InvalidHeader, InvalidHeaderValue, InvalidOrigin
+from ..datastructures import Headers
+from ..exceptions import (
+    InvalidHeader,
+    InvalidHeaderValue,
+    InvalidMethod,
+    InvalidOrigin,
+    InvalidProtocol,
+)
 from ..typing import Origin
 
-__all__ = ["check_framing", "check_host", "check_origin"]
+__all__ = ["check_framing", "check_host", "check_origin", "check_start"]
+
+
+def check_start(method: str, protocol: str) -> None:
+    """
+    Check the first line of a request (RFC 6455 4.2.1).
+
+    Raises:
+        InvalidMethod: if the method isn't GET.
+        InvalidProtocol: if it isn't HTTP/1.1.
+    """
+    if method != "GET":
+        raise InvalidMethod(method)
+    if protocol != "HTTP/1.1":
+        raise InvalidProtocol(protocol)
 
 
 def check_framing(headers: Headers) -> None:
@@ -51,7 +71,9 @@ def check_host(headers: Headers, allowed_hosts: Optional[Iterable[str]]) -> None
         raise InvalidHeaderValue("Host", headers["Host"])
 
 
-def check_origin(headers: Headers, origins: Any) -> Optional[Origin]:
+def check_origin(
+    headers: Headers, origins: Any, repeated: str = "more than one Origin header found"
+) -> Optional[Origin]:
     """
     Check the Origin header (RFC 6455 4.2.2 and 10.2).
 
@@ -59,6 +81,7 @@ def check_origin(headers: Headers, origins: Any) -> Optional[Origin]:
         headers: headers of the request.
         origins: acceptable values: a collection of ``str``, of compiled regular expressions that
             must match the whole value, and of None, which stands for no such header; None for any.
+        repeated: what is said of a header that is there more often than once.
 
     Returns:
         the origin, None if there is none.
@@ -67,10 +90,10 @@ def check_origin(headers: Headers, origins: Any) -> Optional[Origin]:
         InvalidOrigin: if the origin isn't acceptable.
         InvalidHeader: if there is more than one.
     """
-    try:
-        origin = cast("Optional[Origin]", headers.get("Origin"))
-    except MultipleValuesError as exc:
-        raise InvalidHeader("Origin", "more than one Origin header found") from exc
+    values = headers.get_all("Origin")
+    if len(values) > 1:
+        raise InvalidHeader("Origin", repeated)
+    origin = cast("Optional[Origin]", values[0] if values else None)
     if origins is None or origin in origins:
         return origin
     if origin is not None and hasattr(origins, "__iter__"):

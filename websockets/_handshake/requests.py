@@ -29,6 +29,7 @@ def asking(
     origin: Optional[str],
     factories: Optional[Sequence[Any]],
     subprotocols: Optional[Sequence[Subprotocol]],
+    key: Optional[str] = None,
 ) -> tuple[Headers, str]:
     """
     Build the headers of a request.
@@ -38,6 +39,7 @@ def asking(
         origin: value of the Origin header, None for no such header.
         factories: factories of extensions to offer, the preferred first.
         subprotocols: subprotocols to offer, the preferred first.
+        key: the key to send; a new one by default.
 
     Returns:
         ``(headers, key)``; the key is what ``check_response()`` needs.
@@ -48,11 +50,11 @@ def asking(
         headers["Authorization"] = build_authorization_basic(*wsuri.user_info)
     if origin is not None:
         headers["Origin"] = origin
-    key = build_request(headers)
+    key = build_request(headers, key)
     if factories:
-        headers["Sec-WebSocket-Extensions"] = offer_extensions(factories)
+        headers.set_insecure("Sec-WebSocket-Extensions", offer_extensions(factories))
     if subprotocols:
-        headers["Sec-WebSocket-Protocol"] = build_subprotocol(subprotocols)
+        headers.set_insecure("Sec-WebSocket-Protocol", build_subprotocol(subprotocols))
     return headers, key
 
 

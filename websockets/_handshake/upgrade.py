@@ -15,11 +15,21 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping, MutableMapping
+from typing import Optional
 
 from ..exceptions import InvalidHeader, InvalidHeaderValue, InvalidUpgrade
 from ..headers import parse_connection, parse_upgrade
 
-__all__ = ["accept_key", "build_request", "build_response", "check_request", "check_response"]
+__all__ = [
+    "GUID",
+    "accept_key",
+    "build_answer",
+    "build_request",
+    "build_response",
+    "check_request",
+    "check_response",
+    "generate_key",
+]
 
 # RFC 6455 1.3: what a server mixes into the key to prove that it speaks WebSocket.
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -41,15 +51,22 @@ def accept_key(key: str) -> str:
     return binascii.b2a_base64(digest, newline=False).decode()
 
 
-def build_request(headers: MutableMapping[str, str]) -> str:
+def generate_key() -> str:
+    """Return a ``Sec-WebSocket-Key``: random, and new for each connection (RFC 6455 4.1)."""
+    return base64.b64encode(os.urandom(16)).decode()
+
+
+def build_request(headers: MutableMapping[str, str], key: Optional[str] = None) -> str:
     """
     Add the headers of a handshake request to ``headers`` (RFC 6455 4.1).
+
+    Arguments:
+        key: what :func:`generate_key` returned; a new one by default.
 
     Returns:
         the key that :func:`check_response` needs.
     """
-    # RFC 6455 4.1: the nonce is random, and new for each connection.
-    key = base64.b64encode(os.urandom(16)).decode()
+    key = key or generate_key()
     headers["Upgrade"] = "websocket"
     headers["Connection"] = "Upgrade"
     headers["Sec-WebSocket-Key"] = key
@@ -57,11 +74,16 @@ def build_request(headers: MutableMapping[str, str]) -> str:
     return key
 
 
-def check_request(headers: Mapping[str, str]) -> str:
+def check_request(headers: Mapping[str, str], repeated: Optional[str] = None) -> str:
     """
     Check the headers of a handshake request (RFC 6455 4.2.1).
 
     The method, the version of HTTP, ``Host`` and ``Origin`` are left to the caller.
+
+    Arguments:
+        headers: headers of the request.
+        repeated: what is said of a header that is there more often than once; by default, just
+            that.
 
     Returns:
         the key that :func:`build_response` needs.
@@ -70,11 +92,15 @@ def check_request(headers: Mapping[str, str]) -> str:
         InvalidHandshake: if the request is invalid; its answer is 400 Bad Request.
     """
     _check_upgrade(headers)
-    key = _get_one(headers, "Sec-WebSocket-Key")
+    key = _get_one(headers, "Sec-WebSocket-Key", repeated)
     # RFC 6455 4.2.1: 16 bytes in Base64.
     if _KEY.fullmatch(key) is None:
+        try:
+            base64.b64decode(key, validate=True)
+        except ValueError as exc:
+            raise InvalidHeaderValue("Sec-WebSocket-Key", key) from exc
         raise InvalidHeaderValue("Sec-WebSocket-Key", key)
-    version = _get_one(headers, "Sec-WebSocket-Version")
+    version = _get_one(headers, "Sec-WebSocket-Version", repeated)
     # RFC 6455 4.2.1: the version is 13.
     if version != "13":
         raise InvalidHeaderValue("Sec-WebSocket-Version", version)
@@ -88,12 +114,17 @@ def build_response(headers: MutableMapping[str, str], key: str) -> None:
     Arguments:
         key: what :func:`check_request` returned.
     """
+    build_answer(headers, accept_key(key))
+
+
+def build_answer(headers: MutableMapping[str, str], accept: str) -> None:
+    """Add the headers of a handshake response, given what :func:`accept_key` returned."""
     headers["Upgrade"] = "websocket"
     headers["Connection"] = "Upgrade"
-    headers["Sec-WebSocket-Accept"] = accept_key(key)
+    headers["Sec-WebSocket-Accept"] = accept
 
 
-def check_response(headers: Mapping[str, str], key: str) -> None:
+def check_response(headers: Mapping[str, str], key: str, repeated: Optional[str] = None) -> None:
     """
     Check the headers of a handshake response (RFC 6455 4.1).
 
@@ -101,12 +132,13 @@ def check_response(headers: Mapping[str, str], key: str) -> None:
 
     Arguments:
         key: what :func:`build_request` returned.
+        repeated: as for :func:`check_request`.
 
     Raises:
         InvalidHandshake: if the response is invalid.
     """
     _check_upgrade(headers)
-    accept = _get_one(headers, "Sec-WebSocket-Accept")
+    accept = _get_one(headers, "Sec-WebSocket-Accept", repeated)
     if accept != accept_key(key):
         raise InvalidHeaderValue("Sec-WebSocket-Accept", accept)
 
@@ -145,11 +177,11 @@ def _get_list(headers: Mapping[str, str], name: str) -> str:
     return ", ".join(values)
 
 
-def _get_one(headers: Mapping[str, str], name: str) -> str:
+def _get_one(headers: Mapping[str, str], name: str, repeated: Optional[str]) -> str:
     """Return the value of a header that must be there once (RFC 6455 11.3)."""
     values = _get_all(headers, name)
     if not values:
         raise InvalidHeader(name)
     if len(values) > 1:
-        raise InvalidHeader(name, f"more than one {name} header found")
+        raise InvalidHeader(name, repeated or f"more than one {name} header found")
     return values[0]

@@ -2,15 +2,16 @@
 What an extension is (RFC 6455 section 9), for programs that bring their own.
 
 Owns the three interfaces and nothing else. Key decision: they are plain base classes that an
-extension may inherit from but doesn't have to; only the methods count.
+extension may inherit from but doesn't have to; only the methods count. Frames are what the face of
+the connection has: :class:`websockets.frames.Frame` or the named tuple of
+:mod:`websockets.framing`, whose attributes have the same names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
-from ..framing import Frame
 from ..typing import ExtensionParameter
 
 __all__ = ["ClientExtensionFactory", "Extension", "ServerExtensionFactory"]
@@ -26,7 +27,7 @@ class Extension:
     name: str
     """Name as it stands in the Sec-WebSocket-Extensions header."""
 
-    def decode(self, frame: Frame, *, max_size: Optional[int] = None) -> Frame:
+    def decode(self, frame: Any, *, max_size: Optional[int] = None) -> Any:
         """
         Decode a received frame.
 
@@ -40,7 +41,7 @@ class Extension:
         """
         raise NotImplementedError
 
-    def encode(self, frame: Frame) -> Frame:
+    def encode(self, frame: Any) -> Any:
         """
         Encode a frame that is about to be sent.
 

@@ -7,7 +7,7 @@ know the handshake around it. Key decisions:
 - The four parameters are parsed and checked by one function for both sides; what may stand in an
   offer and in an answer are two rows of a table.
 - Frames and streams are the core's (RFC 7692 6 and 7.2). A connection that has no other extension
-  talks to the core directly; the methods that take a :class:`Frame` are a thin face over it.
+  talks to the core directly; the methods that take a frame are a thin face over it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, TypeVar, Union
 
+from .. import frames, framing
 from .._core import RSV1, Compression, Deflater, Inflater
 from .._engine.limits import refuse, size
 from ..exceptions import (
@@ -25,7 +26,7 @@ from ..exceptions import (
     InvalidParameterValue,
     NegotiationError,
 )
-from ..framing import OP_BINARY, Frame
+from ..framing import OP_BINARY
 from ..typing import ExtensionParameter
 from .base import ClientExtensionFactory, Extension, ServerExtensionFactory
 
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 NAME = "permessage-deflate"
+
+Frame = TypeVar("Frame", frames.Frame, framing.Frame)
 
 # The fastest level: beside zlib's default, 6, it takes two thirds of the time for 4 KiB and a third
 # for 64 KiB, and makes 7 and 20 percent more bytes. A window that each connection keeps costs
@@ -343,7 +346,7 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
             local_bits = answer.client_max_window_bits
             if local_bits == 8:
                 # We can't compress with so small a window: see check_settings.
-                raise InvalidParameterValue("client_max_window_bits", "8")
+                raise NegotiationError("unsupported client_max_window_bits = 8, use 9")
         if wanted.client_max_window_bits not in (None, True):
             if local_bits > wanted.client_max_window_bits and answer.client_max_window_bits:
                 raise InvalidParameterValue("client_max_window_bits", str(local_bits))
@@ -370,8 +373,8 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
         server_no_context_takeover: start a new stream for each message to the client.
         client_no_context_takeover: ask the client to do so.
         server_max_window_bits: limit the server's window to 2 to that power bytes, 9-15.
-        client_max_window_bits: limit the client's window to 2 to that power bytes, 8-15; offers
-            of clients that can't be asked for that are declined.
+        client_max_window_bits: limit the client's window to 2 to that power bytes, 8-15, if the
+            client's offer says that it can be asked for that.
         compress_settings: keyword arguments of :func:`zlib.compressobj`, without ``wbits`` and
             ``zdict``, followed to the letter; without them, :data:`LEVEL` is used, and a window
             that is kept from message to message has at most :data:`KEPT_WINDOW_BITS`.
@@ -379,6 +382,8 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
         thread_size: size in bytes, before compression where we compress and after it where we
             decompress, from which on that is done in a thread of the event loop's executor, if this
             is the connection's only extension; messages keep their order. None for never.
+        require_client_max_window_bits: decline offers of clients that can't be asked for
+            ``client_max_window_bits``.
 
     Raises:
         TypeError, ValueError: if an argument has the wrong type or is out of its range.
@@ -393,6 +398,7 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
         server_max_window_bits: Optional[int] = None,
         client_max_window_bits: Optional[int] = None,
         compress_settings: Optional[dict[str, Any]] = None,
+        require_client_max_window_bits: bool = False,
         *,
         min_size: int = 0,
         thread_size: Optional[int] = None,
@@ -407,6 +413,12 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
             server_max_window_bits,
             client_max_window_bits,
         )
+        if require_client_max_window_bits and client_max_window_bits is None:
+            raise ValueError(
+                "require_client_max_window_bits is enabled, but client_max_window_bits isn't "
+                "configured"
+            )
+        self.require_client_max_window_bits = require_client_max_window_bits
         self.compress_settings = check_settings(wanted, compress_settings, "server")
         check_sizes(min_size, thread_size)
         self.min_size = min_size
@@ -423,7 +435,8 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
             self.server_max_window_bits,
             self.client_max_window_bits,
         )
-        answer, serialized = accept(configured, tuple(params))
+        required = self.require_client_max_window_bits
+        answer, serialized = accept(configured, required, tuple(params))
         extension = PerMessageDeflate(
             answer.client_no_context_takeover,
             answer.server_no_context_takeover,
@@ -439,14 +452,15 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
 # Most clients offer the same: a browser's offer takes a third of the time when it is known.
 @functools.lru_cache(maxsize=64)
 def accept(
-    configured: Parameters, params: tuple[ExtensionParameter, ...]
+    configured: Parameters, required: bool, params: tuple[ExtensionParameter, ...]
 ) -> tuple[Parameters, list[ExtensionParameter]]:
     """Return a server's answer to an offer, also in the form in which it stands in a header."""
     offer = parse(params, is_offer=True)
     # RFC 7692 7.1.2.1: the smaller of what is asked for and what is configured.
     server_bits = smallest(offer.server_max_window_bits, configured.server_max_window_bits)
     if server_bits == 8:
-        raise NegotiationError("server can't compress with server_max_window_bits=8")
+        # We can't compress with so small a window: see check_settings.
+        raise NegotiationError("unsupported server_max_window_bits = 8, use 9")
     # 7.1.2.2: the answer can limit the client's window only if the offer said that it may.
     client_bits: Optional[int] = None
     if offer.client_max_window_bits is not None:
@@ -454,8 +468,8 @@ def accept(
         client_bits = smallest(
             None if offered is True else offered, configured.client_max_window_bits
         )
-    elif configured.client_max_window_bits is not None:
-        raise NegotiationError("client doesn't support client_max_window_bits")
+    elif required:
+        raise NegotiationError("required client_max_window_bits")
     answer = Parameters(
         # 7.1.1.1 and 7.1.1.2: what either side asks for is done.
         bool(configured.server_no_context_takeover or offer.server_no_context_takeover),

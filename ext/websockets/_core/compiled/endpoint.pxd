@@ -60,15 +60,17 @@ cdef class Endpoint:
     @cython.locals(reader=FrameReader, scout=FrameReader)
     cdef _look_ahead(self, bytes data)
     cdef _blame(self, exc)
+    cdef _fail_for(self, exc)
     cdef _discard(self)
     @cython.locals(reader=FrameReader)
     cdef _decode(self)
+    cdef _check_encoded(self, int opcode, long long length)
     cdef _decoded(self, bint fin, int opcode, bytes payload)
     cdef _control(self, int opcode, bytes payload)
     cdef _enter(self, int phase)
     cdef _peer_closed(self, bytes payload)
     cpdef send_frame(self, int opcode, payload, bint fin=*, compress=*)
-    cpdef int send_message(self, message, double now, compress=*) except -1
+    cpdef int send_message(self, message, double now, compress=*, int opcode=*) except -1
     cpdef send_shared(self, int opcode, payload, dict frames)
     cpdef list collect(self)
     cdef _answer_held(self)

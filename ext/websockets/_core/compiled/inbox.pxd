@@ -12,4 +12,5 @@ cdef class Inbox:
     cpdef bint is_low(self) except -1
     cpdef put(self, message)
     cpdef take(self)
+    cpdef list take_all(self)
     cpdef clear(self)

@@ -17,13 +17,14 @@ cdef class Outbox:
     cdef object _extensions
     cdef long long _thread_size
     cdef Gathering _gathering
+    cdef long long _large
     cdef bint _answering
     cdef bint _fresh
 
     cpdef note_arrival(self)
     cpdef note_taken(self)
     @cython.locals(first_answer=bint, last_answer=bint)
-    cpdef int put_message(self, message, double now, Py_ssize_t waiting, compress=*) except -1
+    cpdef int put_message(self, message, double now, Py_ssize_t waiting, compress=*, int opcode=*) except -1
     @cython.locals(byte0=int)
     cpdef put(self, bint fin, int opcode, payload, compress=*)
     @cython.locals(byte0=int)

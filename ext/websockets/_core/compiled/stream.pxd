@@ -30,7 +30,7 @@ cdef class MessageStream:
     cdef _arrived(self, bint eventful)
     cpdef int try_send(self, message) except -1
     @cython.locals(due=int)
-    cpdef int send(self, message, compress=*) except -1
+    cpdef int send(self, message, compress=*, int opcode=*) except -1
     cpdef bint try_share(self, int opcode, payload, dict frames) except -1
     @cython.locals(written=bint)
     cpdef bint flush(self) except -1

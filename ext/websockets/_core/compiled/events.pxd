@@ -1,0 +1,58 @@
+# C types of websockets/_core/events.py.
+
+cimport cython
+
+from websockets._core.compiled.endpoint cimport Endpoint
+from websockets._core.compiled.frames cimport check_control
+from websockets._core.compiled.messages cimport FragmentAssembler
+from websockets._core.compiled.payloads cimport Gatherer, unpack
+
+cdef int AWAITING, CLOSED, CLOSING, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING
+cdef int OP_CLOSE, OP_CONT, OP_PING, OP_PONG
+cdef long long UNLIMITED
+cdef object new
+
+
+cdef class FrameMaker:
+    cdef object _cls
+    cdef tuple _opcodes
+
+    cpdef make(self, int opcode, data, bint fin)
+
+
+cdef class FrameAssembler(FragmentAssembler):
+    cdef FrameMaker _maker
+
+    @cython.locals(gatherer=Gatherer)
+    cpdef add(
+        self,
+        bytes chunk,
+        Py_ssize_t start,
+        Py_ssize_t stop,
+        bytes key,
+        long long offset,
+        long long missing,
+    )
+    cdef bint is_between(self) except -1
+    cpdef size(self)
+    @cython.locals(opcode=int, fin=bint)
+    cdef _complete(self, data)
+
+
+cdef class EventEndpoint(Endpoint):
+    cdef readonly bint unfinished
+    cdef readonly bint ended
+    cdef readonly bint eof_sent
+    cdef FrameMaker _maker
+    cdef FrameAssembler _frames
+
+    cpdef use(self, extensions)
+    cpdef bint receive(self, data) except -1
+    cpdef list take_events(self)
+    cdef _check_encoded(self, int opcode, long long length)
+    cdef _control(self, int opcode, bytes payload)
+    cdef _peer_closed(self, bytes payload)
+    cdef _enter(self, int phase)
+    cdef _send_eof(self)
+    cpdef send_data(self, int opcode, data, bint fin)
+    cpdef send_control(self, int opcode, data)

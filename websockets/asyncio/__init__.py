@@ -1,0 +1,1 @@
+"""Today's API on asyncio: :mod:`.client`, :mod:`.server`, :mod:`.router`, :mod:`.connection`."""

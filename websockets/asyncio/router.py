@@ -1,0 +1,153 @@
+"""
+Servers that choose a handler by the path of the request, with werkzeug's rules.
+
+Owns the step from a request to a handler, a redirect or 404. Must never know how a handshake is
+answered. Key decision: werkzeug is asked for only when a router is made, so that nobody needs it
+who doesn't use one.
+"""
+
+from __future__ import annotations
+
+import http
+import inspect
+import urllib.parse
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union
+
+from ..http11 import Request, Response
+from .server import Server, ServerConnection, serve
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+__all__ = ["Router", "route", "unix_route"]
+
+
+class Router:
+    """
+    Choose handlers by the path of requests.
+
+    Arguments:
+        url_map: a :class:`werkzeug.routing.Map`, whose endpoints are handlers: coroutine functions
+            of a connection and of what was captured from the path.
+        server_name: name of the server, for rules with hosts and for redirects; the Host header by
+            default.
+        url_scheme: "ws", or "wss" for redirects with TLS.
+    """
+
+    def __init__(
+        self, url_map: Any, server_name: Optional[str] = None, url_scheme: str = "ws"
+    ) -> None:
+        self.url_map = url_map
+        self.server_name = server_name
+        self.url_scheme = url_scheme
+        for rule in self.url_map.iter_rules():
+            rule.websocket = True
+
+    def get_server_name(self, connection: ServerConnection, request: Request) -> str:
+        """Return the name of the server that a request asks."""
+        if self.server_name is None:
+            return request.headers["Host"]
+        return self.server_name
+
+    def redirect(self, connection: ServerConnection, url: str) -> Response:
+        """Return the response that sends a client elsewhere."""
+        response = connection.respond(http.HTTPStatus.FOUND, f"Found at {url}")
+        response.headers["Location"] = url
+        return response
+
+    def not_found(self, connection: ServerConnection) -> Response:
+        """Return the response where there is no handler."""
+        return connection.respond(http.HTTPStatus.NOT_FOUND, "Not Found")
+
+    def route_request(self, connection: ServerConnection, request: Request) -> Optional[Response]:
+        """
+        Choose the handler for a request, as ``process_request`` of :func:`serve`.
+
+        Returns:
+            None if there is one, then it is in ``connection.handler``; otherwise a response.
+        """
+        from werkzeug.exceptions import NotFound
+        from werkzeug.routing import RequestRedirect
+
+        adapter = self.url_map.bind(
+            server_name=self.get_server_name(connection, request), url_scheme=self.url_scheme
+        )
+        parts = urllib.parse.urlsplit(request.path)
+        try:
+            handler, kwargs = adapter.match(path_info=parts.path, query_args=parts.query)
+        except RequestRedirect as redirect:
+            return self.redirect(connection, redirect.new_url)
+        except NotFound:
+            return self.not_found(connection)
+        connection.handler, connection.handler_kwargs = handler, kwargs
+        return None
+
+    async def handler(self, connection: ServerConnection) -> None:
+        """Handle a connection by the handler that was chosen."""
+        await connection.handler(connection, **connection.handler_kwargs)
+
+
+def route(
+    url_map: Any,
+    *args: Any,
+    server_name: Optional[str] = None,
+    ssl: Union[SSLContext, Literal[True], None] = None,
+    create_router: Optional[Callable[..., Router]] = None,
+    **kwargs: Any,
+) -> Server:
+    """
+    Start a server that chooses handlers by the path, with the package ``werkzeug``.
+
+    Arguments:
+        url_map: see :class:`Router`; a handler is called with what was captured from the path::
+
+                url_map = Map([Rule("/channel/<name>", endpoint=channel)])
+
+                async def channel(connection, name):
+                    ...
+
+        server_name: see :class:`Router`.
+        ssl: a context for TLS; True if there is TLS in front of this server, for redirects.
+        create_router: class or function that takes the arguments of :class:`Router` and returns an
+            instance of it or of a subclass.
+        args, kwargs: arguments of :func:`~websockets.asyncio.server.serve` behind its ``handler``.
+            A ``process_request`` comes before the router, and wins if it returns a response.
+    """
+    _require_werkzeug("route")
+    url_scheme = "ws" if ssl is None else "wss"
+    if ssl is not None and ssl is not True:
+        kwargs["ssl"] = ssl
+    router = (create_router or Router)(url_map, server_name, url_scheme)
+    first: Optional[Callable[..., Union[Awaitable[Any], Any]]] = kwargs.pop("process_request", None)
+
+    async def process_request(connection: ServerConnection, request: Request) -> Optional[Response]:
+        if first is not None:
+            response = first(connection, request)
+            if inspect.isawaitable(response):
+                response = await response
+            if response is not None:
+                return response  # type: ignore[no-any-return]
+        return router.route_request(connection, request)
+
+    return serve(router.handler, *args, process_request=process_request, **kwargs)
+
+
+def unix_route(url_map: Any, path: Optional[str] = None, **kwargs: Any) -> Server:
+    """
+    Start a server on a Unix socket that chooses handlers by the path of the request.
+
+    Arguments:
+        url_map: see :class:`Router`.
+        path: path of the socket in the file system; it may be left out if ``sock`` is given.
+        kwargs: arguments of :func:`route`, or of :meth:`asyncio.loop.create_unix_server`.
+    """
+    _require_werkzeug("unix_route")
+    return route(url_map, unix=True, path=path, **kwargs)
+
+
+def _require_werkzeug(name: str) -> None:
+    try:
+        import werkzeug.routing  # noqa: F401
+    except ImportError:
+        raise ImportError(f"{name}() requires werkzeug") from None

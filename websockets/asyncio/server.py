@@ -1,0 +1,524 @@
+"""
+Today's server on asyncio: ``serve()``, and the server's end of a connection.
+
+Owns names, arguments and defaults, and the order in which a connection is served. Must never know
+the rules of the opening handshake, which are the protocol's, nor how a server closes, which is the
+registry's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import re
+from collections.abc import Awaitable, Generator, Iterable, Sequence
+from http import HTTPStatus
+from typing import Any, Callable, Optional, Union
+
+from .._core import forget_frames
+from .._engine import broadcasting
+from .._engine.arguments import TODAYS_SERVE
+from .._engine.making import maker
+from .._handshake.credentials import check_against, is_pair
+from .._registry import WebSocketServer, is_running
+from .._sansio.server import ServerProtocol
+from .._starting import Function
+from .._states import State
+from .._transports.secure import served_over_tls
+from ..exceptions import InvalidHeader
+from ..extensions.base import ServerExtensionFactory
+from ..extensions.permessage_deflate import enable_server_permessage_deflate
+from ..headers import (
+    build_www_authenticate_basic,
+    parse_authorization_basic,
+    validate_subprotocols,
+)
+from ..http11 import SERVER, Request, Response
+from ..typing import DataLike, LoggerLike, Origin, StatusLike, Subprotocol
+from .connection import Connection
+
+__all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
+
+FAILED = "Failed to open a WebSocket connection.\nSee server log for more information.\n"
+
+Handler = Callable[["ServerConnection"], Awaitable[Any]]
+ProcessRequest = Callable[
+    ["ServerConnection", Request], Union[Awaitable[Optional[Response]], Optional[Response]]
+]
+ProcessResponse = Callable[
+    ["ServerConnection", Request, Response],
+    Union[Awaitable[Optional[Response]], Optional[Response]],
+]
+
+
+WAYS = "'await {0}(...)' or 'async with {0}(...)'"
+SERVE = Function("serve", "create_server", TODAYS_SERVE, WAYS)
+UNIX_SERVE = Function("unix_serve", "create_unix_server", TODAYS_SERVE, WAYS)
+
+
+class ServerConnection(Connection):
+    """
+    The server's end of a connection, as handlers are given it.
+
+    Arguments:
+        protocol: a :class:`~websockets.server.ServerProtocol`.
+        server: the :class:`Server`.
+        kwargs: arguments of :class:`~websockets.asyncio.connection.Connection`.
+
+    Attributes:
+        server: as given.
+        username: the user, once ``basic_auth()`` has let the client in.
+        handler, handler_kwargs: what a router has found for the request.
+    """
+
+    protocol: ServerProtocol
+    request: Any
+    response: Any
+    username: str
+    handler: Handler
+    handler_kwargs: dict[str, Any]
+
+    def __init__(self, protocol: ServerProtocol, server: Server, **kwargs: Any) -> None:
+        self.server = server
+        super().__init__(protocol, **kwargs)
+
+    def respond(self, status: StatusLike, text: str) -> Response:
+        """
+        Make an HTTP response with a text, for ``process_request`` and ``process_response``.
+
+        Arguments:
+            status: HTTP status.
+            text: body, which is sent as UTF-8.
+        """
+        return self.protocol.reject(status, text)
+
+    def connection_made(self, transport: Any) -> None:
+        """Take a transport, and start the task that serves it."""
+        super().connection_made(transport)
+        self.server.register(self)
+        self.handler_task = self.loop.create_task(self._ws_serve())
+
+    # The opening handshake
+
+    async def handshake(
+        self,
+        process_request: Optional[ProcessRequest] = None,
+        process_response: Optional[ProcessResponse] = None,
+        server_header: Optional[str] = SERVER,
+    ) -> None:
+        """
+        Perform the opening handshake (RFC 6455 4.2).
+
+        Arguments:
+            process_request, process_response, server_header: see :func:`serve`.
+
+        Raises:
+            Exception: if the request isn't acceptable.
+        """
+        protocol = self.protocol
+        self.request = await self._ws_handshaken()
+        if self.request is not None:
+            response = None
+            if process_request is not None:
+                response = await self._ws_ask("process_request", process_request, self.request)
+            if response is None:
+                if self.server.is_serving():
+                    response = self._ws_accept(self.request)
+                else:
+                    response = protocol.reject(
+                        HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n"
+                    )
+            if server_header is not None:
+                response.headers["Server"] = server_header
+            if process_response is not None:
+                response = (
+                    await self._ws_ask("process_response", process_response, self.request, response)
+                    or response
+                )
+            self.response = response
+            if self._ws_phase.is_gone():
+                raise ConnectionError("the client went away during the opening handshake")
+            protocol.send_response(response)
+            self._ws_write()
+        if protocol.handshake_exc is not None:
+            raise protocol.handshake_exc
+        if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            self._ws_begin()
+
+    def _ws_accept(self, request: Request) -> Response:
+        select = self.server.select_subprotocol
+        if select is None:
+            return self.protocol.accept(request)
+        self.protocol._select = lambda protocol, offered: select(self, offered)
+        try:
+            return self.protocol.accept(request)
+        finally:
+            # It refers to this connection, which refers to the protocol.
+            self.protocol._select = None
+
+    async def _ws_ask(self, name: str, function: Any, *arguments: Any) -> Any:
+        """Ask the program for a response; what goes wrong with it is one, too."""
+        try:
+            response = function(self, *arguments)
+            if inspect.isawaitable(response):
+                response = await response
+            if not (response is None or isinstance(response, Response)):
+                raise TypeError(f"{name} must return None or a Response, not {response!r}")
+        except Exception as exc:
+            self.logger.error(f"{name} failed", exc_info=True)
+            response = self.protocol.reject(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
+            self.protocol.handshake_exc = exc
+        return response
+
+    # The task
+
+    async def _ws_serve(self) -> None:
+        """Serve the connection from the opening handshake to the end of TCP."""
+        server = self.server
+        try:
+            if await self._ws_open():
+                try:
+                    await server.handler(self)
+                except Exception:
+                    self.logger.error("connection handler failed", exc_info=True)
+                    self._ws_phase.close(1011, "")
+                else:
+                    self._ws_phase.close(1000, "")
+            await self._ws_phase.wait_closed()
+        except BaseException as exc:
+            server.unregister(self)
+            break_off(self, exc)
+            if isinstance(exc, Exception):
+                return
+            # The task keeps this exception, and its frames would keep the connection.
+            forget_frames(exc)
+            del self
+            raise exc
+        server.unregister(self)
+
+    async def _ws_open(self) -> bool:
+        """Perform the opening handshake; return whether the connection is open."""
+        timer = None
+        if self.server.open_timeout is not None:
+            timer = self.loop.call_later(self.server.open_timeout, self.transport.abort)
+        try:
+            await self.handshake(*self.server.handshake_arguments)
+        except Exception as exc:
+            if self._ws_phase.is_gone():
+                self.logger.debug("connection lost during opening handshake: %s", exc)
+            elif self.response is None:
+                self.logger.error("opening handshake failed", exc_info=True)
+                self._ws_phase.hang_up()
+            else:
+                self._ws_phase.half_close()
+            return False
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if self.state is State.CONNECTING:
+            self._ws_phase.half_close()
+            return False
+        return True
+
+    def _ws_shut_down(self, closing: Optional[tuple[int, str]]) -> None:
+        """Take part in the server's shutdown."""
+        if self.state is State.CONNECTING:
+            if self.response is None:
+                self._ws_refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n")
+        elif closing is not None:
+            self._ws_phase.close(*closing)
+
+    def _ws_refuse(self, status: HTTPStatus, text: str) -> None:
+        """Answer a request that nobody waits for any more."""
+        if not self._ws_phase.is_answerable():
+            return
+        self.response = self.protocol.reject(status, text)
+        self.protocol.send_response(self.response)
+        self._ws_write()
+        self._ws_phase.half_close()
+
+
+def break_off(connection: ServerConnection, exc: BaseException) -> None:
+    """End a connection whose task ends with an exception, so that nobody will see to it."""
+    phase = connection._ws_phase
+    if isinstance(exc, asyncio.CancelledError):
+        # The program or the loop is stopping: there is no time for more than this.
+        phase.fail(1001)
+        phase.hang_up()
+    elif isinstance(exc, GeneratorExit) and not is_running(connection.handler_task):
+        pass  # Nobody raised it: the task is thrown away, together with its loop.
+    elif connection.state is State.CONNECTING:
+        connection.logger.error("opening handshake failed", exc_info=True)
+        phase.hang_up()
+    else:
+        connection.logger.error("connection handler failed", exc_info=True)
+        phase.fail(1011)
+
+
+class Server(WebSocketServer):
+    """
+    A running server: ``await serve(...)``, or ``async with serve(...) as server``.
+
+    Leaving the context closes it.
+
+    Arguments:
+        create_server: coroutine function of a factory of protocols, which begins to listen and
+            returns an :class:`asyncio.Server`.
+        handler: see :func:`serve`.
+        logger: ``websockets.server`` by default.
+
+    Attributes:
+        server: the :class:`asyncio.Server`, once it has started.
+    """
+
+    def __init__(
+        self,
+        create_server: Callable[[Server], Awaitable[Any]],
+        handler: Handler,
+        logger: Optional[LoggerLike] = None,
+    ) -> None:
+        super().__init__(asyncio.get_running_loop(), logger)
+        self.create_server = create_server
+        self.handler = handler
+        self.open_timeout: Optional[float] = 10
+        self.select_subprotocol: Any = None
+        self.handshake_arguments: tuple[Any, ...] = ()
+
+    def wrap(self, server: Any) -> None:
+        """Take the server that listens."""
+        super().wrap(server)
+        for sock in server.sockets:
+            self.logger.info("server listening on %s", name_of(sock.getsockname()))
+
+    @property
+    def sockets(self) -> tuple[Any, ...]:  # type: ignore[override]
+        """Sockets that the server listens on, none once it is closed."""
+        return tuple(super().sockets or ())
+
+    async def _close(self, closing: Optional[tuple[int, str]]) -> None:
+        self.logger.info("server closing")
+        await super()._close(closing)
+        self.logger.info("server closed")
+
+    def __await__(self) -> Generator[Any, None, Server]:
+        return self._start().__await__()
+
+    async def _start(self) -> Server:
+        self.wrap(await self.create_server(self))
+        return self
+
+    async def __aenter__(self) -> Server:
+        return await self
+
+
+def name_of(address: Any) -> str:
+    """Return an address as logs tell it."""
+    if isinstance(address, tuple):
+        host, port = address[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return str(address)
+
+
+def serve(
+    handler: Handler,
+    host: Union[str, Sequence[str], None] = None,
+    port: Optional[int] = None,
+    *,
+    origins: Optional[Sequence[Union[Origin, re.Pattern[str], None]]] = None,
+    extensions: Optional[Sequence[ServerExtensionFactory]] = None,
+    subprotocols: Optional[Sequence[Subprotocol]] = None,
+    select_subprotocol: Optional[
+        Callable[[ServerConnection, Sequence[Subprotocol]], Optional[Subprotocol]]
+    ] = None,
+    compression: Optional[str] = "deflate",
+    process_request: Optional[ProcessRequest] = None,
+    process_response: Optional[ProcessResponse] = None,
+    server_header: Optional[str] = SERVER,
+    open_timeout: Optional[float] = 10,
+    ping_interval: Optional[float] = 20,
+    ping_timeout: Optional[float] = 20,
+    close_timeout: Optional[float] = 10,
+    max_size: Union[int, None, tuple[Optional[int], Optional[int]]] = 2**20,
+    max_queue: Union[int, None, tuple[Optional[int], Optional[int]]] = 16,
+    write_limit: Union[int, tuple[int, Optional[int]]] = 2**15,
+    logger: Optional[LoggerLike] = None,
+    create_connection: Optional[Callable[..., ServerConnection]] = None,
+    **kwargs: Any,
+) -> Server:
+    """
+    Start a WebSocket server: ``await serve(...)`` or ``async with serve(...) as server``.
+
+    Arguments:
+        handler: coroutine function of a :class:`ServerConnection`, which is closed when it returns.
+        host, port: where to listen, see :meth:`asyncio.loop.create_server`.
+        origins: acceptable values of the Origin header, also compiled regular expressions that
+            match a whole value, and None for requests without; None instead of a list for all.
+        extensions: factories of supported extensions, the preferred first.
+        subprotocols: supported subprotocols, the preferred first; a client has to offer one.
+        select_subprotocol: a function of the connection and the subprotocols that the client
+            offers, which returns one of them or None, or raises
+            :exc:`~websockets.exceptions.NegotiationError`.
+        compression: "deflate" to negotiate permessage-deflate (RFC 7692), None not to.
+        process_request: a function or coroutine function of the connection and the
+            :class:`~websockets.http11.Request`; it returns None to go on, or a
+            :class:`~websockets.http11.Response`, for which there is
+            :meth:`ServerConnection.respond`.
+        process_response: a function or coroutine function of the connection, the request and the
+            response; it returns None, or another response.
+        server_header: value of the Server header of responses; None for no such header.
+        open_timeout: seconds that the opening handshake may take, after which TCP is ended; None
+            for no limit.
+        ping_interval, ping_timeout, close_timeout, max_queue, write_limit: see
+            :class:`~websockets.asyncio.connection.Connection`.
+        max_size: largest incoming message in bytes, or a pair: largest message, largest of its
+            frames; None for no limit.
+        logger: ``websockets.server`` by default.
+        create_connection: class or function that takes the arguments of :class:`ServerConnection`
+            and returns an instance of it or of a subclass.
+        kwargs: arguments of :meth:`asyncio.loop.create_server`, for example ``ssl``.
+    """
+    unix = kwargs.pop("unix", False)
+    (UNIX_SERVE if unix else SERVE).check(locals(), kwargs)
+    if subprotocols is not None:
+        validate_subprotocols(subprotocols)
+    if compression == "deflate":
+        extensions = enable_server_permessage_deflate(extensions)
+    elif compression is not None:
+        raise ValueError(f"unsupported compression: {compression}")
+    if logger is None:
+        logger = logging.getLogger("websockets.server")
+    if kwargs.get("ssl") is not None:
+        # A client that dribbles its TLS handshake has no connection yet that could cut it off.
+        kwargs.setdefault("ssl_handshake_timeout", open_timeout)
+        kwargs.setdefault("ssl_shutdown_timeout", close_timeout)
+    create = create_connection or ServerConnection
+
+    def make(server: Server) -> ServerConnection:
+        protocol = ServerProtocol(
+            origins=origins,
+            extensions=extensions,
+            subprotocols=subprotocols,
+            max_size=max_size,
+            logger=logger,
+        )
+        return create(
+            protocol,
+            server,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+            write_limit=write_limit,
+        )
+
+    async def create_server(server: Server) -> Any:
+        loop = server.loop
+        factory: Any = maker(
+            loop, lambda: make(server), ServerConnection, server.unregister, server.logger
+        )
+        factory, kwds = served_over_tls(loop, factory, kwargs, server.handshakes)
+        if unix:
+            return await loop.create_unix_server(factory, **kwds)
+        return await loop.create_server(factory, host, port, **kwds)
+
+    server = Server(create_server, handler, logger)
+    server.open_timeout = open_timeout
+    server.select_subprotocol = select_subprotocol
+    server.handshake_arguments = (process_request, process_response, server_header)
+    return server
+
+
+def unix_serve(handler: Handler, path: Optional[str] = None, **kwargs: Any) -> Server:
+    """
+    Start a WebSocket server on a Unix socket; for example behind a reverse proxy.
+
+    Arguments:
+        handler: see :func:`serve`.
+        path: path of the socket in the file system; it may be left out if ``sock`` is given.
+        kwargs: arguments of :func:`serve`, or of :meth:`asyncio.loop.create_unix_server`.
+    """
+    return serve(handler, unix=True, path=path, **kwargs)
+
+
+def broadcast(
+    connections: Iterable[Connection],
+    message: DataLike,
+    *,
+    text: Optional[bool] = None,
+    raise_exceptions: bool = False,
+) -> None:
+    """
+    Send a message to several connections, without waiting.
+
+    Connections that aren't open are passed over, and so are those that are sending a fragmented
+    message at this moment, with a warning in their log. There is no backpressure: what a slow peer
+    doesn't read piles up until keepalive or the program gives it up.
+
+    Arguments:
+        connections: connections, of a server's ``connections`` for example.
+        message: ``str`` for a text message, bytes-like for a binary one.
+        text: True to send bytes as text, False to send text as bytes.
+        raise_exceptions: whether to raise an :exc:`ExceptionGroup` of what went wrong, once all
+            were tried, instead of logging it; from Python 3.11 on.
+
+    Raises:
+        TypeError: if the message is of another type.
+    """
+    broadcasting.broadcast(connections, message, raise_exceptions, text)
+
+
+def basic_auth(
+    realm: str = "",
+    credentials: Union[tuple[str, str], Iterable[tuple[str, str]], None] = None,
+    check_credentials: Optional[Callable[[str, str], Union[Awaitable[bool], bool]]] = None,
+) -> Callable[[ServerConnection, Request], Awaitable[Optional[Response]]]:
+    """
+    Make a ``process_request`` that lets clients in by HTTP Basic authentication (RFC 7617).
+
+    Arguments:
+        realm: scope of protection, in ASCII.
+        credentials: a ``(username, password)`` pair, or several.
+        check_credentials: function or coroutine function that takes a username and a password, and
+            returns whether they are right; it or ``credentials`` is given, not both.
+
+    Raises:
+        ValueError: if neither or both are given.
+        TypeError: if the credentials aren't pairs of strings.
+    """
+    if (credentials is None) == (check_credentials is None):
+        raise ValueError("provide either credentials or check_credentials")
+    if credentials is not None:
+        pairs: Any = [credentials] if is_pair(credentials) else credentials
+        try:
+            pairs = list(pairs)
+        except TypeError:
+            pairs = [None]
+        if not all(map(is_pair, pairs)):
+            raise TypeError(f"invalid credentials argument: {credentials!r}")
+        check_credentials = check_against(pairs)
+    check: Any = check_credentials
+
+    async def process_request(connection: ServerConnection, request: Request) -> Optional[Response]:
+        try:
+            authorization = request.headers["Authorization"]
+        except KeyError:
+            return refused(connection, "Missing credentials\n")
+        except LookupError:
+            return refused(connection, "Unsupported credentials\n")
+        try:
+            username, password = parse_authorization_basic(authorization)
+        except InvalidHeader:
+            return refused(connection, "Unsupported credentials\n")
+        right = check(username, password)
+        if not (await right if inspect.isawaitable(right) else right):
+            return refused(connection, "Invalid credentials\n")
+        connection.username = username
+        return None
+
+    def refused(connection: ServerConnection, text: str) -> Response:
+        response = connection.respond(HTTPStatus.UNAUTHORIZED, text)
+        response.headers["WWW-Authenticate"] = build_www_authenticate_basic(realm)
+        return response
+
+    return process_request
