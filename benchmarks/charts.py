@@ -20,7 +20,12 @@ WIDTH = 760
 LEFT, RIGHT = 170, 110  # beside bars, for names and figures
 ROW = 24
 PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, PLOT_HEIGHT = 70, 150, 64, 340
-NAMES = {"ours": "this library", "ours-pure": "this library, pure", "raw": "raw TCP"}
+NAMES = {
+    "ours": "this library",
+    "ours-asyncio": "this library, websockets.asyncio",
+    "ours-pure": "this library, pure",
+    "raw": "raw TCP",
+}
 PEER_COLOURS = ["#c4621a", "#2f8f5b", "#8a63d2", "#b0427c", "#7d7a1f", "#2b8a9e", "#a05252"]
 
 STYLE = """

@@ -84,6 +84,7 @@ ALL = [
     Contestant("native", group="native"),
     Contestant("raw", ("raw.py",), ("raw.py",), group="raw"),
     Contestant("ours", ("ours.py",), ("ours.py",), group="ours"),
+    Contestant("ours-asyncio", ("todays.py",), ("todays.py",), group="ours"),
     Contestant("ours-pure", ("ours.py",), ("ours.py",), group="ours", environment=PURE),
     Contestant("picows", ("picows_core.py",), ("picows_core.py",), compression=("off",)),
     Contestant(
@@ -99,7 +100,16 @@ ALL = [
     Contestant("tornado", ("tornado_server.py",), compression=("off", "takeover")),
 ]
 BY_NAME = {contestant.name: contestant for contestant in ALL}
-CURVES = ["raw", "ours", "ours-pure", "picows", "picows.websockets", "websockets", "aiohttp"]
+CURVES = [
+    "raw",
+    "ours",
+    "ours-asyncio",
+    "ours-pure",
+    "picows",
+    "picows.websockets",
+    "websockets",
+    "aiohttp",
+]
 QUICK = ["native", "raw", "ours", "picows", "picows.websockets", "websockets", "aiohttp"]
 
 

@@ -118,7 +118,13 @@ class Headers(MutableMapping[str, str]):
         # What nearly all values are like is told without the pattern, in half the time.
         if type(value) is not str or not value.isascii() or not value.isprintable():
             check_value(key, value)
-        self.set_insecure(key, value)
+        # The short way of set_insecure(), for names that are usual and new.
+        usual = USUAL_NAMES.get(key)
+        if usual is None or usual[1] in self._values:
+            self.set_insecure(key, value)
+        else:
+            self._values[usual[1]] = value
+            self._pairs.append((usual[0], value))
 
     def __delitem__(self, key: str) -> None:
         lowered = key.lower()

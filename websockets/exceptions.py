@@ -151,9 +151,10 @@ def _by_names_of_frames(init: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(init)
     def wrapper(self: ConnectionClosed, *args: Any, **kwargs: Any) -> None:
-        for frame, part in (("rcvd", "code"), ("sent", "reason")):
-            if frame in kwargs:
-                kwargs[part] = kwargs.pop(frame)
+        if kwargs:
+            for frame, part in (("rcvd", "code"), ("sent", "reason")):
+                if frame in kwargs:
+                    kwargs[part] = kwargs.pop(frame)
         init(self, *args, **kwargs)
 
     return wrapper

@@ -119,7 +119,8 @@ class Frame:
         length = byte1 & 0x7F
         if length >= 126:
             extended = yield from read_exact(2 if length == 126 else 8)
-            length = int.from_bytes(extended, "big")
+            form, length = length, int.from_bytes(extended, "big")
+            _core.check_length(length, form)
         if max_size is not None and length > max_size:
             raise PayloadTooBig(length, max_size)
         key = (yield from read_exact(4)) if mask else b""
@@ -135,7 +136,7 @@ class Frame:
             bool(byte0 & 0x10),
         )
         for extension in reversed(extensions or ()):
-            frame = extension.decode(frame, max_size=max_size)
+            frame = as_frame(extension.decode(frame, max_size=max_size))
         frame.check()
         return frame
 
@@ -153,7 +154,7 @@ class Frame:
         self.check()
         frame = self
         for extension in extensions or ():
-            frame = extension.encode(frame)
+            frame = as_frame(extension.encode(frame))
         rsv = frame.rsv1 << 6 | frame.rsv2 << 5 | frame.rsv3 << 4
         byte0 = frame.fin << 7 | rsv | frame.opcode
         packed: bytes = pack_frame(byte0, frame.data, masking_key() if mask else b"")
@@ -181,6 +182,14 @@ class Frame:
         return dataclasses.replace(self, **changes)
 
 
+def as_frame(frame: Any) -> Frame:
+    """Return a frame that an extension has returned as one of this class, whatever kind it is."""
+    if isinstance(frame, Frame):
+        return frame
+    fields = frame.fin, frame.rsv1, frame.rsv2, frame.rsv3
+    return Frame(Opcode(frame.opcode), frame.data, *fields)
+
+
 def apply_mask(data: BytesLike, mask: Union[bytes, bytearray]) -> bytes:
     """
     Mask or unmask the payload of a frame (RFC 6455 5.3).
@@ -201,9 +210,9 @@ def apply_mask(data: BytesLike, mask: Union[bytes, bytearray]) -> bytes:
 
 # How payloads are shown.
 
-# Programs send text as binary, but not much of it is beyond ASCII.
-_is_ascii_text = re.compile(rb"[\x09-\x0d\x20-\x7e]*").fullmatch
-_has_controls = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]").search
+# Not much text has control characters, but data often look like them.
+_is_ascii_text = re.compile(rb"[\t\n\r\x20-\x7e]*").fullmatch
+_has_controls = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\xad]").search
 
 
 def _show_payload(opcode: Optional[Opcode], data: bytes, fin: bool, most: int) -> tuple[str, str]:
@@ -226,7 +235,7 @@ def _text_of(opcode: Optional[Opcode], data: bytes, fin: bool) -> Optional[str]:
     """Return a payload as text, None if it looks like something else."""
     if _is_ascii_text(data):
         return data.decode("ascii")
-    if opcode is not TEXT and opcode is not CONT:
+    if opcode not in DATA_OPCODES:
         return None
     # RFC 6455 5.6: a fragment may begin and end inside a character.
     whole = data[_tail_of_character(data) :] if opcode is CONT else data

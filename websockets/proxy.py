@@ -88,7 +88,7 @@ def get_proxy(uri: WebSocketURI) -> Optional[str]:
     """
     Return the URI of the proxy that the system wants for a connection, None for no proxy.
 
-    The system is asked as :mod:`urllib.request` does it: environment variables, and the settings of
+    The system is asked as ``urllib.request`` does it: environment variables, and the settings of
     Windows and macOS. For ``wss`` these count, in this order: ``wss_proxy``, ``socks_proxy``,
     ``https_proxy``; for ``ws`` ``ws_proxy``, ``socks_proxy``, ``https_proxy``, ``http_proxy``.
     ``no_proxy`` lists the hosts that need none.

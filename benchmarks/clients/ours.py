@@ -3,7 +3,7 @@
 import calling
 
 import websockets
-from websockets.version import distribution_version
+from websockets import version
 
 
 async def converse(url, message, in_flight, tally):
@@ -15,4 +15,4 @@ async def converse(url, message, in_flight, tally):
             await websocket.send(echo)
 
 
-calling.run(converse, cywebsockets=distribution_version)
+calling.run(converse, cywebsockets=getattr(version, "distribution_version", version.version))

@@ -3,7 +3,7 @@
 import serving
 
 import websockets
-from websockets.version import distribution_version
+from websockets import version
 
 
 async def echo(websocket):
@@ -37,4 +37,4 @@ async def start(options, sock):
     )
 
 
-serving.run(start, cywebsockets=distribution_version)
+serving.run(start, cywebsockets=getattr(version, "distribution_version", version.version))

@@ -15,8 +15,8 @@ import time
 import serving
 
 import websockets
+from websockets import version
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
-from websockets.version import distribution_version
 
 SIZE = 1000  # bytes; they are random, so that compressed ones are no shorter
 ROOM = 65536  # bytes that the kernel takes from a sender whose peer doesn't read
@@ -40,4 +40,4 @@ async def start(options, sock):
     )
 
 
-serving.run(start, cywebsockets=distribution_version)
+serving.run(start, cywebsockets=getattr(version, "distribution_version", version.version))

@@ -336,7 +336,7 @@ async def test_a_frame_has_a_limit_of_its_own_where_max_size_is_a_pair(connectio
         peer.send(0, b"de")
         assert await ws.recv() == "abcde"
         peer.send(1, b"abcd")
-        assert await peer.read_close() == (1009, "frame of 4 bytes exceeds the limit of 3")
+        assert await peer.read_close() == (1009, "frame with 4 bytes exceeds limit of 3 bytes")
 
 
 @pytest.mark.parametrize(

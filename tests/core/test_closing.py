@@ -25,10 +25,10 @@ def test_what_is_accepted_is_what_is_sent(core):
         else:
             with pytest.raises(ProtocolError) as raised:
                 core.closing.parse_close(data)
-            assert str(raised.value) == f"close frame with invalid code {code}"
+            assert str(raised.value) == "invalid status code"
             with pytest.raises(ProtocolError) as raised:
                 core.closing.serialize_close(code, "")
-            assert str(raised.value) == f"close code {code} can't be sent"
+            assert str(raised.value) == "invalid status code"
 
 
 @pytest.mark.parametrize("code", [-1, 65536, 2**40])
@@ -45,7 +45,7 @@ def test_an_empty_body(core):
 def test_one_byte(core):
     with pytest.raises(ProtocolError) as raised:
         core.closing.parse_close(b"\x03")
-    assert str(raised.value) == "close frame with 1 byte of payload"
+    assert str(raised.value) == "close frame too short"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_reasons_of_123_bytes_at_most(core, character):
     assert len(core.closing.serialize_close(1000, longest)) == 125
     with pytest.raises(ProtocolError) as raised:
         core.closing.serialize_close(1000, longest + "a")
-    assert str(raised.value) == "close reason of 124 bytes exceeds 123 bytes"
+    assert str(raised.value) == "control frame too long"
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_the_example_as_a_frame_drawn(core):
 def test_text_that_is_not_compressed_is_checked_as_it_arrives(core):
     connection = core.endpoint.Endpoint(True, extensions=ExtensionChain([extension()]))
     connection.receive(frame(TEXT, b"ab", fin=False) + b"\x80\x0acd\xff")
-    assert "byte 4" in str(connection.failure)
+    assert str(connection.failure) == "invalid start byte at position 4"
 
 
 def test_compressed_and_other_messages_take_turns(core):
@@ -326,7 +326,7 @@ def test_rsv1_on_a_continuation_frame():
 def test_garbage(data):
     with pytest.raises(ProtocolError) as raised:
         extension().decode(compressed(data))
-    assert str(raised.value).startswith("compressed data can't be decompressed: ")
+    assert str(raised.value) == "decompression failed"
     assert isinstance(raised.value.__cause__, zlib.error)
 
 

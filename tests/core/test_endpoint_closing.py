@@ -61,23 +61,27 @@ def test_a_close_frame_without_a_code_is_echoed_as_such(core, is_client):
 @pytest.mark.parametrize(
     "body, code, text",
     [
-        (b"\x03", 1002, "close frame with 1 byte of payload"),
-        (b"\x00\x00", 1002, "close frame with invalid code 0"),
-        (b"\x03\xec", 1002, "close frame with invalid code 1004"),
-        (b"\x03\xed", 1002, "close frame with invalid code 1005"),
-        (b"\x03\xee", 1002, "close frame with invalid code 1006"),
-        (b"\x03\xf7", 1002, "close frame with invalid code 1015"),
-        (b"\x07\xd0bye", 1002, "close frame with invalid code 2000"),
-        (b"\xff\xff\xff", 1002, "close frame with invalid code 65535"),
-        (b"\x03\xe8ab\xff", 1007, "invalid UTF-8 in a close reason at byte 2"),
-        (b"\x03\xe8\xe2\x82", 1007, "invalid UTF-8 in a close reason at byte 0"),
+        (b"\x03", 1002, "close frame too short"),
+        (b"\x00\x00", 1002, "invalid status code"),
+        (b"\x03\xec", 1002, "invalid status code"),
+        (b"\x03\xed", 1002, "invalid status code"),
+        (b"\x03\xee", 1002, "invalid status code"),
+        (b"\x03\xf7", 1002, "invalid status code"),
+        (b"\x07\xd0bye", 1002, "invalid status code"),
+        (b"\xff\xff\xff", 1002, "invalid status code"),
+        (b"\x03\xe8ab\xff", 1007, "invalid start byte at position 2"),
+        (b"\x03\xe8\xe2\x82", 1007, "unexpected end of data at position 0"),
     ],
 )
 def test_close_frames_that_are_not_acceptable(core, is_client, body, code, text):
     connection = endpoint(core, is_client)
     connection.receive(frame(CLOSE, body, key=peer_key(is_client)))
-    assert isinstance(connection.failure, ProtocolError)
-    assert str(connection.failure) == text
+    if code == 1007:
+        # What is wrong with the reason is Python's to say.
+        assert isinstance(connection.failure, UnicodeDecodeError)
+    else:
+        assert isinstance(connection.failure, ProtocolError)
+        assert str(connection.failure) == text
     assert connection.close_rcvd is None
     assert said(connection) == (code, text)
     assert sent(connection) == [(CLOSE, code.to_bytes(2, "big") + text.encode(), True, 0, b"")]
@@ -196,7 +200,7 @@ def test_nothing_is_sent_after_the_end(core, is_client, end):
     for opcode in [CONT, TEXT, BINARY, PING, PONG]:
         with pytest.raises(InvalidState) as raised:
             connection.send_frame(opcode, b"")
-        assert str(raised.value) == "frames can't be sent after a close frame"
+        assert str(raised.value) in ("connection is closing", "connection is closed")
     key = peer_key(is_client)
     feed(connection, [frame(PING, key=key), close(1001, key=key), b"\xff\xff"])
     connection.close()
@@ -210,7 +214,7 @@ def test_a_violation_while_closing(core):
     connection = endpoint(core)
     connection.close()
     connection.receive(masked(TEXT, b"\xff"))
-    assert str(connection.failure) == "invalid UTF-8 in a text message at byte 0"
+    assert str(connection.failure) == "invalid start byte at position 0"
     assert len(sent(connection)) == 1
     assert connection.finished
     connection.receive(from_client(1000))
@@ -425,4 +429,4 @@ def test_a_bad_close_frame_behind_a_full_inbox(core, body):
     assert connection.finished
     assert connection.close_rcvd is None
     assert rest(connection) == ["0", "1", "2"]
-    assert isinstance(connection.failure, ProtocolError)
+    assert isinstance(connection.failure, (ProtocolError, UnicodeDecodeError))

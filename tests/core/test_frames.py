@@ -119,25 +119,15 @@ def test_every_opcode_that_is_defined(core, opcode):
 @pytest.mark.parametrize("opcode", RESERVED)
 def test_every_opcode_that_is_reserved(core, opcode, masked):
     wire = frame(opcode, key=KEY if masked else b"")[:2]
-    assert refusal(core, [wire], masked=masked) == f"reserved opcode {opcode:#x}"
-    assert refusal(core, [wire], masked=masked, any_rsv=True) == f"reserved opcode {opcode:#x}"
+    assert refusal(core, [wire], masked=masked) == "invalid opcode"
+    assert refusal(core, [wire], masked=masked, any_rsv=True) == "invalid opcode"
 
 
 @pytest.mark.parametrize("opcode", DATA + CONTROL)
-@pytest.mark.parametrize(
-    "rsv, names",
-    [
-        (0b100, "RSV1"),
-        (0b010, "RSV2"),
-        (0b001, "RSV3"),
-        (0b101, "RSV1 and RSV3"),
-        (0b111, "RSV1 and RSV2 and RSV3"),
-    ],
-)
-def test_reserved_bits(core, opcode, rsv, names):
+@pytest.mark.parametrize("rsv", [0b100, 0b010, 0b001, 0b101, 0b111])
+def test_reserved_bits(core, opcode, rsv):
     wire = frame(opcode, b"ab", rsv=rsv)
-    expected = f"reserved bit {names} set without an extension that defines it"
-    assert refusal(core, [wire[:2]]) == expected
+    assert refusal(core, [wire[:2]]) == "reserved bits must be 0"
     # With extensions, they are somebody else's business.
     assert read(core, [wire], any_rsv=True) == [(True, rsv << 4, opcode, b"ab")]
 
@@ -145,8 +135,8 @@ def test_reserved_bits(core, opcode, rsv, names):
 @pytest.mark.parametrize("opcode", DATA + CONTROL)
 def test_masks_by_side(core, opcode):
     masked, unmasked = frame(opcode, b"ab", key=KEY), frame(opcode, b"ab")
-    assert refusal(core, [masked[:2]]) == "frame from the server is masked"
-    assert refusal(core, [unmasked[:2]], masked=True) == "frame from the client isn't masked"
+    assert refusal(core, [masked[:2]]) == "incorrect masking"
+    assert refusal(core, [unmasked[:2]], masked=True) == "incorrect masking"
 
 
 def test_a_mask_of_zeros_is_a_mask(core):
@@ -174,7 +164,7 @@ def test_control_frames_are_not_fragmented(core, opcode):
 def test_control_frames_have_125_bytes_at_most(core, opcode, length):
     assert read(core, [frame(opcode, bytes(125))]) == [(True, 0, opcode, bytes(125))]
     text = refusal(core, [header(opcode, length)[:2]])
-    assert text == "control frame whose length isn't in 7 bits, 125 bytes at most"
+    assert text == "control frame too long"
 
 
 @pytest.mark.parametrize("opcode", CONTROL)
@@ -182,7 +172,7 @@ def test_control_frames_have_125_bytes_at_most(core, opcode, length):
 def test_the_length_of_a_control_frame_has_one_form(core, opcode, form):
     # RFC 6455 5.2: the shortest form; so many bytes would be fine.
     text = refusal(core, [header(opcode, 125, form=form)[:2]])
-    assert text == "control frame whose length isn't in 7 bits, 125 bytes at most"
+    assert text == "control frame too long"
 
 
 @pytest.mark.parametrize("opcode", CONTROL)

@@ -92,7 +92,7 @@ def test_control_frames_do_not_end_a_message(core):
 @pytest.mark.parametrize("before", [b"", masked(TEXT, b"ab"), message(TEXT, b"a", b"b")])
 def test_nothing_to_continue(core, fin, before):
     connection = server(core, before + masked(CONT, b"cd", fin=fin))
-    check_failure(connection, 1002, "continuation frame without a message to continue")
+    check_failure(connection, 1002, "unexpected continuation frame")
 
 
 @pytest.mark.parametrize("fin", [False, True])
@@ -100,12 +100,12 @@ def test_nothing_to_continue(core, fin, before):
 def test_a_new_message_too_early(core, fin, opcode):
     for started in [masked(TEXT, b"a", fin=False), masked(BINARY, b"", fin=False)]:
         connection = server(core, started + masked(opcode, b"b", fin=fin))
-        check_failure(connection, 1002, "new message before the end of a fragmented message")
+        check_failure(connection, 1002, "expected a continuation frame")
 
 
 def test_the_order_is_checked_at_the_header(core):
     connection = server(core, header(CONT, 1000, key=KEY))
-    check_failure(connection, 1002, "continuation frame without a message to continue")
+    check_failure(connection, 1002, "unexpected continuation frame")
 
 
 # UTF-8 (RFC 6455 8.1)
@@ -122,10 +122,17 @@ BAD_TEXT = [
 ]  # text, where the bad sequence begins, where the first byte is that can't be right
 
 
+def wrong_with(text, start):
+    """What is said of a text, whatever comes behind it."""
+    with pytest.raises(UnicodeDecodeError) as raised:
+        (text + b"more").decode()
+    return f"{raised.value.reason} at position {start}"
+
+
 @pytest.mark.parametrize("text, start, first_bad", BAD_TEXT)
 def test_invalid_text_in_one_piece(core, text, start, first_bad):
     connection = server(core, masked(TEXT, text + b"more"))
-    check_failure(connection, 1007, f"invalid UTF-8 in a text message at byte {start}")
+    check_failure(connection, 1007, wrong_with(text, start))
 
 
 @pytest.mark.parametrize("text, start, first_bad", BAD_TEXT)
@@ -138,7 +145,7 @@ def test_invalid_text_fails_at_the_first_bad_byte_of_a_frame(core, text, start, 
             assert connection.failure is None
         else:
             break
-    check_failure(connection, 1007, f"invalid UTF-8 in a text message at byte {start}")
+    check_failure(connection, 1007, wrong_with(text, start))
     # The same when it comes in one piece, but not to its end.
     assert server(core, wire[: 8 + first_bad]).failure is None
     assert server(core, wire[: 8 + first_bad + 1]).failure is not None
@@ -151,7 +158,7 @@ def test_invalid_text_fails_at_the_first_bad_byte_of_fragments(core, text, start
         connection.receive(masked(CONT, text[index : index + 1], fin=False) + masked(PING))
         assert connection.failure is None
     connection.receive(masked(CONT, text[first_bad : first_bad + 1], fin=False))
-    check_failure(connection, 1007, f"invalid UTF-8 in a text message at byte {start}")
+    check_failure(connection, 1007, wrong_with(text, start))
 
 
 @pytest.mark.parametrize("text", ["é", "€", "😀"])
@@ -160,7 +167,7 @@ def test_text_that_ends_half_way(core, text):
     for wire in [masked(TEXT, half), message(TEXT, b"ab", half[2:]), message(TEXT, half, b"")]:
         for pieces in every_cut(wire):
             connection = server(core, *pieces)
-            check_failure(connection, 1007, "invalid UTF-8 in a text message at byte 3")
+            check_failure(connection, 1007, "unexpected end of data at position 3")
 
 
 def test_each_message_is_checked_from_its_beginning(core):
@@ -168,17 +175,18 @@ def test_each_message_is_checked_from_its_beginning(core):
     binary, text = message(BINARY, b"\xe2", b"\x82"), message(TEXT, b"a", b"b")
     connection = server(core, binary + text + binary + masked(TEXT, b"\xac"))
     assert list(connection.inbox) == [b"\xe2\x82", "ab", b"\xe2\x82"]
-    check_failure(connection, 1007, "invalid UTF-8 in a text message at byte 0")
+    check_failure(connection, 1007, "invalid start byte at position 0")
 
 
 def test_a_failure_names_its_position_in_the_message_not_in_the_frame(core):
     connection = server(core, message(TEXT, b"abc", "€".encode(), b"de\xff"))
-    check_failure(connection, 1007, "invalid UTF-8 in a text message at byte 8")
+    check_failure(connection, 1007, "invalid start byte at position 8")
 
 
 # Limits
 
-TOO_BIG = "message of at least {} bytes exceeds the limit of {}"
+TOO_BIG = "frame with {} bytes exceeds limit of {} bytes"
+LATER = "frame with {} bytes after reading {} bytes exceeds limit of {} bytes"
 
 
 @pytest.mark.parametrize("limit", [0, 1, 125, 126, 1000, 65535, 65536])
@@ -211,7 +219,7 @@ def test_max_size_is_about_messages_not_frames(core, parts):
     assert list(connection.inbox) == [bytes(5)] * 2
     connection = server(core, message(BINARY, *map(bytes, parts), b"!"), max_size=5)
     assert not connection.inbox
-    check_failure(connection, 1009, TOO_BIG.format(6, 5), PayloadTooBig)
+    check_failure(connection, 1009, LATER.format(1, 5, 5), PayloadTooBig)
 
 
 def test_bytes_are_counted_not_characters(core):
@@ -247,7 +255,7 @@ def test_max_size_can_become_less_than_what_is_there(core):
     connection = server(core, masked(BINARY, b"abc", fin=False), max_size=5)
     connection.max_size = 2
     connection.receive(masked(CONT, b""))
-    check_failure(connection, 1009, TOO_BIG.format(3, 2), PayloadTooBig)
+    check_failure(connection, 1009, LATER.format(0, 3, 2), PayloadTooBig)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
@@ -267,7 +275,7 @@ def test_messages_before_a_violation_stay_readable(core):
     assert connection.take() == "one"
     assert connection.take() == b"two"
     assert not connection.inbox
-    check_failure(connection, 1002, "continuation frame without a message to continue")
+    check_failure(connection, 1002, "unexpected continuation frame")
 
 
 def test_nothing_is_read_after_a_violation(core):

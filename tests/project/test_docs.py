@@ -151,6 +151,7 @@ async def run_fragment(block, page, namespace):
 
 
 @posix
+@pytest.mark.one_loop
 @pytest.mark.parametrize(
     "page", [pytest.param(p, id=p.stem) for p in PAGES if "```python" in p.read_text("utf-8")]
 )
@@ -248,7 +249,7 @@ def shown_names():
             directive = re.match(r"\.\. (\w+):: ([\w.]+)", line)
             if directive and directive[1] in ("module", "currentmodule"):
                 module = directive[2]
-            elif directive and directive[1].startswith(("auto", "exception")):
+            elif directive and directive[1].startswith(("auto", "data", "exception")):
                 inside = directive[2].startswith("websockets.")
                 outer = directive[2] if inside else f"{module}.{directive[2]}"
                 names.add(outer)

@@ -20,6 +20,7 @@ FLOORS = {
     "websockets.asyncio.router": 8,
     "websockets.asyncio": 6,
     "websockets.protocol": 6,
+    "websockets._sansio": 6,
     "websockets._registry": 6,
     "websockets._starting": 6,
     "websockets._engine": 5,

@@ -490,12 +490,8 @@ class Endpoint:
     def _decode(self) -> None:
         """Gather a frame, and let extensions decode it once it is complete."""
         reader = self._reader
-        max_size = self._messages.max_size
-        if reader.first and max_size is not None and reader.opcode < OP_CLOSE:
-            # What doesn't compress grows; this is as much as zlib can make of max_size bytes.
-            limit = max_size + (max_size + 7 >> 3) + (max_size + 63 >> 6) + 16
-            if reader.length > limit:
-                raise self._messages.too_big(PayloadTooBig(reader.length, self._messages.room()))
+        if reader.first:
+            self._check_encoded(reader.opcode, reader.length)
         if reader.first and reader.last:
             payload = reader.payload()
         else:
@@ -513,6 +509,15 @@ class Endpoint:
         except PayloadTooBig as exc:
             raise self._messages.too_big(exc) from exc.__cause__
         self._decoded(fin, opcode, payload)
+
+    def _check_encoded(self, opcode: int, length: int) -> None:
+        """Refuse a frame that is too long, before any of its payload is there."""
+        max_size = self._messages.max_size
+        if max_size is None or opcode >= OP_CLOSE:
+            return
+        # What doesn't compress grows; this is as much as zlib can make of max_size bytes.
+        if length > max_size + (max_size + 7 >> 3) + (max_size + 63 >> 6) + 16:
+            raise self._messages.too_big(PayloadTooBig(length, self._messages.room()))
 
     def _decoded(self, fin: bool, opcode: int, payload: bytes) -> None:
         if opcode >= OP_CLOSE:

@@ -30,6 +30,7 @@ from .constants import (
     OVER,
     OWING,
     TALKING,
+    UNLIMITED,
 )
 from .endpoint import NAMES, Endpoint
 from .frames import check_control
@@ -122,6 +123,8 @@ class EventEndpoint(Endpoint):
         self.unfinished = False
         self.ended = False
         self.eof_sent = False
+        # Each frame is one object, which is joined with others anyway.
+        self.outbox._large = UNLIMITED
         self._maker = maker
         self._frames = FrameAssembler(max_size, max_frame, maker)
         self._messages = self._frames
@@ -167,6 +170,9 @@ class EventEndpoint(Endpoint):
     def take_events(self) -> list[Any]:
         """Take all events."""
         return self.inbox.take_all()
+
+    def _check_encoded(self, opcode: int, length: int) -> None:
+        self._messages.check_size(length)
 
     def _control(self, opcode: int, payload: bytes) -> None:
         self._messages.check_size(len(payload))

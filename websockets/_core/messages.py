@@ -96,7 +96,11 @@ class MessageAssembler:
     def check_size(self, length: int) -> None:
         """Raise PayloadTooBig if there is no :meth:`room` for a frame of so many bytes."""
         if length > self._max_frame or self._size + length > self._max_size:
-            raise self.too_big(PayloadTooBig(length, self.room()))
+            # The limit may have been lowered below what is already there.
+            limit = self._max_size - self._size
+            if self._size <= self._max_size and self._max_frame < limit:
+                limit = self._max_frame
+            raise self.too_big(PayloadTooBig(length, limit))
 
     def begin_frame(self, opcode: int, fin: bool, length: int) -> None:
         """
@@ -112,7 +116,8 @@ class MessageAssembler:
                 raise ProtocolError("unexpected continuation frame")
         elif self._opcode != OP_CONT:
             raise ProtocolError("expected a continuation frame")
-        self.check_size(length)
+        if length > self._max_frame or self._size + length > self._max_size:
+            self.check_size(length)
         if opcode != OP_CONT:
             self._opcode = opcode
         self._frame_opcode = opcode

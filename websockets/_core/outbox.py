@@ -48,6 +48,7 @@ class Outbox:
         self._extensions = extensions
         self._thread_size = thread_size
         self._gathering: Optional[Gathering] = Gathering(gather) if gather else None
+        self._large = LARGE
         self._answering = False  # a message was taken since the program sent one
         self._fresh = False  # messages came where none was left since the program sent one
 
@@ -173,7 +174,7 @@ class Outbox:
     def _put_frame(self, byte0: int, payload: Any) -> None:
         if self._masked:
             self._keep(pack_frame(byte0, payload, masking_key()))
-        elif type(payload) is bytes and len(payload) >= LARGE:
+        elif type(payload) is bytes and len(payload) >= self._large:
             self._keep(pack_header(byte0, len(payload), b""))
             self._keep(payload)
         else:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from http import HTTPStatus
 from typing import Any, Callable, Optional
 
-from .. import _environment
+from .._environment import read_float
 from ..exceptions import InvalidMessage, InvalidStatus
 
 __all__ = [
@@ -28,10 +28,10 @@ __all__ = [
     "reconnecting",
 ]
 
-BACKOFF_INITIAL_DELAY = _environment.read_float("BACKOFF_INITIAL_DELAY", 5)  # seconds
-BACKOFF_MIN_DELAY = _environment.read_float("BACKOFF_MIN_DELAY", 3.1)  # seconds
-BACKOFF_MAX_DELAY = _environment.read_float("BACKOFF_MAX_DELAY", 90.0)  # seconds
-BACKOFF_FACTOR = _environment.read_float("BACKOFF_FACTOR", 1.618)
+BACKOFF_INITIAL_DELAY = read_float("BACKOFF_INITIAL_DELAY", 5)  # seconds, as the next two
+BACKOFF_MIN_DELAY = read_float("BACKOFF_MIN_DELAY", 3.1)
+BACKOFF_MAX_DELAY = read_float("BACKOFF_MAX_DELAY", 90.0)
+BACKOFF_FACTOR = read_float("BACKOFF_FACTOR", 1.618)
 
 # RFC 9110 15.6: what is wrong with the server for the moment.
 PASSING = (

@@ -261,6 +261,13 @@ class Session(Phase):
             waiter.add_done_callback(partial(log_pong, log))
         return waiter
 
+    def repeat_ping(self) -> None:
+        """Send the latest ping again, unless its pong is here or bytes wait to be sent anyway."""
+        payload = self._pings.latest()
+        if payload is not None and not self.endpoint.holds & FULL:
+            self.endpoint.send_frame(OP_PING, payload)
+            self.flush()
+
     def has_heard(self) -> bool:
         """Tell whether the peer gave a sign of life since the last call, or wasn't let to."""
         heard, self.stream.heard = self.stream.heard, False
@@ -463,7 +470,8 @@ class Session(Phase):
             if self.keepalive is not None:
                 self.keepalive.stop()
             failure = endpoint.failure
-            if failure is not None and not isinstance(failure, WebSocketException):
+            violation = isinstance(failure, (WebSocketException, UnicodeDecodeError))
+            if failure is not None and not violation:
                 self.face._ws_logger.error("parser failed", exc_info=failure)
                 forget_frames(failure)
         self.face._ws_changed()

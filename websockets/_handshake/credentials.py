@@ -8,7 +8,6 @@ whether the user exists.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -26,6 +25,8 @@ def is_pair(value: Any) -> bool:
 
 def check_against(pairs: Iterable[tuple[str, str]]) -> Callable[[str, str], Awaitable[bool]]:
     """Make a coroutine function that checks a username and a password against a list."""
+    import hmac  # It loads OpenSSL, which most servers have no other use for.
+
     passwords = {
         username: password.encode(errors="surrogateescape") for username, password in pairs
     }

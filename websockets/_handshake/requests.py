@@ -52,9 +52,9 @@ def asking(
         headers["Origin"] = origin
     key = build_request(headers, key)
     if factories:
-        headers["Sec-WebSocket-Extensions"] = offer_extensions(factories)
+        headers.set_insecure("Sec-WebSocket-Extensions", offer_extensions(factories))
     if subprotocols:
-        headers["Sec-WebSocket-Protocol"] = build_subprotocol(subprotocols)
+        headers.set_insecure("Sec-WebSocket-Protocol", build_subprotocol(subprotocols))
     return headers, key
 
 

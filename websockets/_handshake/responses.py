@@ -7,9 +7,9 @@ is sent, nor what time it is.
 
 from __future__ import annotations
 
-import email.utils
 import functools
 import http
+import time
 from typing import Optional
 
 from ..datastructures import Headers
@@ -17,6 +17,9 @@ from ..headers import check_headers
 from .upgrade import accept_key, build_answer
 
 __all__ = ["accepting", "add_answer", "add_usual_headers", "http_date", "serialize_response"]
+
+DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
+MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 REASONS = {int(status): status.phrase for status in http.HTTPStatus}
 
@@ -41,7 +44,7 @@ def add_answer(
     """Add what opens a connection; ``accept`` answers the request's key, others as above."""
     build_answer(headers, accept)
     if extensions is not None:
-        headers["Sec-WebSocket-Extensions"] = extensions
+        headers.set_insecure("Sec-WebSocket-Extensions", extensions)
     if subprotocol is not None:
         headers["Sec-WebSocket-Protocol"] = subprotocol
 
@@ -49,7 +52,10 @@ def add_answer(
 @functools.lru_cache(maxsize=1)
 def http_date(seconds: int) -> str:
     """Return a time as a Date header tells it (RFC 9110 6.6.1); many responses tell the same."""
-    return email.utils.formatdate(seconds, usegmt=True)
+    # The standard library's function would load what takes longer than a thousand of these.
+    year, month, day, hour, minute, second, weekday = time.gmtime(seconds)[:7]
+    date = f"{DAYS[weekday]}, {day:02} {MONTHS[month - 1]} {year}"
+    return f"{date} {hour:02}:{minute:02}:{second:02} GMT"
 
 
 def add_usual_headers(headers: Headers, seconds: float, server: Optional[str]) -> None:
@@ -61,7 +67,7 @@ def add_usual_headers(headers: Headers, seconds: float, server: Optional[str]) -
         server: value of the Server header, None for no such header.
     """
     if "Date" not in headers:
-        headers["Date"] = http_date(int(seconds))
+        headers.set_insecure("Date", http_date(int(seconds)))
     if server is not None and "Server" not in headers:
         headers["Server"] = server
 

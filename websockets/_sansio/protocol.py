@@ -10,8 +10,7 @@ bytes, events and frames reach it in one call.
 from __future__ import annotations
 
 import logging
-import uuid
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .._closes import OK_CLOSE_CODES, Close
 from .._core import (
@@ -38,6 +37,9 @@ from ..http11 import Request, Response
 from ..typing import Origin, Subprotocol
 from .chain import OPCODES, chain_of
 from .opening import Opening
+
+if TYPE_CHECKING:
+    import uuid
 
 __all__ = ["SEND_EOF", "Event", "Protocol"]
 
@@ -141,6 +143,8 @@ class Protocol:
     def id(self) -> uuid.UUID:
         """A name of this connection, for logs."""
         if self._id is None:
+            import uuid
+
             self._id = uuid.uuid4()
         return self._id
 

@@ -46,7 +46,7 @@ class ClientConnection(Connection):
     """
 
     protocol: ClientProtocol
-    _ws_is_client = True
+    _ws_is_client: Any = True
 
     @made_once
     def response_rcvd(self) -> asyncio.Future[None]:

@@ -15,12 +15,11 @@ import codecs
 import contextlib
 import logging
 import sys
-import uuid
 import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from time import monotonic
 from types import SimpleNamespace, TracebackType
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .. import _core, _environment
 from .._closes import OK_CLOSE_CODES
@@ -43,9 +42,11 @@ from ..exceptions import (
     ConnectionClosedOK,
 )
 from ..framing import encode_data
-from ..http11 import Request, Response
 from ..typing import Data, DataLike, Subprotocol
 from .messages import Assembler
+
+if TYPE_CHECKING:
+    import uuid
 
 __all__ = ["Connection"]
 
@@ -96,7 +97,7 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         request: the :class:`~websockets.http11.Request` of the opening handshake, None before.
         response: the :class:`~websockets.http11.Response`, None before.
         ping_interval, ping_timeout, close_timeout: as given; they may be set at any time.
-        transport: the :class:`asyncio.Transport`.
+        transport: the asyncio's transport.
         loop: the event loop.
         connection_exc: the exception with which TCP ended, or None.
 
@@ -290,7 +291,7 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
             decode: as for :meth:`recv`.
 
         Raises:
-            as :meth:`recv`.
+            ConnectionClosed, ConcurrencyError: as :meth:`recv` does.
         """
         stream = self._ws_phase.stream
         if stream is None:
@@ -523,9 +524,9 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
                 each that comes, if this is overridden. Who overrides it sees frames, but messages
                 are put together elsewhere.
         """
-        if isinstance(event, Request):
+        if hasattr(event, "method"):
             self.request = event
-        elif isinstance(event, Response):
+        elif hasattr(event, "status_code"):
             self.response = event
 
     @contextlib.asynccontextmanager
@@ -589,7 +590,7 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
 
     # What subclasses of ours may do otherwise
 
-    _ws_is_client = False
+    _ws_is_client: Any = False
 
     def _ws_chain(self) -> Any:
         """Return what passes frames through the extensions, None if there are none."""

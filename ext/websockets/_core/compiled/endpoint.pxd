@@ -66,6 +66,7 @@ cdef class Endpoint:
     cdef _discard(self)
     @cython.locals(reader=FrameReader)
     cdef _decode(self)
+    cdef _check_encoded(self, int opcode, long long length)
     cdef _decoded(self, bint fin, int opcode, bytes payload)
     cdef _control(self, int opcode, bytes payload)
     cdef _enter(self, int phase)

@@ -9,6 +9,7 @@ from websockets._core.compiled.payloads cimport Gatherer, unpack
 
 cdef int AWAITING, CLOSED, CLOSING, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING
 cdef int OP_CLOSE, OP_CONT, OP_PING, OP_PONG
+cdef long long UNLIMITED
 cdef object new
 
 
@@ -47,6 +48,7 @@ cdef class EventEndpoint(Endpoint):
     cpdef use(self, extensions)
     cpdef bint receive(self, data) except -1
     cpdef list take_events(self)
+    cdef _check_encoded(self, int opcode, long long length)
     cdef _control(self, int opcode, bytes payload)
     cdef _peer_closed(self, bytes payload)
     cdef _enter(self, int phase)

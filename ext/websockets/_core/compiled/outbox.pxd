@@ -17,6 +17,7 @@ cdef class Outbox:
     cdef object _extensions
     cdef long long _thread_size
     cdef Gathering _gathering
+    cdef long long _large
     cdef bint _answering
     cdef bint _fresh
 
