@@ -4,7 +4,6 @@ What connections of today's API keep, and that nothing keeps them when they are 
 Without the garbage collector: nothing here may refer to itself by way of something else.
 """
 
-import asyncio
 import contextlib
 import gc
 import socket
@@ -15,7 +14,7 @@ import pytest
 from coming_and_going import left_by
 from endpoints import measured
 from peer import REQUEST, turns, until
-from todays import answering, both_sides, client_and_peer, echo, end, hold, is_client, uri_of
+from todays import Records, answering, client_and_peer, echo, hold, uri_of
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import serve
@@ -78,34 +77,15 @@ async def test_nothing_is_left_of_connections_that_are_gone(caplog):
     assert left == [] and kept < 64 * KIB
 
 
-@both_sides
-@pytest.mark.parametrize("level", ["WARNING", "DEBUG"])
-async def test_a_connection_is_freed_at_once(connection, level, caplog):
-    caplog.set_level(level, "websockets")
-    with uncollected():
-        async with connection(compression="deflate") as (ws, peer):
-            gone = weakref.ref(ws)
-            await ws.send("x")
-            await peer.read()
-            closing = asyncio.ensure_future(ws.close())
-            await end(peer)
-            await closing
-            caplog.clear()
-            if not is_client(connection):
-                return  # The context of the test has it.
-            del ws, closing
-        await turns()
-
-
 async def test_a_clients_connection_is_freed_when_nobody_has_it():
     class Watching(ClientConnection):
         def process_event(self, event):
             super().process_event(event)
 
-    for create in (None, Watching):
+    for create, logger in [(None, None), (Watching, None), (None, Records("DEBUG").logger)]:
         with uncollected():
             async with serve(echo, "127.0.0.1", 0) as server:
-                ws = await connect(uri_of(server), create_connection=create)
+                ws = await connect(uri_of(server), create_connection=create, logger=logger)
                 await ws.send("x")
                 await ws.recv()
                 await ws.close()
