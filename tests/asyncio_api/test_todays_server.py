@@ -248,3 +248,42 @@ def test_asyncio_run_ends_connections_with_1001():
             received += data
     assert ended == ["OPEN"]
     assert received.endswith(b"\x88\x02" + (1001).to_bytes(2, "big"))
+
+
+@pytest.mark.parametrize("exc", [SystemExit(3), KeyboardInterrupt("on purpose")], ids=repr)
+@pytest.mark.parametrize("place", ["handler", "process_request", "create_connection"])
+def test_what_ends_a_program_comes_out_and_leaves_no_connection(place, exc):
+    def fail(*args, **kwargs):
+        raise exc
+
+    async def fail_later(*args, **kwargs):
+        await asyncio.sleep(0)
+        raise exc
+
+    records, ended = Records(), []
+    options = {"handler": hold, "logger": records.logger, place: fail_later}
+    if place == "create_connection":
+        options[place] = fail
+
+    async def talk():
+        server = await serve(host="127.0.0.1", port=0, **options)
+        async with tcp_to(port_of(server)) as peer:
+            peer.write(REQUEST + b"\r\n")
+            await peer.read_eof()
+        await until(lambda: not server.all_connections)
+        server.close()
+        await server.wait_closed()
+
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda loop, context: None)
+    try:
+        task = loop.create_task(talk())
+        while not task.done():
+            try:
+                loop.run_until_complete(task)
+            except (SystemExit, KeyboardInterrupt) as raised:
+                ended.append(raised)
+    finally:
+        loop.close()
+    assert ended == [exc]
+    assert any(line.startswith("ERROR") for line in records.lines)

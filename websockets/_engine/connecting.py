@@ -20,7 +20,10 @@ __all__ = ["complete", "follow_redirects", "within"]
 
 
 async def within(
-    seconds: Optional[float], connect: Callable[[], Awaitable[Any]], complaint: str
+    seconds: Optional[float],
+    connect: Callable[[], Awaitable[Any]],
+    complaint: str,
+    loop: Optional[asyncio.AbstractEventLoop] = None,
 ) -> Any:
     """
     Connect within a time.
@@ -29,6 +32,7 @@ async def within(
         seconds: that it may take, None for no limit.
         connect: does it.
         complaint: what the exception says.
+        loop: the event loop that runs, if it is known.
 
     Raises:
         asyncio.TimeoutError: if it takes longer.
@@ -37,7 +41,9 @@ async def within(
         return await connect()
     # asyncio.wait_for() would make a task, and lose a connection that is made in the turn in which
     # it is cancelled; asyncio.timeout() is there since Python 3.11.
-    task: Any = asyncio.current_task()
+    if loop is None:
+        loop = asyncio.get_running_loop()
+    task: Any = asyncio.current_task(loop)
     # Since then a task counts its cancellations, of which only one here is ours.
     counts = hasattr(task, "uncancel")
     before = task.cancelling() if counts else 0
@@ -48,7 +54,7 @@ async def within(
         expired = True
         task.cancel()
 
-    timer = asyncio.get_running_loop().call_later(seconds, expire, task)
+    timer = loop.call_later(seconds, expire, task)
     try:
         return await connect()
     except asyncio.CancelledError:

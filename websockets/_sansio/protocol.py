@@ -177,7 +177,8 @@ class Protocol:
     @extensions.setter
     def extensions(self, extensions: list[Any]) -> None:
         self._extensions = extensions
-        self._endpoint.use(self._chain())
+        if not self._takes_over:
+            self._endpoint.use(self._chain())
 
     @property
     def close_rcvd(self) -> Optional[Close]:

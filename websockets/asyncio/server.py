@@ -230,6 +230,7 @@ class ServerConnection(Connection):
                 server.open_timeout,
                 lambda: self.handshake(*server.handshake_arguments),
                 "timed out during opening handshake",
+                self.loop,
             )
         except asyncio.TimeoutError as exc:
             self.logger.debug("! %s", exc)
