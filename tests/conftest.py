@@ -56,10 +56,20 @@ def pytest_collection_modifyitems(items):
             item.add_marker("one_backend")
 
 
+# Tests ask the garbage collector what is left: it need not look for that at ten thousand tests, nor
+# at what pytest keeps of those that have run.
+
+
 def pytest_collection_finish():
-    # Tests ask the garbage collector what is left: it need not look at ten thousand tests for that.
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", params=BACKENDS)

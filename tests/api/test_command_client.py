@@ -16,7 +16,8 @@ import websockets
 from websockets._terminal.showing import describe, escape
 from websockets.version import distribution_version
 
-pytestmark = pytest.mark.one_backend
+# The command runs on an event loop of its own.
+pytestmark = [pytest.mark.one_loop, pytest.mark.one_backend]
 
 
 async def test_each_line_is_a_message_and_the_end_of_the_input_closes():

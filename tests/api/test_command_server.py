@@ -14,7 +14,8 @@ from terminal import CTRL_C, DEADLINE, Piped, Terminal, environment, posix, run
 
 import websockets
 
-pytestmark = pytest.mark.one_backend
+# The command runs on an event loop of its own.
+pytestmark = [pytest.mark.one_loop, pytest.mark.one_backend]
 
 
 class Served:

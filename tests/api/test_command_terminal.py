@@ -36,7 +36,8 @@ try:
 except ImportError:
     readline = None
 
-pytestmark = pytest.mark.one_backend
+# The command runs on an event loop of its own.
+pytestmark = [pytest.mark.one_loop, pytest.mark.one_backend]
 
 
 @posix

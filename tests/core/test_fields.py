@@ -47,14 +47,15 @@ def check(core, data, start=0, stop=None, longest=8192, most=128, before=()):
     return end
 
 
-@pytest.mark.parametrize("byte", range(256))
-def test_every_byte_in_a_name_and_in_a_value(core, byte):
-    char = bytes([byte])
-    for name in [char, b"a" + char, char + b"a", b"a" * 20 + char + b"a"]:
-        check(core, name + b": value\r\n")
-    for size in range(40):
-        for rest in [b"", b"a", b" ", b"a" * 20]:
-            check(core, b"name:" + b"a" * size + char + rest + b"\r\n")
+def test_every_byte_in_a_name_and_in_a_value(core):
+    for byte in range(256):
+        char = bytes([byte])
+        for name in [char, b"a" + char, char + b"a", b"a" * 20 + char + b"a"]:
+            check(core, name + b": value\r\n")
+        # Compilers may have values looked through in steps of 16 or 32 bytes.
+        for size in (*range(10), *range(14, 19), *range(30, 35)):
+            for rest in [b"", b"a", b" ", b"a" * 20]:
+                check(core, b"name:" + b"a" * size + char + rest + b"\r\n")
 
 
 @pytest.mark.parametrize(

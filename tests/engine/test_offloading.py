@@ -247,15 +247,20 @@ async def test_fragments_are_compressed_elsewhere_too():
 
 
 async def test_messages_from_before_the_end_stay_readable():
-    with busy_threads():
+    with busy_threads() as threads:
         async with offloading() as (ws, peer):
             send_compressed(peer, LARGE)
             send_compressed(peer, LARGE[:1500])
             peer.send(TEXT, b"after")
             peer.send(CLOSE, close_payload(1001, "bye"))
             peer.writer.write_eof()
-            # The thread has done nothing, and will not.
-            assert await ws.recv() == LARGE
+            await ws.wait_closed()
+            # The thread has done nothing so far.
+            receiving = asyncio.ensure_future(ws.recv())
+            await turns()
+            assert not receiving.done()
+            threads.let()
+            assert await receiving == LARGE
             assert await ws.recv() == LARGE[:1500]
             assert await ws.recv() == "after"
             with pytest.raises(websockets.ConnectionClosedOK) as caught:

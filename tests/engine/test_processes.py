@@ -13,7 +13,8 @@ from peer import port_of
 
 import websockets
 
-pytestmark = pytest.mark.one_backend
+# The processes have event loops of their own.
+pytestmark = [pytest.mark.one_loop, pytest.mark.one_backend]
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "processes.py"
 ATTEMPTS = 200  # connections until each process must have had one

@@ -98,6 +98,50 @@ async def test_a_full_inbox_with_nothing_behind_it_hides_no_dead_peer(side):
 
 @both_sides
 @in_virtual_time
+async def test_a_peer_that_is_not_read_from_is_asked_again_and_again(side):
+    # Where reading is paused nobody is told that TCP is gone, but for who writes.
+    async with kept_alive(side, max_queue=1, read_limit=10) as one:
+        hear(one, 10)
+        assert not one.transport.reading
+        for count in range(1, 6):
+            await asyncio.sleep(INTERVAL if count == 1 else TIMEOUT)
+            await asyncio.sleep(1)
+            assert len(pings(one)) >= count
+        one.transport.failing = one.transport.lose
+        await asyncio.sleep(TIMEOUT + 1)
+        with pytest.raises(websockets.ConnectionClosedError):
+            await one.ws.send("too late")
+
+
+@both_sides
+@in_virtual_time
+async def test_a_peer_that_does_not_read_is_not_asked_again_and_again(side):
+    async with kept_alive(side, max_queue=1, read_limit=10, write_limit=0) as one:
+        hear(one, 10)
+        one.transport.stuck = True
+        await asyncio.sleep(INTERVAL + 1)
+        [ping] = pings(one)
+        await asyncio.sleep(10 * TIMEOUT)
+        assert one.ws.open and pings(one) == [ping]
+        one.transport.release()
+        await asyncio.sleep(TIMEOUT + 1)
+        assert pings(one) == [ping, ping]
+
+
+@both_sides
+@in_virtual_time
+async def test_a_pong_in_the_turn_in_which_it_is_missed(side):
+    async with kept_alive(side, max_queue=1) as one:
+        await asyncio.sleep(INTERVAL)
+        [ping] = pings(one)
+        loop = asyncio.get_running_loop()
+        loop.call_at(loop.time() + TIMEOUT - 5e-10, one.hear, one.frame(PONG, ping))
+        await asyncio.sleep(TIMEOUT + INTERVAL + 1)
+        assert one.ws.open and len(pings(one)) == 2
+
+
+@both_sides
+@in_virtual_time
 async def test_a_part_of_a_message_is_no_sign_of_life_for_ever(side):
     async with kept_alive(side, max_queue=QUEUE) as one:
         one.hear(one.frame(TEXT, b"the first half")[:9])

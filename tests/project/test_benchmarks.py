@@ -69,7 +69,7 @@ def test_trial(kind, contestant, tmp_path):
     if wanted.tls and not native.has_tls():
         pytest.skip("OpenSSL's headers aren't here")
     certificate = series.make_certificate(tmp_path) if wanted.tls else None
-    result = trials.run(contestant, wanted, trials.Setting("asyncio", 0, 0.25, certificate))
+    result = trials.run(contestant, wanted, trials.Setting("asyncio", 0, 0.05, certificate))
     assert result["value"] > 0
 
 

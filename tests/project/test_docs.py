@@ -151,6 +151,7 @@ async def run_fragment(block, page, namespace):
 
 
 @posix
+@pytest.mark.one_loop
 @pytest.mark.parametrize(
     "page", [pytest.param(p, id=p.stem) for p in PAGES if "```python" in p.read_text("utf-8")]
 )

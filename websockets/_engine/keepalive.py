@@ -2,8 +2,9 @@
 Keepalive: regular pings, and the verdict on a peer that gives no sign of life.
 
 Owns one timer. Must never know how a ping is sent or a connection is failed. Key decisions: any
-bytes count as life; and the verdict takes two looks, because after the loop was blocked the timer
-may fire before the bytes that arrived meanwhile are read.
+bytes count as life; the verdict takes two looks, because after the loop was blocked the timer may
+fire before the bytes that arrived meanwhile are read; and whoever lives but hasn't answered is
+asked again, because where nothing is read, only writing tells that TCP is gone.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ class Keepalive:
         interval: seconds from one pong to the next ping.
         timeout: seconds to wait for a sign of life after a ping; None to wait for ever.
         host: an object with the methods ``send_ping()``, which returns a future for the pong,
-            ``has_heard()``, which tells whether there was a sign of life since it was called last,
-            and ``expire()``.
+            ``repeat_ping()``, ``has_heard()``, which tells whether there was a sign of life since
+            it was called last, and ``expire()``.
     """
 
     __slots__ = ("_host", "_interval", "_loop", "_timeout", "_timer")
@@ -59,6 +60,7 @@ class Keepalive:
 
     def _look(self, again: bool) -> None:
         if self._host.has_heard():
+            self._host.repeat_ping()
             self._timer = self._loop.call_later(self._timeout, self._look, False)
         elif not again:
             self._timer = self._loop.call_later(SECOND_LOOK, self._look, True)

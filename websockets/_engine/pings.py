@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from time import perf_counter
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from ..exceptions import ConcurrencyError
 
@@ -38,6 +38,10 @@ class Pings:
 
     def __contains__(self, payload: bytes) -> bool:
         return payload in self._waiters
+
+    def latest(self) -> Optional[bytes]:
+        """Return the payload of the ping that was sent last, of those that wait for a pong."""
+        return next(reversed(self._waiters), None)
 
     def new_payload(self) -> bytes:
         """Return 4 random bytes that no other waiting ping has."""

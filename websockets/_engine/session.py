@@ -241,6 +241,13 @@ class Session(Phase):
         self.flush()
         return waiter
 
+    def repeat_ping(self) -> None:
+        """Send the latest ping again, unless its pong is here or bytes wait to be sent anyway."""
+        payload = self._pings.latest()
+        if payload is not None and not self.endpoint.holds & FULL:
+            self.endpoint.send_frame(OP_PING, payload)
+            self.flush()
+
     def has_heard(self) -> bool:
         """Tell whether the peer gave a sign of life since the last call, or wasn't let to."""
         heard, self.stream.heard = self.stream.heard, False

@@ -479,7 +479,7 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
 
     # What subclasses of ours may do otherwise
 
-    _ws_is_client = False
+    _ws_is_client: Any = False
 
     def _ws_chain(self) -> Any:
         """Return what passes frames through the extensions, None if there are none."""

@@ -169,7 +169,7 @@ def write_table(cells):
     for section, about in SECTIONS.items():
         texts = [cells.get((section, run), "–") for run in RUNS]
         lines += [f"| {section} {about} | " + " | ".join(texts) + " |"]
-    TABLE.write_text(HEAD.format(suite=SUITE.read_text().strip()) + "\n".join(lines) + "\n")
+    TABLE.write_text(HEAD.format(suite=SUITE.read_text().splitlines()[0]) + "\n".join(lines) + "\n")
 
 
 def main():
