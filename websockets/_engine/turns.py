@@ -33,7 +33,7 @@ class Turns:
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
-        # A set that keeps their order; a dict would look for its first one behind all that have gone.
+        # An ordered set; a dict would look for its first one behind all that have gone.
         self._callers: OrderedDict[_Caller, None] = OrderedDict()
 
     def __bool__(self) -> bool:
