@@ -51,7 +51,7 @@ class ClientConnection(Connection):
     @made_once
     def response_rcvd(self) -> asyncio.Future[None]:
         """A future that is done when the response has come, or there won't be any."""
-        return self._ws_future(self.response is not None)
+        return self._ws_future("handshaken", self.response is not None)
 
     async def handshake(
         self,

@@ -16,7 +16,7 @@ import contextlib
 import logging
 import sys
 import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from time import monotonic
 from types import SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
@@ -127,6 +127,8 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
     _ws_phase: Any
     _ws_stream: Any  # the short way of bytes and messages in this phase
     _ws_session: Any = OrderlySession
+    _ws_futures: Sequence[tuple[str, Any]] = ()
+    _ws_own_keepalive: Any = None  # the task of a program's keepalive()
     _ws_in_fragments = True  # whether fragments wait for the program, or messages
     _ws_whole_close = True  # whether close_timeout is for all steps, or for each
 
@@ -247,13 +249,16 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
     @made_once
     def connection_lost_waiter(self) -> asyncio.Future[None]:
         """A future that is done when the transport is gone."""
-        return self._ws_future(False)
+        return self._ws_future("lost", False)
 
-    def _ws_future(self, done: bool) -> asyncio.Future[None]:
-        """Make a future, which is done if something has happened or the connection is closed."""
+    def _ws_future(self, event: str, done: bool) -> asyncio.Future[None]:
+        """Make a future for an event, done if that has happened or the connection is closed."""
         waiter: asyncio.Future[None] = self.loop.create_future()
         if done or self._ws_phase.state == State.CLOSED:
             waiter.set_result(None)
+        else:
+            # To look for it in __dict__ later would make that dict, which slows all attributes.
+            self._ws_futures = [*self._ws_futures, (event, waiter)]
         return waiter
 
     # Messages
@@ -578,7 +583,8 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         if type(self).keepalive is Connection.keepalive:
             self._ws_phase.start_keepalive()
         else:
-            self.keepalive_task = self.loop.create_task(self.keepalive())
+            self._ws_own_keepalive = self.loop.create_task(self.keepalive())
+            self.keepalive_task = self._ws_own_keepalive
 
     async def keepalive(self) -> None:
         """
@@ -626,10 +632,10 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
             self._ws_changed()
             if not self._ws_is_client:
                 self.protocol.logger.info("connection closed")
-        self._ws_tell("request_rcvd", "response_rcvd", "connection_lost_waiter")
-        task = self.__dict__.get("keepalive_task")
-        if task is not None:
-            task.cancel()
+        self._ws_tell("handshaken", "lost")
+        if self._ws_own_keepalive is not None:
+            self._ws_own_keepalive.cancel()
+            self._ws_own_keepalive = None
 
     @overridable
     def _ws_max_size(self) -> Optional[int]:
@@ -652,14 +658,13 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         message = reader.message
         if message is not None:
             self.process_event(message)
-        self._ws_tell("request_rcvd", "response_rcvd")
+        self._ws_tell("handshaken")
         return message
 
-    def _ws_tell(self, *names: str) -> None:
-        """Let those go on who wait for one of these futures, if somebody does."""
-        for name in names:
-            waiter = self.__dict__.get(name)
-            if waiter is not None and not waiter.done():
+    def _ws_tell(self, *events: str) -> None:
+        """Let those go on who wait for one of these events, if somebody does."""
+        for event, waiter in self._ws_futures:
+            if event in events and not waiter.done():
                 waiter.set_result(None)
 
     def _ws_write(self) -> None:

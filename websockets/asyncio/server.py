@@ -105,7 +105,7 @@ class ServerConnection(Connection):
     @made_once
     def request_rcvd(self) -> asyncio.Future[None]:
         """A future that is done when the request has come, or there won't be any."""
-        return self._ws_future(self.request is not None)
+        return self._ws_future("handshaken", self.request is not None)
 
     def respond(self, status: StatusLike, text: str) -> Response:
         """
