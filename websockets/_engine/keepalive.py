@@ -87,12 +87,12 @@ class Keepalive:
 
     def _look(self, again: bool) -> None:
         if self._host.has_heard():
-            self._host.repeat_ping()
             # What was asked for at the time of the ping may be asked no more.
             timeout = self._times.ping_timeout
             if timeout is None:
                 self._rest()
             else:
+                self._host.repeat_ping()
                 self._timer = self._loop.call_later(timeout, self._look, False)
         elif not again:
             self._timer = self._loop.call_later(SECOND_LOOK, self._look, True)

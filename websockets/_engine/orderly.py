@@ -8,7 +8,7 @@ decision: what both have in common is in session.py, and nothing there asks whic
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 from .._core import OPEN, UNFINISHED, serialize_close
 from .session import Session
@@ -57,6 +57,11 @@ class OrderlySession(Session):
                 raise self.closed_exc() from self.endpoint.failure
         elif begun:
             self.sending.abandon()
+
+    def _unexpected_end(self) -> Optional[Exception]:
+        """Return what it means that the peer sends no more: without a close frame, an error."""
+        unexpected: Optional[Exception] = self.endpoint.unexpected_end()
+        return unexpected
 
     def _fail_open(self, reason: str) -> None:
         if self.endpoint.state == OPEN:

@@ -308,7 +308,7 @@ class Session(Phase):
         self._transport.close()
         self.ending.over()
         endpoint = self.endpoint
-        unexpected = endpoint.unexpected_end()
+        unexpected = self._unexpected_end()
         endpoint.lost()
         if endpoint.failure is None:
             if self.ending.expired:
@@ -323,6 +323,10 @@ class Session(Phase):
         stream.waiter.wake(False)
         self._transport = None
         return Ended(self._closed_exc, stream, latency=self._pings.latency)
+
+    def _unexpected_end(self) -> Optional[Exception]:
+        """Return what it means that the peer sends no more, None for nothing."""
+        return None
 
     def release(self) -> None:
         """Let all who wait for something else than messages know that the connection is lost."""

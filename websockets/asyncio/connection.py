@@ -42,7 +42,6 @@ from ..exceptions import (
     ConnectionClosedOK,
 )
 from ..framing import encode_data
-from ..http11 import Request, Response
 from ..typing import Data, DataLike, Subprotocol
 from .messages import Assembler
 
@@ -98,8 +97,8 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         request: the :class:`~websockets.http11.Request` of the opening handshake, None before.
         response: the :class:`~websockets.http11.Response`, None before.
         ping_interval, ping_timeout, close_timeout: as given; they may be set at any time.
-        transport: asyncio's transport.
-        loop: the event loop.
+            transport: asyncio's transport.
+            loop: the event loop.
         connection_exc: the exception with which TCP ended, or None.
 
     Subclasses may override each documented method. ``process_event()`` is called for frames only if
@@ -530,9 +529,9 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
                 each that comes, if this is overridden. Who overrides it sees frames, but messages
                 are put together elsewhere.
         """
-        if isinstance(event, Request):
+        if hasattr(event, "method"):
             self.request = event
-        elif isinstance(event, Response):
+        elif hasattr(event, "status_code"):
             self.response = event
 
     @contextlib.asynccontextmanager

@@ -19,6 +19,7 @@ from typing import Any, Callable, Optional, Union
 from .._core import forget_frames
 from .._engine import broadcasting
 from .._engine.arguments import TODAYS_SERVE
+from .._engine.connecting import within
 from .._engine.making import maker
 from .._engine.overridable import made_once
 from .._handshake.credentials import check_against, is_pair
@@ -222,11 +223,17 @@ class ServerConnection(Connection):
 
     async def _ws_open(self) -> bool:
         """Perform the opening handshake; return whether the connection is open."""
-        timer = None
-        if self.server.open_timeout is not None:
-            timer = self.loop.call_later(self.server.open_timeout, self.transport.abort)
+        server = self.server
         try:
-            await self.handshake(*self.server.handshake_arguments)
+            await within(
+                server.open_timeout,
+                lambda: self.handshake(*server.handshake_arguments),
+                "timed out during opening handshake",
+            )
+        except asyncio.TimeoutError as exc:
+            self.logger.debug("! %s", exc)
+            self.transport.abort()
+            return False
         except Exception as exc:
             if self._ws_phase.is_gone():
                 self.logger.debug("! connection lost during opening handshake", exc_info=exc)
@@ -235,9 +242,6 @@ class ServerConnection(Connection):
                     self.logger.error("opening handshake failed", exc_info=True)
                 self._ws_phase.half_close()
             return False
-        finally:
-            if timer is not None:
-                timer.cancel()
         if self.state is State.CONNECTING:
             self._ws_phase.half_close()
             return False
