@@ -249,7 +249,8 @@ class PerMessageDeflate(Extension):
             return frame  # Control frames aren't compressed, and RSV1 stays set to be refused.
         rsv1 = RSV1 if frame.rsv1 else 0
         _, _, data = self._compression.decode(frame.fin, rsv1, frame.opcode, frame.data, max_size)
-        return frame._replace(data=data, rsv1=False)
+        decoded: Frame = frame._replace(data=data, rsv1=False)
+        return decoded
 
     def encode(self, frame: Frame, *, compress: Optional[bool] = None) -> Frame:
         """
@@ -261,7 +262,8 @@ class PerMessageDeflate(Extension):
                 ``min_size``.
         """
         rsv1, _, data = self._compression.encode(frame.fin, frame.opcode, frame.data, compress)
-        return frame._replace(data=data, rsv1=rsv1 != 0)
+        encoded: Frame = frame._replace(data=data, rsv1=rsv1 != 0)
+        return encoded
 
 
 class ClientPerMessageDeflateFactory(ClientExtensionFactory):
