@@ -7,6 +7,7 @@ Owns their futures, in the order in which the pings were sent. Must never know w
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from time import perf_counter
 from typing import Any, Callable, Optional
 
@@ -15,7 +16,7 @@ from ..exceptions import ConcurrencyError
 __all__ = ["Pings", "PongAwaited"]
 
 # What all connections have that wait for no pong; nothing is ever put in here.
-NONE: dict[bytes, tuple[Any, float]] = {}
+NONE: OrderedDict[bytes, tuple[Any, float]] = OrderedDict()
 
 
 class PongAwaited(ConcurrencyError, ValueError):
@@ -33,7 +34,7 @@ class Pings:
     __slots__ = ("_waiters", "latency")
 
     def __init__(self) -> None:
-        self._waiters: dict[bytes, tuple[Any, float]] = NONE
+        self._waiters = NONE
         self.latency = 0.0
 
     def __contains__(self, payload: bytes) -> bool:
@@ -53,7 +54,8 @@ class Pings:
     def add(self, payload: bytes, waiter: Any) -> None:
         """Note that a ping is about to be sent; its pong may come before the call returns."""
         if self._waiters is NONE:
-            self._waiters = {}
+            # A dict would look for its first ping behind all that have gone.
+            self._waiters = OrderedDict()
         self._waiters[payload] = waiter, perf_counter()
 
     def discard(self, payload: bytes) -> None:
