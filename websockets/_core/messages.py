@@ -185,6 +185,10 @@ class MessageAssembler:
         self.clear()
         return gatherer.finish()
 
+    def is_between(self) -> bool:
+        """Tell whether no message is incomplete."""
+        return self._opcode == OP_CONT
+
     def clear(self) -> None:
         """Forget the current message."""
         self._opcode = OP_CONT

@@ -46,6 +46,7 @@ def maker(
     usual: Any,
     unregister: Callable[[Any], None],
     logger: Any,
+    name: str = "create_protocol",
 ) -> Callable[[], Any]:
     """
     Make the factory of protocols that a server gives to the event loop.
@@ -56,6 +57,7 @@ def maker(
         usual: the class of protocols, with a ``connection_made()`` that needs no watching.
         unregister: forgets a protocol that couldn't begin.
         logger: where errors are logged.
+        name: what programs call ``create``.
     """
 
     def make() -> Any:
@@ -65,13 +67,13 @@ def maker(
                 watch(protocol)
             return protocol
         except BaseException as exc:
-            logger.error("error in create_protocol", exc_info=True)
+            logger.error(f"error in {name}", exc_info=True)
             let_out(loop, exc)
             return Unmade()
 
     def watch(protocol: Any) -> None:
         if not hasattr(protocol, "connection_made"):
-            raise TypeError(f"create_protocol must return a protocol, not {protocol!r}")
+            raise TypeError(f"{name} must return a protocol, not {protocol!r}")
         overridden = type(protocol).connection_made is not usual.connection_made
         if overridden and isinstance(protocol, usual):
             # The instance's own comes before the class's, for the one call that there is.

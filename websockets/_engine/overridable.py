@@ -1,5 +1,5 @@
 """
-Properties that give way.
+Properties that give way, and arguments that are given by name.
 
 Key decision: programs have subclassed the protocols for years, with attributes of their own; where
 a name of ours is newer than theirs, theirs must win, on the class and on the instance.
@@ -7,9 +7,12 @@ a name of ours is newer than theirs, theirs must win, on the class and on the in
 
 from __future__ import annotations
 
-from typing import Any, Callable
+import inspect
+from typing import Any, Callable, TypeVar
 
-__all__ = ["made_once", "overridable"]
+__all__ = ["by_name", "made_once", "overridable"]
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class overridable:
@@ -34,3 +37,22 @@ class made_once(overridable):
         if instance is not None:
             setattr(instance, self._name, value)
         return value
+
+
+def by_name(*names: str) -> Callable[[Method], Method]:
+    """
+    Document that arguments of a method are given by name.
+
+    A ``*`` in front of them would cost each call a twentieth of a microsecond.
+    """
+
+    def document(method: Method) -> Method:
+        signature = inspect.signature(method)
+        parameters = [
+            parameter.replace(kind=parameter.KEYWORD_ONLY) if name in names else parameter
+            for name, parameter in signature.parameters.items()
+        ]
+        method.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return method
+
+    return document

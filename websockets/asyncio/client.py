@@ -17,6 +17,7 @@ from typing import Any, Callable, Optional, Union
 from .. import _environment
 from .._engine.arguments import TODAYS_CONNECT
 from .._engine.connecting import complete, follow_redirects, within
+from .._engine.overridable import made_once
 from .._engine.reaching import reach
 from .._engine.reconnecting import backoff, process_exception, reconnecting
 from .._handshake.redirects import follow, for_another_server, redirect_location
@@ -47,6 +48,11 @@ class ClientConnection(Connection):
     protocol: ClientProtocol
     _ws_is_client: Any = True
 
+    @made_once
+    def response_rcvd(self) -> asyncio.Future[None]:
+        """A future that is done when the response has come, or there won't be any."""
+        return self._ws_future("handshaken", self.response is not None)
+
     async def handshake(
         self,
         additional_headers: Optional[HeadersLike] = None,
@@ -70,7 +76,7 @@ class ClientConnection(Connection):
         self.request = request
         self.protocol.send_request(request)
         self._ws_write()
-        self.response = await self._ws_handshaken()
+        await self._ws_handshaken()
         if self.protocol.handshake_exc is not None:
             raise self.protocol.handshake_exc
         self._ws_begin()

@@ -19,7 +19,9 @@ from typing import Any, Callable, Optional, Union
 from .._core import forget_frames
 from .._engine import broadcasting
 from .._engine.arguments import TODAYS_SERVE
+from .._engine.connecting import within
 from .._engine.making import maker
+from .._engine.overridable import made_once
 from .._handshake.credentials import check_against, is_pair
 from .._registry import WebSocketServer, is_running
 from .._sansio.server import ServerProtocol
@@ -64,7 +66,8 @@ class ServerConnection(Connection):
     Arguments:
         protocol: a :class:`~websockets.server.ServerProtocol`.
         server: the :class:`Server`.
-        kwargs: arguments of :class:`~websockets.asyncio.connection.Connection`.
+        ping_interval, ping_timeout, close_timeout, max_queue, write_limit: see
+            :class:`~websockets.asyncio.connection.Connection`.
 
     Attributes:
         server: as given.
@@ -79,9 +82,31 @@ class ServerConnection(Connection):
     handler: Handler
     handler_kwargs: dict[str, Any]
 
-    def __init__(self, protocol: ServerProtocol, server: Server, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        protocol: ServerProtocol,
+        server: Server,
+        *,
+        ping_interval: Optional[float] = 20,
+        ping_timeout: Optional[float] = 20,
+        close_timeout: Optional[float] = 10,
+        max_queue: Union[int, None, tuple[Optional[int], Optional[int]]] = 16,
+        write_limit: Union[int, tuple[int, Optional[int]]] = 2**15,
+    ) -> None:
         self.server = server
-        super().__init__(protocol, **kwargs)
+        super().__init__(
+            protocol,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+            write_limit=write_limit,
+        )
+
+    @made_once
+    def request_rcvd(self) -> asyncio.Future[None]:
+        """A future that is done when the request has come, or there won't be any."""
+        return self._ws_future("handshaken", self.request is not None)
 
     def respond(self, status: StatusLike, text: str) -> Response:
         """
@@ -117,7 +142,7 @@ class ServerConnection(Connection):
             Exception: if the request isn't acceptable.
         """
         protocol = self.protocol
-        self.request = await self._ws_handshaken()
+        await self._ws_handshaken()
         if self.request is not None:
             response = None
             if process_request is not None:
@@ -126,21 +151,19 @@ class ServerConnection(Connection):
                 if self.server.is_serving():
                     response = self._ws_accept(self.request)
                 else:
-                    response = protocol.reject(
-                        HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n"
-                    )
+                    response = self._ws_refusal()
             if server_header is not None:
                 response.headers["Server"] = server_header
+            self.response = response
             if process_response is not None:
                 response = (
                     await self._ws_ask("process_response", process_response, self.request, response)
                     or response
                 )
-            self.response = response
-            if self._ws_phase.is_gone():
+                self.response = response
+            if not self._ws_phase.is_answerable():
                 raise ConnectionError("the client went away during the opening handshake")
-            protocol.send_response(response)
-            self._ws_write()
+            self._ws_answer(response)
         if protocol.handshake_exc is not None:
             raise protocol.handshake_exc
         if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
@@ -150,6 +173,7 @@ class ServerConnection(Connection):
         select = self.server.select_subprotocol
         if select is None:
             return self.protocol.accept(request)
+        self.protocol.logger = self.logger  # for what may go wrong in there
         self.protocol._select = lambda protocol, offered: select(self, offered)
         try:
             return self.protocol.accept(request)
@@ -182,9 +206,9 @@ class ServerConnection(Connection):
                     await server.handler(self)
                 except Exception:
                     self.logger.error("connection handler failed", exc_info=True)
-                    self._ws_phase.close(1011, "")
+                    await self.close(1011)
                 else:
-                    self._ws_phase.close(1000, "")
+                    await self.close()
             await self._ws_phase.wait_closed()
         except BaseException as exc:
             server.unregister(self)
@@ -199,23 +223,25 @@ class ServerConnection(Connection):
 
     async def _ws_open(self) -> bool:
         """Perform the opening handshake; return whether the connection is open."""
-        timer = None
-        if self.server.open_timeout is not None:
-            timer = self.loop.call_later(self.server.open_timeout, self.transport.abort)
+        server = self.server
         try:
-            await self.handshake(*self.server.handshake_arguments)
+            await within(
+                server.open_timeout,
+                lambda: self.handshake(*server.handshake_arguments),
+                "timed out during opening handshake",
+            )
+        except asyncio.TimeoutError as exc:
+            self.logger.debug("! %s", exc)
+            self.transport.abort()
+            return False
         except Exception as exc:
             if self._ws_phase.is_gone():
-                self.logger.debug("connection lost during opening handshake: %s", exc)
-            elif self.response is None:
-                self.logger.error("opening handshake failed", exc_info=True)
-                self._ws_phase.hang_up()
+                self.logger.debug("! connection lost during opening handshake", exc_info=exc)
             else:
+                if exc is not self.protocol.handshake_exc:
+                    self.logger.error("opening handshake failed", exc_info=True)
                 self._ws_phase.half_close()
             return False
-        finally:
-            if timer is not None:
-                timer.cancel()
         if self.state is State.CONNECTING:
             self._ws_phase.half_close()
             return False
@@ -224,19 +250,23 @@ class ServerConnection(Connection):
     def _ws_shut_down(self, closing: Optional[tuple[int, str]]) -> None:
         """Take part in the server's shutdown."""
         if self.state is State.CONNECTING:
-            if self.response is None:
-                self._ws_refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n")
+            if self._ws_phase.is_answerable():
+                # Nobody waits for the request any more.
+                self.response = self._ws_refusal()
+                self._ws_answer(self.response)
+                self._ws_phase.half_close()
         elif closing is not None:
-            self._ws_phase.close(*closing)
+            if type(self).close is ServerConnection.close:
+                self._ws_phase.close(*closing)
+            else:
+                self._ws_closing = self.loop.create_task(self.close(*closing))
 
-    def _ws_refuse(self, status: HTTPStatus, text: str) -> None:
-        """Answer a request that nobody waits for any more."""
-        if not self._ws_phase.is_answerable():
-            return
-        self.response = self.protocol.reject(status, text)
-        self.protocol.send_response(self.response)
+    def _ws_refusal(self) -> Response:
+        return self.protocol.reject(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n")
+
+    def _ws_answer(self, response: Response) -> None:
+        self.protocol.send_response(response)
         self._ws_write()
-        self._ws_phase.half_close()
 
 
 def break_off(connection: ServerConnection, exc: BaseException) -> None:
@@ -300,6 +330,16 @@ class Server(WebSocketServer):
         self.logger.info("server closing")
         await super()._close(closing)
         self.logger.info("server closed")
+
+    @property
+    def all_connections(self) -> set[ServerConnection]:
+        """All connections, those that are opening or closing included."""
+        return self.websockets
+
+    @property
+    def handler_tasks(self) -> set[asyncio.Task[None]]:
+        """The tasks that serve connections, as a new set."""
+        return {connection.handler_task for connection in self.websockets}
 
     def __await__(self) -> Generator[Any, None, Server]:
         return self._start().__await__()
@@ -415,7 +455,12 @@ def serve(
     async def create_server(server: Server) -> Any:
         loop = server.loop
         factory: Any = maker(
-            loop, lambda: make(server), ServerConnection, server.unregister, server.logger
+            loop,
+            lambda: make(server),
+            ServerConnection,
+            server.unregister,
+            server.logger,
+            "create_connection",
         )
         factory, kwds = served_over_tls(loop, factory, kwargs, server.handshakes)
         if unix:
@@ -465,6 +510,8 @@ def broadcast(
     Raises:
         TypeError: if the message is of another type.
     """
+    if not isinstance(message, (str, bytes, bytearray, memoryview)):
+        raise TypeError("data must be str or bytes")
     broadcasting.broadcast(connections, message, raise_exceptions, text)
 
 
