@@ -111,13 +111,13 @@ class MessageAssembler:
             PayloadTooBig: if it exceeds ``max_frame``, or the message would exceed ``max_size`` or
                 ``max_fragments``.
         """
+        if length > self._max_frame or self._size + length > self._max_size:
+            self.check_size(length)
         if opcode == OP_CONT:
             if self._opcode == OP_CONT:
                 raise ProtocolError("unexpected continuation frame")
         elif self._opcode != OP_CONT:
             raise ProtocolError("expected a continuation frame")
-        if length > self._max_frame or self._size + length > self._max_size:
-            self.check_size(length)
         if opcode != OP_CONT:
             self._opcode = opcode
         self._frame_opcode = opcode
