@@ -91,6 +91,7 @@ class Sending:
     ) -> None:
         """Send a message in fragments (RFC 6455 5.4), in its turn."""
         kind = None
+        whole = False
         try:
             async for fragment in fragments:
                 opcode, payload = prepare_data(fragment)
@@ -108,9 +109,12 @@ class Sending:
                 await self.frame(opcode, payload, False, compress)
             if kind is not None:
                 await self._session.ensure_open()
-                await self.frame(OP_CONT, b"")
+                self._endpoint.send_frame(OP_CONT, b"")
+                whole = True
+                if self._session.flush():
+                    await self.written()
         except BaseException:
-            if kind is not None:
+            if kind is not None and not whole:
                 # The message can't be completed, and no other can begin before it is.
                 self._session.fail_unfinished()
             raise
