@@ -76,6 +76,12 @@ class Starting:
 
     _function: Function
 
+    def __init_subclass__(cls) -> None:
+        # What __new__() takes isn't for people.
+        if "__init__" in vars(cls):
+            first, *others = inspect.signature(cls.__init__).parameters.values()
+            cls.__signature__ = inspect.Signature(others)  # type: ignore[attr-defined]
+
     def __await__(self) -> Generator[Any, None, Any]:
         raise NotImplementedError
 

@@ -41,7 +41,7 @@ class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
         username: the user, once the client has authenticated.
     """
 
-    username: Optional[str] = None
+    username: Optional[str] = None  # type: ignore[assignment]
 
     def __init__(
         self,

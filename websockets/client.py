@@ -17,13 +17,24 @@ from typing import Any, NamedTuple, Optional
 
 from ._engine.arguments import CLIENT, CONNECT, set_unless_usual
 from ._engine.connecting import complete, follow_redirects, within
-from ._engine.reconnecting import backoff, process_exception, reconnecting
+from ._engine.reaching import reach
+from ._engine.reconnecting import (
+    BACKOFF_FACTOR,
+    BACKOFF_INITIAL_DELAY,
+    BACKOFF_MAX_DELAY,
+    BACKOFF_MIN_DELAY,
+    backoff,
+    process_exception,
+    reconnecting,
+)
 from ._handshake.negotiation import agreed_extensions, agreed_subprotocol
 from ._handshake.redirects import follow, for_another_server, redirect_location
 from ._handshake.requests import asking, replace_headers, serialize_request
 from ._handshake.upgrade import check_response
+from ._sansio.client import ClientProtocol
+from ._sansio.renamed import ClientConnection as ClientConnection
 from ._starting import Function, Starting
-from ._transports.secure import connect_over_tls
+from .asyncio import client as todays
 from .datastructures import Headers, HeadersLike
 from .exceptions import InvalidMessage, InvalidStatusCode, RedirectHandshake
 from .extensions.base import ClientExtensionFactory, Extension
@@ -33,7 +44,19 @@ from .protocol import WebSocketCommonProtocol, warn_of_loop
 from .typing import Origin, Subprotocol
 from .uri import WebSocketURI, parse_uri
 
-__all__ = ["Connect", "WebSocketClientProtocol", "connect", "unix_connect"]
+__all__ = [
+    "BACKOFF_FACTOR",
+    "BACKOFF_INITIAL_DELAY",
+    "BACKOFF_MAX_DELAY",
+    "BACKOFF_MIN_DELAY",
+    "ClientProtocol",
+    "Connect",
+    "WebSocketClientProtocol",
+    "backoff",
+    "connect",
+    "process_exception",
+    "unix_connect",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +75,7 @@ ADDED_ARGUMENTS = (
 GIVEN = {"sock": "sock", "unix": "path", "host": "host", "port": "port"}
 
 
-class WebSocketClientProtocol(WebSocketCommonProtocol):
+class WebSocketClientProtocol(WebSocketCommonProtocol, todays.ClientConnection):
     """
     A client's end of a connection.
 
@@ -96,7 +119,7 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
         )
         super().__init__(**kwargs)
 
-    async def handshake(
+    async def handshake(  # type: ignore[override]
         self,
         wsuri: WebSocketURI,
         origin: Optional[Origin] = None,
@@ -230,7 +253,11 @@ class Connect(Starting):
         loop: accepted for old programs; the running loop is used.
         compression: "deflate" to offer permessage-deflate (RFC 7692), None not to.
         origin, extensions, subprotocols, extra_headers: see :class:`WebSocketClientProtocol`.
-        kwds: ``open_timeout``, seconds until an open connection, 10 by default, None for no limit:
+        kwds: ``additional_headers``, today's name of ``extra_headers``;
+            ``proxy``, the URI of a proxy, True for the system's, None, the default, for none;
+            ``create_connection``, with which all of this is
+            :func:`websockets.asyncio.client.connect`;
+            ``open_timeout``, seconds until an open connection, 10 by default, None for no limit:
             the one limit for names, TCP, TLS, redirects and the opening handshake;
             ``user_agent_header``, ``max_fragments``, ``gather_writes`` and ``logger``, see there;
             ``process_exception``, for ``async for``: a function that is given the exception of an
@@ -261,6 +288,12 @@ class Connect(Starting):
         CONNECT,
         "'await {0}(...)', 'async with {0}(...)' or 'async for ... in {0}(...)'",
     )
+
+    def __new__(cls, *args: Any, **kwds: Any) -> Any:
+        if "create_connection" in kwds:
+            # It makes connections of today's API.
+            return todays.connect(*args, **kwds)
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -295,6 +328,12 @@ class Connect(Starting):
         self.reconnect_delays: Callable[[], Iterator[float]] = (
             kwds.pop("reconnect_delays", None) or backoff
         )
+        additional_headers = kwds.pop("additional_headers", None)
+        if extra_headers is None:
+            extra_headers = additional_headers
+        elif additional_headers is not None:
+            raise TypeError("give either extra_headers or additional_headers")
+        self.proxy: Any = kwds.pop("proxy", None)
         wsuri = parse_uri(uri)
         if loop is not None:
             warn_of_loop()
@@ -366,23 +405,15 @@ class Connect(Starting):
 
     async def _attempt(self, target: _Target) -> WebSocketClientProtocol:
         """Connect, and perform the opening handshake."""
-        wsuri = target.wsuri
-        kwds = dict(target.kwds)
-        if wsuri.secure:
-            if not kwds.get("ssl"):
-                kwds["ssl"] = True
-            # RFC 6455 4.1: the host of the URI, wherever the connection goes.
-            kwds.setdefault("server_hostname", wsuri.host)
-        if kwds.get("sock") is None:
-            kwds.setdefault("host", wsuri.host)
-            kwds.setdefault("port", wsuri.port)
+        wsuri, kwds = target.wsuri, target.kwds
+        anywhere = kwds.get("sock") is None
         protocol: WebSocketClientProtocol = self._create_protocol(
-            host=kwds.get("host"),
-            port=kwds.get("port"),
+            host=kwds.get("host", wsuri.host if anywhere else None),
+            port=kwds.get("port", wsuri.port if anywhere else None),
             secure=wsuri.secure,
             extra_headers=target.extra_headers,
         )
-        transport = await self._connect(asyncio.get_running_loop(), protocol, kwds)
+        transport = await reach(wsuri, protocol, kwds, self.proxy, USER_AGENT)
         await complete(
             transport,
             lambda: protocol.handshake(
@@ -395,25 +426,12 @@ class Connect(Starting):
         )
         return protocol
 
-    async def _connect(
-        self, loop: asyncio.AbstractEventLoop, protocol: Any, kwds: dict[str, Any]
-    ) -> Any:
-        """Connect by TCP, and by TLS; return the transport."""
-        return await connect_over_tls(loop, loop.create_connection, protocol, kwds)
-
 
 connect = Connect
 
 
 class _UnixConnect(Connect):
     _function = Connect._function._replace(name="unix_connect", method="create_unix_connection")
-
-    async def _connect(
-        self, loop: asyncio.AbstractEventLoop, protocol: Any, kwds: dict[str, Any]
-    ) -> Any:
-        for name in ("host", "port"):
-            kwds.pop(name, None)
-        return await connect_over_tls(loop, loop.create_unix_connection, protocol, kwds)
 
 
 def unix_connect(path: Optional[str], uri: str = "ws://localhost/", **kwargs: Any) -> Connect:
@@ -425,11 +443,4 @@ def unix_connect(path: Optional[str], uri: str = "ws://localhost/", **kwargs: An
         uri: URI for the handshake.
         kwargs: arguments of :func:`connect`, or of :meth:`asyncio.loop.create_unix_connection`.
     """
-    return _UnixConnect(uri, path=path, **kwargs)
-
-
-# Today's names.
-from ._sansio.client import ClientProtocol  # noqa: E402
-from ._sansio.renamed import ClientConnection as ClientConnection  # noqa: E402
-
-__all__ += ["ClientProtocol"]
+    return _UnixConnect(uri, unix=True, path=path, **kwargs)

@@ -12,21 +12,40 @@ import asyncio
 import logging
 import warnings
 from collections.abc import AsyncIterator
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from . import _core
 from ._engine.arguments import CONNECTION, check_arguments, set_unless_usual
 from ._engine.broadcasting import broadcast
 from ._engine.limits import limit_of_fragments, limits_of_size
-from ._engine.overridable import overridable
-from ._states import State
+from ._engine.overridable import made_once, overridable
+from ._sansio.protocol import SEND_EOF, Event, Protocol
+from ._states import CLIENT, CLOSED, CLOSING, CONNECTING, OPEN, SERVER, Side, State
 from .asyncio.connection import Connection, is_ours
 from .datastructures import Headers
 from .exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
 from .framing import ExtensionChain
+from .http11 import Request, Response
 from .typing import Data, Subprotocol
 
-__all__ = ["State", "WebSocketCommonProtocol", "broadcast"]
+if TYPE_CHECKING:
+    import uuid
+
+__all__ = [
+    "CLIENT",
+    "CLOSED",
+    "CLOSING",
+    "CONNECTING",
+    "OPEN",
+    "SEND_EOF",
+    "SERVER",
+    "Event",
+    "Protocol",
+    "Side",
+    "State",
+    "WebSocketCommonProtocol",
+    "broadcast",
+]
 
 
 class WebSocketCommonProtocol(Connection):
@@ -186,6 +205,49 @@ class WebSocketCommonProtocol(Connection):
         """Where errors are logged."""
         return self._ws_logger
 
+    # What today's API has beside that
+
+    @overridable
+    def request(self) -> Optional[Request]:
+        """The request of the opening handshake, None before."""
+        headers = getattr(self, "request_headers", None)
+        return None if headers is None else Request(self.path, headers)
+
+    @overridable
+    def response(self) -> Optional[Response]:
+        """The response that opened the connection, None before."""
+        headers = getattr(self, "response_headers", None)
+        return None if headers is None else Response(101, "Switching Protocols", headers)
+
+    @overridable
+    def protocol(self) -> Protocol:
+        """The connection without I/O, as far as it tells of state and close codes."""
+        side = Side.CLIENT if self.is_client else Side.SERVER
+        protocol = Protocol(
+            side,
+            state=State.CONNECTING,
+            max_size=(self._ws_max_size, self._ws_max_frame),
+            logger=self._ws_logger,
+        )
+        if self._ws_phase.stream is not None:
+            protocol._extensions = self.extensions
+            protocol.subprotocol = self.subprotocol
+            protocol._open_with(self._ws_phase.stream.endpoint)
+            self.protocol = protocol
+        return protocol
+
+    @made_once
+    def id(self) -> uuid.UUID:
+        """An identifier for logs, random."""
+        import uuid
+
+        return uuid.uuid4()
+
+    @overridable
+    def debug(self) -> bool:
+        """Whether frames are logged, which this generation's connections never do."""
+        return False
+
     # Messages
 
     async def recv(self, decode: Optional[bool] = None) -> Data:
@@ -273,8 +335,8 @@ class WebSocketCommonProtocol(Connection):
         if type(self).close_connection is not WebSocketCommonProtocol.close_connection:
             self.close_connection_task = self.loop.create_task(self.close_connection())
 
-    @property
-    def _ws_is_client(self) -> bool:  # type: ignore[override]
+    @overridable
+    def _ws_is_client(self) -> bool:
         return self.is_client
 
     def _ws_chain(self) -> Any:
@@ -336,17 +398,3 @@ def warn_of_loop() -> None:
         DeprecationWarning,
         stacklevel=3,
     )
-
-
-# Today's names.
-from ._sansio.protocol import SEND_EOF, Protocol  # noqa: E402
-from ._sansio.protocol import Event as Event  # noqa: E402
-from ._states import CLIENT as CLIENT  # noqa: E402
-from ._states import CLOSED as CLOSED  # noqa: E402
-from ._states import CLOSING as CLOSING  # noqa: E402
-from ._states import CONNECTING as CONNECTING  # noqa: E402
-from ._states import OPEN as OPEN  # noqa: E402
-from ._states import SERVER as SERVER  # noqa: E402
-from ._states import Side  # noqa: E402
-
-__all__ += ["SEND_EOF", "Protocol", "Side"]

@@ -29,18 +29,29 @@ from ._handshake.refusal import is_about_the_request, response_to, shutting_down
 from ._handshake.responses import accepting, add_usual_headers, serialize_response
 from ._handshake.upgrade import check_request
 from ._registry import WebSocketServer, is_running
+from ._sansio.renamed import ServerConnection as ServerConnection
+from ._sansio.server import ServerProtocol
 from ._starting import Function, Starting
 from ._transports.secure import served_over_tls
-from .asyncio.connection import is_ours
+from .asyncio import server as todays
+from .asyncio.connection import Connection, is_ours
 from .datastructures import Headers, HeadersLike
 from .exceptions import AbortHandshake, ConnectionClosed, InvalidMessage
 from .extensions.base import Extension, ServerExtensionFactory
 from .extensions.permessage_deflate import enable_server_permessage_deflate
 from .http import USER_AGENT
+from .http11 import Response
 from .protocol import State, WebSocketCommonProtocol, warn_of_loop
 from .typing import Origin, Subprotocol
 
-__all__ = ["Serve", "WebSocketServer", "WebSocketServerProtocol", "serve", "unix_serve"]
+__all__ = [
+    "Serve",
+    "ServerProtocol",
+    "WebSocketServer",
+    "WebSocketServerProtocol",
+    "serve",
+    "unix_serve",
+]
 
 # Arguments of the protocol that serve() takes beyond the documented ones.
 ADDED_ARGUMENTS = (
@@ -58,7 +69,7 @@ HeadersOrCallable = Union[HeadersLike, Callable[[str, Headers], HeadersLike]]
 Origins = Sequence[Union[Origin, Pattern[str], None]]
 
 
-class WebSocketServerProtocol(WebSocketCommonProtocol):
+class WebSocketServerProtocol(WebSocketCommonProtocol, todays.ServerConnection):
     """
     A server's end of a connection.
 
@@ -140,11 +151,11 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Take a transport, and start the task that serves it."""
-        super().connection_made(transport)
+        Connection.connection_made(self, transport)
         self.ws_server.register(self)
         self.handler_task = self.loop.create_task(self.handler())
 
-    async def handler(self) -> None:
+    async def handler(self) -> None:  # type: ignore[override]
         """Serve the connection from the opening handshake to the end of TCP."""
         try:
             path = await self._ws_open()
@@ -162,7 +173,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             raise exc
         self.ws_server.unregister(self)
 
-    async def _ws_open(self) -> Optional[str]:
+    async def _ws_open(self) -> Optional[str]:  # type: ignore[override]
         """Perform the opening handshake; return the path, or None if it was refused."""
         try:
             return await self.handshake(
@@ -189,7 +200,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
 
     # Opening handshake
 
-    async def handshake(
+    async def handshake(  # type: ignore[override]
         self,
         origins: Optional[Origins] = None,
         available_extensions: Optional[Sequence[ServerExtensionFactory]] = None,
@@ -221,6 +232,8 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             if inspect.isawaitable(response):
                 response = await response
             if response is not None:
+                if isinstance(response, Response):
+                    response = response.status_code, response.headers, bytes(response.body)
                 raise AbortHandshake(*response)
             self._ws_check_serving()
 
@@ -440,6 +453,10 @@ def break_off(protocol: Any, exc: BaseException) -> None:
         protocol.fail_connection(1011)
 
 
+# Arguments that only today's API has, and that make no sense with connections of this one.
+TODAYS = {"create_connection", "handler", "process_response"}
+
+
 class Serve(Starting):
     """
     Start a WebSocket server: ``await serve(...)`` or ``async with serve(...) as server``.
@@ -460,8 +477,10 @@ class Serve(Starting):
         compression: "deflate" to negotiate permessage-deflate (RFC 7692), None not to.
         origins, extensions, subprotocols, extra_headers, process_request, select_subprotocol:
             see :class:`WebSocketServerProtocol`.
-        kwds: ``allowed_hosts``, ``open_timeout``, ``server_header``, ``max_fragments``,
-            ``gather_writes`` and ``logger``, see there; others are passed to
+        kwds: ``handler``, ``process_response`` and ``create_connection``, with which all of this is
+            :func:`websockets.asyncio.server.serve`; ``allowed_hosts``, ``open_timeout``,
+            ``server_header``, ``max_fragments``, ``gather_writes`` and ``logger``, see
+            :class:`WebSocketServerProtocol`; others are passed to
             :meth:`asyncio.loop.create_server`, for example ``ssl``.
 
     Returns:
@@ -474,6 +493,11 @@ class Serve(Starting):
         SERVE,
         "'await {0}(...)' or 'async with {0}(...)'",
     )
+
+    def __new__(cls, *args: Any, **kwds: Any) -> Any:
+        if not TODAYS.isdisjoint(kwds):
+            return todays.serve(*args, **kwds)
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -502,6 +526,15 @@ class Serve(Starting):
         **kwds: Any,
     ) -> None:
         self._function.check(locals(), kwds)
+        for name, callback in (
+            ("process_request", process_request),
+            ("select_subprotocol", select_subprotocol),
+        ):
+            if callback is not None and is_todays(callback):
+                raise TypeError(
+                    f"{name} is given other arguments here than by "
+                    "websockets.asyncio.server.serve(), which this function seems to be meant for"
+                )
         klass = kwds.pop("klass", None)
         if ws_handler is None and create_protocol is None and klass is None:
             raise TypeError("ws_handler must be a coroutine function, not None")
@@ -615,6 +648,15 @@ def unix_serve(
     return _UnixServe(ws_handler, path=path, **kwargs)
 
 
+def is_todays(callback: Callable[..., Any]) -> bool:
+    """Tell whether a function seems to take what today's API gives it: a connection, first."""
+    try:
+        names = list(inspect.signature(callback).parameters)
+    except (TypeError, ValueError):
+        return False
+    return names[1:2] == ["request"] or names[:1] == ["connection"]
+
+
 def takes_path(ws_handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """Make a handler of the connection alone into one that takes the path as well."""
     try:
@@ -630,10 +672,3 @@ def takes_path(ws_handler: Callable[..., Awaitable[Any]]) -> Callable[..., Await
             return ws_handler  # Calling it will tell better than we can.
         return lambda protocol, path: ws_handler(protocol)
     return ws_handler
-
-
-# Today's names.
-from ._sansio.renamed import ServerConnection as ServerConnection  # noqa: E402
-from ._sansio.server import ServerProtocol  # noqa: E402
-
-__all__ += ["ServerProtocol"]

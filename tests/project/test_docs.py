@@ -249,7 +249,7 @@ def shown_names():
             directive = re.match(r"\.\. (\w+):: ([\w.]+)", line)
             if directive and directive[1] in ("module", "currentmodule"):
                 module = directive[2]
-            elif directive and directive[1].startswith(("auto", "exception")):
+            elif directive and directive[1].startswith(("auto", "data", "exception")):
                 inside = directive[2].startswith("websockets.")
                 outer = directive[2] if inside else f"{module}.{directive[2]}"
                 names.add(outer)

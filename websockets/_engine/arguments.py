@@ -260,6 +260,10 @@ CONNECT: Rules = {
     **CLIENT,
     **STARTING,
     "uri": anything,
+    "additional_headers": headers,
+    "proxy": proxy,
+    "unix": anything,
+    "path": anything,
     "process_exception": function,
     "reconnect_delays": function,
     "extensions": items(

@@ -3,8 +3,8 @@ Keepalive: regular pings, and the verdict on a peer that gives no sign of life.
 
 Owns one timer. Must never know how a ping is sent or a connection is failed. Key decisions: any
 bytes count as life; the verdict takes two looks, because after the loop was blocked the timer may
-fire before the bytes that arrived meanwhile are read; and who lives but hasn't answered is asked
-again, because where nothing is read, only writing tells that TCP is gone.
+fire before the bytes that arrived meanwhile are read; and whoever lives but hasn't answered is
+asked again, because where nothing is read, only writing tells that TCP is gone.
 """
 
 from __future__ import annotations

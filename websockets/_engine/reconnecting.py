@@ -15,9 +15,23 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from http import HTTPStatus
 from typing import Any, Callable, Optional
 
+from .._environment import read_float
 from ..exceptions import InvalidMessage, InvalidStatusCode
 
-__all__ = ["backoff", "process_exception", "reconnecting"]
+__all__ = [
+    "BACKOFF_FACTOR",
+    "BACKOFF_INITIAL_DELAY",
+    "BACKOFF_MAX_DELAY",
+    "BACKOFF_MIN_DELAY",
+    "backoff",
+    "process_exception",
+    "reconnecting",
+]
+
+BACKOFF_INITIAL_DELAY = read_float("BACKOFF_INITIAL_DELAY", 5)  # seconds, as the next two
+BACKOFF_MIN_DELAY = read_float("BACKOFF_MIN_DELAY", 3.1)
+BACKOFF_MAX_DELAY = read_float("BACKOFF_MAX_DELAY", 90.0)
+BACKOFF_FACTOR = read_float("BACKOFF_FACTOR", 1.618)
 
 # RFC 9110 15.6: what is wrong with the server for the moment.
 PASSING = (
@@ -46,10 +60,10 @@ def process_exception(exc: Exception) -> Optional[Exception]:
 
 
 def backoff(
-    initial_delay: float = 5,
-    min_delay: float = 3.1,
-    max_delay: float = 90.0,
-    factor: float = 1.618,
+    initial_delay: float = BACKOFF_INITIAL_DELAY,
+    min_delay: float = BACKOFF_MIN_DELAY,
+    max_delay: float = BACKOFF_MAX_DELAY,
+    factor: float = BACKOFF_FACTOR,
 ) -> Iterator[float]:
     """
     Yield the seconds between attempts, without end.

@@ -61,7 +61,7 @@ def build_request(headers: MutableMapping[str, str], key: Optional[str] = None) 
     Add the headers of a handshake request to ``headers`` (RFC 6455 4.1).
 
     Arguments:
-        key: what :func:`generate_key` returned; a new one by default.
+        key: what ``generate_key()`` returned; a new one by default.
 
     Returns:
         the key that :func:`check_response` needs.

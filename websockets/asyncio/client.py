@@ -45,7 +45,7 @@ class ClientConnection(Connection):
     """
 
     protocol: ClientProtocol
-    _ws_is_client = True
+    _ws_is_client: Any = True
 
     async def handshake(
         self,

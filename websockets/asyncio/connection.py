@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         response: the :class:`~websockets.http11.Response`, None before.
         ping_interval, ping_timeout, close_timeout: as given; they may be set before the connection
             is open.
-        transport: the :class:`asyncio.Transport`.
+        transport: the asyncio's transport.
         loop: the event loop.
         connection_exc: the exception with which TCP ended, or None.
     """
@@ -257,7 +257,7 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
             decode: as for :meth:`recv`.
 
         Raises:
-            as :meth:`recv`.
+            ConnectionClosed, ConcurrencyError: as :meth:`recv` does.
         """
         stream = self._ws_phase.stream
         if stream is None:
@@ -479,7 +479,7 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
 
     # What subclasses of ours may do otherwise
 
-    _ws_is_client = False
+    _ws_is_client: Any = False
 
     def _ws_chain(self) -> Any:
         """Return what passes frames through the extensions, None if there are none."""

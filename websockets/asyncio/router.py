@@ -28,7 +28,7 @@ class Router:
     Choose handlers by the path of requests.
 
     Arguments:
-        url_map: a :class:`werkzeug.routing.Map`, whose endpoints are handlers: coroutine functions
+        url_map: a ``werkzeug.routing.Map``, whose endpoints are handlers: coroutine functions
             of a connection and of what was captured from the path.
         server_name: name of the server, for rules with hosts and for redirects; the Host header by
             default.
