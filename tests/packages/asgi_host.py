@@ -8,8 +8,9 @@ asynchronous context manager with the address, and gets the scenarios that any h
 import asyncio
 import json
 
-import websockets
 from loopback import raises, scenario
+
+import websockets
 from websockets.asyncio.client import connect
 
 MEGABYTE = 2**20
@@ -30,16 +31,22 @@ async def echo(receive, send):
         await send({"type": "websocket.send", **told})
 
 
-def all_hosts(hosting, largest=4 * MEGABYTE):
+async def echoing(scope, receive, send):
+    """An application that echoes."""
+    await accept(receive, send)
+    await echo(receive, send)
+
+
+def all_hosts(hosting, title="", largest=4 * MEGABYTE):
     """Register the scenarios for ``hosting``; it takes messages of ``largest`` bytes."""
 
-    @scenario
-    async def text_and_binary_messages_of_all_sizes():
-        async def application(scope, receive, send):
-            await accept(receive, send)
-            await echo(receive, send)
+    def of_any_host(function):
+        function.__name__ = title + function.__name__
+        return scenario(function)
 
-        async with hosting(application) as address, connect(address, max_size=None) as ws:
+    @of_any_host
+    async def text_and_binary_messages_of_all_sizes():
+        async with hosting(echoing) as address, connect(address, max_size=None) as ws:
             for size in 0, 1, 125, 126, 65535, 65536, largest:
                 await ws.send("é" * (size // 2))
                 assert await ws.recv() == "é" * (size // 2)
@@ -53,7 +60,7 @@ def all_hosts(hosting, largest=4 * MEGABYTE):
                 await ws.send(str(number))
             assert [await ws.recv() for _ in range(100)] == [str(number) for number in range(100)]
 
-    @scenario
+    @of_any_host
     async def the_request_and_the_subprotocol():
         async def application(scope, receive, send):
             await accept(receive, send, subprotocol="two")
@@ -73,7 +80,7 @@ def all_hosts(hosting, largest=4 * MEGABYTE):
                 with raises(websockets.ConnectionClosedOK):
                     await ws.recv()
 
-    @scenario
+    @of_any_host
     async def the_client_closes():
         ended = asyncio.Queue()
 
@@ -88,7 +95,7 @@ def all_hosts(hosting, largest=4 * MEGABYTE):
                     assert ws.close_code == code
                 assert (await ended.get())["code"] == code
 
-    @scenario
+    @of_any_host
     async def the_client_is_gone():
         ended = asyncio.Queue()
 
@@ -104,7 +111,7 @@ def all_hosts(hosting, largest=4 * MEGABYTE):
             # Hosts differ about the code: 1006 is RFC 6455's, 1005 ASGI's own default.
             assert (await ended.get())["code"] in (1005, 1006)
 
-    @scenario
+    @of_any_host
     async def the_application_closes():
         async def application(scope, receive, send):
             await accept(receive, send)
@@ -117,7 +124,7 @@ def all_hosts(hosting, largest=4 * MEGABYTE):
                 await ws.recv()
             assert ws.close_code == 4321
 
-    @scenario
+    @of_any_host
     async def the_application_refuses():
         async def application(scope, receive, send):
             assert (await receive())["type"] == "websocket.connect"
@@ -128,7 +135,7 @@ def all_hosts(hosting, largest=4 * MEGABYTE):
                 await connect(address)
             assert caught.exception.response.status_code == 403
 
-    @scenario
+    @of_any_host
     async def the_application_fails():
         async def early(scope, receive, send):
             raise RuntimeError("the application fails, as it should")

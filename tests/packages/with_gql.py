@@ -2,7 +2,6 @@
 
 import json
 
-import websockets
 from gql import Client, gql
 from gql.transport.exceptions import (
     TransportConnectionFailed,
@@ -11,6 +10,8 @@ from gql.transport.exceptions import (
 )
 from gql.transport.websockets import WebsocketsTransport
 from loopback import main, raises, refusing, scenario, serving
+
+import websockets
 
 SUBSCRIPTION = gql("subscription { tick }")
 MODERN = "graphql-transport-ws"

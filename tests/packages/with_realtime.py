@@ -3,9 +3,10 @@
 import asyncio
 import json
 
-import websockets
 from loopback import main, raises, refusing, scenario, serving
 from realtime import AsyncRealtimeClient, RealtimeSubscribeStates
+
+import websockets
 
 
 async def tell(connection, topic, event, payload, ref=None):

@@ -3,11 +3,12 @@
 import asyncio
 import json
 
-import websockets
 from loopback import answering, main, raises, refusing, scenario, serving
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.socket_mode.websockets import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
+
+import websockets
 
 
 def client_of(http, **options):

@@ -3,11 +3,12 @@
 import asyncio
 import json
 
-import websockets
 from loopback import main, raises, refusing, scenario, serving
 from xrpl.asyncio.clients import AsyncWebsocketClient
 from xrpl.clients import WebsocketClient
 from xrpl.models import ServerInfo, StreamParameter, Subscribe
+
+import websockets
 
 LARGE = "x" * 8 * 2**20
 
