@@ -388,9 +388,7 @@ async def test_methods_that_subclasses_override():
         async with connect(uri_of(server)) as ws:
             await ws.send("x")
             assert await ws.recv() == "x"
-        # The handler has returned when the server is closed.
-        server.close(close_connections=False)
-        await server.wait_closed()
+        await until(lambda: ("close", (), {}) in calls)
         assert calls == [
             ["close_timeout", "max_queue", "ping_interval", "ping_timeout", "write_limit"],
             "handshake",
