@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .. import _environment
 from .._engine.arguments import TODAYS_CONNECT
@@ -32,6 +32,11 @@ from ..http11 import USER_AGENT
 from ..typing import LoggerLike, Origin, Subprotocol
 from ..uri import WebSocketURI, parse_uri
 from .connection import Connection
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._keywords import Connecting
 
 __all__ = ["ClientConnection", "connect", "unix_connect"]
 
@@ -161,9 +166,10 @@ class connect(Starting):
         write_limit: Union[int, tuple[int, Optional[int]]] = 2**15,
         logger: Optional[LoggerLike] = None,
         create_connection: Optional[Callable[..., ClientConnection]] = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Connecting],
     ) -> None:
-        self._function.check(locals(), kwargs)
+        options: Any = kwargs
+        self._function.check(locals(), options)
         self.uri = uri
         self.ws_uri = parse_uri(uri)
         if not self.ws_uri.secure and kwargs.get("ssl") is not None:
@@ -207,7 +213,7 @@ class connect(Starting):
         self.open_timeout = open_timeout
         self.reconnect_delays = reconnect_delays
         self.logger = logger
-        self.create_connection_kwargs = kwargs
+        self.create_connection_kwargs: dict[str, Any] = options
 
     # What subclasses may override
 

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
+Address = Union[tuple[str, int], tuple[str, int, int, int], str, None]
+
 # Bytes that messages which are sent quickly, one after the other, may wait for each other with.
 GATHERED = 65536
 
@@ -187,12 +189,12 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         return exc
 
     @property
-    def local_address(self) -> Any:
+    def local_address(self) -> Address:
         """Address of this end, ``(host, port)`` for IPv4, or None without a transport."""
         return None if self.transport is None else extra_info(self.transport, "sockname")
 
     @property
-    def remote_address(self) -> Any:
+    def remote_address(self) -> Address:
         """Address of the peer, ``(host, port)`` for IPv4, or None without a transport."""
         return None if self.transport is None else extra_info(self.transport, "peername")
 
@@ -391,7 +393,7 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         else:
             await self._ws_phase.send_fragments(fragments_of(message), compress, text)
 
-    async def ping(self, data: Optional[DataLike] = None) -> Any:
+    async def ping(self, data: Optional[DataLike] = None) -> asyncio.Future[float]:
         """
         Send a ping (RFC 6455 5.5.2).
 
@@ -409,7 +411,8 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         """
         payload = None if data is None else payload_of(data)
         await self._ws_ensure_open()
-        return await self._ws_phase.ping(payload)
+        pong: asyncio.Future[float] = await self._ws_phase.ping(payload)
+        return pong
 
     async def pong(self, data: DataLike = b"") -> None:
         """
