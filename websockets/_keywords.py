@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypedDict
 
-    from .asyncio.client import ClientConnection
-    from .asyncio.server import ServerConnection
     from .datastructures import HeadersLike
     from .typing import LoggerLike
 
@@ -84,7 +82,7 @@ if TYPE_CHECKING:
         additional_headers: Optional[HeadersLike]
         user_agent_header: Optional[str]
         proxy: Union[str, Literal[True], None]
-        create_connection: Callable[..., ClientConnection]
+        create_connection: Callable[..., Any]
         process_exception: Callable[[Exception], Optional[Exception]]
         reconnect_delays: Callable[[], Iterator[float]]
 
@@ -93,6 +91,6 @@ if TYPE_CHECKING:
 
         allowed_hosts: Any
         server_header: Optional[str]
-        handler: Callable[[ServerConnection], Any]
+        handler: Callable[[Any], Any]
         process_response: Callable[..., Any]
-        create_connection: Callable[..., ServerConnection]
+        create_connection: Callable[..., Any]
