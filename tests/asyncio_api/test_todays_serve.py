@@ -388,7 +388,7 @@ async def test_methods_that_subclasses_override():
         async with connect(uri_of(server)) as ws:
             await ws.send("x")
             assert await ws.recv() == "x"
-        await until(lambda: not server.connections)
+        await until(lambda: ("close", (), {}) in calls)
         assert calls == [
             ["close_timeout", "max_queue", "ping_interval", "ping_timeout", "write_limit"],
             "handshake",

@@ -97,8 +97,8 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         request: the :class:`~websockets.http11.Request` of the opening handshake, None before.
         response: the :class:`~websockets.http11.Response`, None before.
         ping_interval, ping_timeout, close_timeout: as given; they may be set at any time.
-            transport: asyncio's transport.
-            loop: the event loop.
+        transport: asyncio's transport.
+        loop: the event loop.
         connection_exc: the exception with which TCP ended, or None.
 
     Subclasses may override each documented method. ``process_event()`` is called for frames only if
