@@ -98,7 +98,7 @@ class MessageAssembler:
         if length > self._max_frame or self._size + length > self._max_size:
             # The limit may have been lowered below what is already there.
             limit = self._max_size - self._size
-            if self._size <= self._max_size and self._max_frame < limit:
+            if self._size <= self._max_size and self._max_frame < self._max_size - self._size:
                 limit = self._max_frame
             raise self.too_big(PayloadTooBig(length, limit))
 
