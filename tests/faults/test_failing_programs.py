@@ -402,6 +402,26 @@ def test_a_handler_hears_of_the_end_though_its_connection_fails_to(
     loop.close()
 
 
+@pytest.mark.parametrize("where", ["nothing", "something else"])
+async def test_a_tls_handshake_fails_without_a_connection_of_ours(where, certificates, caplog):
+    caplog.set_level(logging.DEBUG, "websockets.server")
+
+    def factory(*args, **kwargs):
+        if where == "nothing":
+            raise ZeroDivisionError
+        return asyncio.Protocol()
+
+    context = certificates.server_context()
+    async with websockets.serve(
+        hold, "127.0.0.1", 0, create_protocol=factory, ssl=context
+    ) as server:
+        async with tcp_to(port_of(server)) as peer:
+            peer.write(REQUEST + b"\r\n")
+            with contextlib.suppress(ConnectionError):
+                await peer.read_eof()
+    assert "TLS handshake failed" in caplog.records[-1].getMessage()
+
+
 # Servers that close
 
 
