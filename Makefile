@@ -120,7 +120,7 @@ autobahn-suite: $(AUTOBAHN)/made  ## install that test suite, which needs Python
 PACKAGES =
 
 packages: $(VENV)/made $(VENV)/built  ## run packages that use websockets, unmodified, on this tree
-	@PYTHONPATH=tests/runs $(BIN)/python tests/packages/run.py $(PACKAGES)
+	@$(BIN)/python tests/runs/packages.py $(PACKAGES)
 
 ##@ Every Python of this machine
 

@@ -3,12 +3,12 @@ Runs packages that use ``websockets`` on this tree, unmodified, each in an envir
 
     make packages        or: make packages PACKAGES="gql slack_sdk"
 
-A package is two files here: NAME.txt, the requirements of its environment, all of them and all
-pinned, and with_NAME.py, a program. A line such as "# python: 3.9" in the list asks for that Python,
-and "# program: pyppeteer" for the program of another name. The environment is build/packages/NAME,
-which is made once; pip adds nothing to the list, so that it has no distribution ``websockets``: the
-tree is on its path instead. A package that can't be installed is skipped with a line that says so. What was said on the
-way is in build/packages/NAME.log.
+A package is two files in tests/packages: NAME.txt, the requirements of its environment, all of them
+and all pinned, and with_NAME.py, a program. A line such as "# python: 3.9" in the list asks for that
+Python, and "# program: sanic" for the program of another name. The environment is
+build/packages/NAME, which is made once; pip adds nothing to the list, so that it has no distribution
+``websockets``: the tree is on its path instead. A package that can't be installed is skipped with a
+line that says so. What was said on the way is in build/packages/NAME.log.
 
 ``--distribution 17.4`` runs the programs on that release of the distribution ``websockets``: what
 fails there is the program's fault.
@@ -25,16 +25,16 @@ from pathlib import Path
 
 import pythons
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = ROOT / "tests" / "packages"
 WORK = ROOT / "build" / "packages"
 AT_ONCE = 2  # packages that are installed or run
-INSTALL = 400  # seconds for pip
+INSTALL = 240  # seconds for pip
 LIMIT = 150  # seconds for a program
 
 
 def names():
-    return sorted(path.stem for path in HERE.glob("*.txt"))
+    return sorted(path.stem for path in PROGRAMS.glob("*.txt"))
 
 
 def call(log, command, limit, environment=None):
@@ -57,13 +57,13 @@ def call(log, command, limit, environment=None):
 
 def wish(name, what):
     """Return what a list asks for with a line such as "# python: 3.9", or None."""
-    found = re.search(f"^# {what}: (.+)$", (HERE / f"{name}.txt").read_text(), re.MULTILINE)
+    found = re.search(f"^# {what}: (.+)$", (PROGRAMS / f"{name}.txt").read_text(), re.MULTILINE)
     return found and found[1]
 
 
 def install(name, log):
     """Make the environment, unless it is there; return whether it is."""
-    requirements = HERE / f"{name}.txt"
+    requirements = PROGRAMS / f"{name}.txt"
     made = WORK / name / "made"
     if made.exists() and made.read_text() == requirements.read_text():
         return True
@@ -76,7 +76,7 @@ def install(name, log):
         return False
     venv = [python, "-m", "venv", "--without-pip", WORK / name]
     pip = [sys.executable, "-m", "pip", "--python", WORK / name / "bin" / "python"]
-    pip += ["install", "--no-deps", "--no-compile", "-r", requirements]
+    pip += ["install", "--no-deps", "--no-compile", "--retries", "2", "-r", requirements]
     if call(log, venv, INSTALL) == 0 and call(log, pip, INSTALL) == 0:
         made.write_text(requirements.read_text())
     return made.exists()
@@ -94,7 +94,10 @@ def run(name, path, **variables):
     It gets no proxy, no settings and nobody's home.
     """
     log = WORK / f"{name}.log"
-    program = [WORK / name / "bin" / "python", HERE / f"with_{wish(name, 'program') or name}.py"]
+    program = [
+        WORK / name / "bin" / "python",
+        PROGRAMS / f"with_{wish(name, 'program') or name}.py",
+    ]
     variables.update(PATH=os.environ["PATH"], HOME=str(WORK / "home"), PYTHONPATH=str(path))
     passed = call(log, program, LIMIT, variables) == 0
     return passed, last_line(log)
