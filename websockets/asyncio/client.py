@@ -82,9 +82,17 @@ class ClientConnection(Connection):
         self.protocol.send_request(request)
         self._ws_write()
         await self._ws_handshaken()
-        if self.protocol.handshake_exc is not None:
-            raise self.protocol.handshake_exc
-        self._ws_begin()
+        refused = self.protocol.handshake_exc
+        if refused is None:
+            self._ws_begin()
+            return
+        # What the exception refers to, which this frame and the response are, mustn't refer to it.
+        if self.response is not None:
+            self.response._exception = None
+        try:
+            raise refused
+        finally:
+            del self, refused
 
 
 class connect(Starting):
@@ -264,11 +272,14 @@ class connect(Starting):
 
     async def _attempt(self) -> ClientConnection:
         connection = await self.open_tcp_connection()
-        await complete(
-            connection.transport,
-            lambda: connection.handshake(self.additional_headers, self.user_agent_header),
-        )
-        return connection
+        try:
+            await complete(
+                connection.transport,
+                lambda: connection.handshake(self.additional_headers, self.user_agent_header),
+            )
+            return connection
+        finally:
+            del connection  # An exception, which somebody may keep, refers to this frame.
 
     def _redirect(self, exc: Exception) -> bool:
         verdict = self.process_redirect(exc)

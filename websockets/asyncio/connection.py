@@ -70,8 +70,22 @@ DONE.set_result(None)
 RUNNING = "cannot call {} while another coroutine is already running recv or recv_streaming"
 
 
+class Begun:
+    """An object with a phase; apart from :class:`Connection`, whose signature it would hide."""
+
+    _ws_phase: Any
+    _ws_stream: Any  # the short way of bytes and messages in this phase
+
+    # They are there whatever a subclass does before it calls __init__(). Python looks attributes
+    # up in half the time if the class hasn't got them as well.
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls)
+        self._ws_phase = self._ws_stream = UNCONNECTED
+        return self
+
+
 # asyncio's loop prefers the interface of buffered protocols and uvloop the other, each to its good.
-class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
+class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
     """
     A WebSocket connection: what servers and clients have in common.
 
@@ -125,20 +139,11 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
     connection_exc: Optional[Exception] = None
 
     # All that isn't documented begins with _ws_, so that programs' own attributes don't meet it.
-    _ws_phase: Any
-    _ws_stream: Any  # the short way of bytes and messages in this phase
     _ws_session: Any = OrderlySession
     _ws_futures: Sequence[tuple[str, Any]] = ()
     _ws_own_keepalive: Any = None  # the task of a program's keepalive()
     _ws_in_fragments = True  # whether fragments wait for the program, or messages
     _ws_whole_close = True  # whether close_timeout is for all steps, or for each
-
-    # They are there whatever a subclass does before it calls __init__(). Python looks attributes
-    # up in half the time if the class hasn't got them as well.
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        self = super().__new__(cls)
-        self._ws_phase = self._ws_stream = UNCONNECTED
-        return self
 
     def __init__(
         self,

@@ -37,7 +37,8 @@ class Assembler:
     @property
     def low(self) -> Optional[int]:
         """How many frames are left when more are taken, after that; None for no limit."""
-        return None if self.high is None else limits_of_queue(self._max_queue)[1]
+        high = self.high
+        return limits_of_queue(self._max_queue)[1] if high else high
 
     @property
     def paused(self) -> bool:

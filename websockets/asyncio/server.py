@@ -197,6 +197,7 @@ class ServerConnection(Connection):
         except Exception as exc:
             self.logger.error(f"{name} failed", exc_info=True)
             response = self.protocol.reject(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
+            forget_frames(exc)
             self.protocol.handshake_exc = exc
         return response
 
@@ -246,6 +247,7 @@ class ServerConnection(Connection):
                 if exc is not self.protocol.handshake_exc:
                     self.logger.error("opening handshake failed", exc_info=True)
                 self._ws_phase.half_close()
+            forget_frames(exc)  # The protocol may keep it.
             return False
         if self.state is State.CONNECTING:
             self._ws_phase.half_close()
