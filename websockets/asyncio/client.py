@@ -275,7 +275,9 @@ class connect(Starting):
         try:
             await complete(
                 connection.transport,
-                lambda: connection.handshake(self.additional_headers, self.user_agent_header),
+                lambda: connection.handshake(  # noqa: F821 (it is deleted after the call)
+                    self.additional_headers, self.user_agent_header
+                ),
             )
             return connection
         finally:
