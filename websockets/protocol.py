@@ -19,6 +19,7 @@ from ._engine.arguments import CONNECTION, check_arguments, set_unless_usual
 from ._engine.broadcasting import broadcast
 from ._engine.limits import limit_of_fragments, limits_of_size
 from ._engine.overridable import made_once, overridable
+from ._engine.session import Session
 from ._sansio.protocol import SEND_EOF, Event, Protocol
 from ._states import CLIENT, CLOSED, CLOSING, CONNECTING, OPEN, SERVER, Side, State
 from .asyncio.connection import Connection, is_ours
@@ -107,6 +108,7 @@ class WebSocketCommonProtocol(Connection):
     _ws_logger: Any = logging.getLogger(__name__)
     _ws_max_size: Optional[int] = 2**20
     _ws_max_frame: Optional[int] = None
+    _ws_session = Session
     _ws_in_fragments = False
     _ws_whole_close = False
 
@@ -331,7 +333,18 @@ class WebSocketCommonProtocol(Connection):
     def _ws_reader(self) -> Any:
         return _core.HeadReader(self.is_client)
 
+    def _ws_log(self) -> Any:
+        return None
+
+    def _ws_changed(self) -> None:
+        pass
+
+    def _ws_lost(self, exc: Optional[Exception]) -> None:
+        pass
+
     def _ws_begun(self, endpoint: Any) -> None:
+        if self.ping_interval is not None:
+            self._ws_phase.start_keepalive()
         if type(self).close_connection is not WebSocketCommonProtocol.close_connection:
             self.close_connection_task = self.loop.create_task(self.close_connection())
 

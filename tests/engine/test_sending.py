@@ -67,7 +67,7 @@ async def test_send_refuses_other_types_and_the_connection_stays_open(connection
 @both_sides
 async def test_send_of_mixed_fragments_is_a_type_error_and_closes_with_1011(connection):
     async with connection() as (ws, peer):
-        with pytest.raises(TypeError, match="fragments"):
+        with pytest.raises(TypeError, match="uniform types"):
             await ws.send(["a", b"b"])
         assert await peer.read_close() == (1011, "")
 

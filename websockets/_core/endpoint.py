@@ -120,7 +120,8 @@ class Endpoint:
             ``max_queue`` by default.
         max_frame: largest frame of a message to receive in bytes; None for no limit.
         in_fragments: whether fragments wait in the inbox, each on its own, and text that isn't
-            UTF-8: a message is put together as it is taken. Otherwise only messages do.
+            UTF-8: a message is put together as it is taken. Otherwise only messages do. It also
+            makes a close frame in the middle of a message a violation.
 
     Attributes:
         phase: TALKING, OWING, AWAITING, OVER or GONE.
@@ -173,6 +174,7 @@ class Endpoint:
         self._extensions = extensions
         self._decoding = False  # whether extensions decode the current frame
         self._reader = FrameReader(not is_client, extensions is not None)
+        self._in_fragments = in_fragments
         if in_fragments:
             self._messages: MessageAssembler = FragmentAssembler(max_size, None, max_frame)
         else:
@@ -367,6 +369,15 @@ class Endpoint:
                 self._blame(exc)
             self._parse()
 
+    def unexpected_end(self) -> Optional[EOFError]:
+        """Return what it means that no more comes; None if no more is listened to."""
+        if not self._listening:
+            return None
+        # RFC 6455 7.1.5: without a close frame, that is abnormal.
+        came, size = self._reader.lacking()
+        message = f"stream ends after {came} bytes, expected {size} bytes"
+        return EOFError(message if size else "unexpected end of stream")
+
     def lost(self) -> None:
         """Note that nothing more will come or go; what came before is parsed as it is taken."""
         if self.phase == GONE:
@@ -560,6 +571,8 @@ class Endpoint:
         if self.close_sent is not None:
             self.close_rcvd_then_sent = False
         if self.phase == TALKING:
+            if self._in_fragments and not self._messages.is_between():
+                raise ProtocolError("incomplete fragmented message")
             # RFC 6455 5.5.1: answer with the status code received.
             self._owe_close(payload)
         elif self.phase == AWAITING:

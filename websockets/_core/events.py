@@ -87,10 +87,6 @@ class FrameAssembler(FragmentAssembler):
             gatherer = self._gatherer = Gatherer(False)
         return self._gathered(gatherer.add(chunk, start, stop, key, offset, missing, True), missing)
 
-    def is_between(self) -> bool:
-        """Tell whether no message is incomplete."""
-        return self._opcode == OP_CONT
-
     def size(self) -> int:
         """Return how many bytes of an incomplete message have come."""
         return self._size
@@ -168,9 +164,7 @@ class EventEndpoint(Endpoint):
         self.ended = True
         if self._listening:
             # RFC 6455 7.1.5: without a close frame, that is abnormal.
-            came, size = self._reader.lacking()
-            message = f"stream ends after {came} bytes, expected {size} bytes"
-            self.failure = EOFError(message if size else "unexpected end of stream")
+            self.failure = self.unexpected_end()
         self.send_eof()
         Endpoint._enter(self, GONE)
 

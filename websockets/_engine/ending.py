@@ -29,6 +29,8 @@ class Ending:
             after which the next one is taken.
 
     Attributes:
+        timeout: as given; it may be changed until the first step is taken.
+        log: a function that is told of steps, for logs, or None.
         eof: whether the peer has ended its side of TCP.
         is_over: whether the transport is gone.
         expired: whether all steps together have taken too long.
@@ -38,13 +40,14 @@ class Ending:
         "_closed",
         "_loop",
         "_step",
-        "_timeout",
         "_timer",
         "_transport",
         "_whole",
         "eof",
         "expired",
         "is_over",
+        "log",
+        "timeout",
     )
 
     def __init__(
@@ -52,7 +55,8 @@ class Ending:
     ) -> None:
         self._loop = loop
         self._transport = transport
-        self._timeout = timeout
+        self.timeout = timeout
+        self.log: Optional[Callable[[str], None]] = None
         self._step = GOING_ON
         self._timer: Any = None
         self._whole = whole
@@ -85,6 +89,7 @@ class Ending:
         elif self._take(EOF_AWAITED, self.hang_up):
             # To close it whole, with bytes still on their way here, would reset the connection
             # and could destroy our close frame on its way there.
+            self._tell("> EOF", "x half-closing TCP connection")
             try:
                 transport.write_eof()
             except OSError:
@@ -93,6 +98,8 @@ class Ending:
     def hang_up(self) -> None:
         """Close the transport, which still sends what it holds."""
         if self._take(HUNG_UP, self._transport.abort):
+            if not self._transport.is_closing():
+                self._tell("x closing TCP connection")
             self._transport.close()
 
     async def wait(self) -> None:
@@ -114,15 +121,20 @@ class Ending:
         if self._step >= step:
             return False
         self._step = step
-        if self._timeout is None:
+        if self.timeout is None:
             return True
         if not self._whole:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_later(self._timeout, deadline)
+            self._timer = self._loop.call_later(self.timeout, deadline)
         elif self._timer is None:
-            self._timer = self._loop.call_later(self._timeout, self._expire)
+            self._timer = self._loop.call_later(self.timeout, self._expire)
         return True
+
+    def _tell(self, *events: str) -> None:
+        if self.log is not None:
+            for event in events:
+                self.log(event)
 
     def _expire(self) -> None:
         self.expired = True

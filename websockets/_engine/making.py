@@ -47,6 +47,7 @@ def maker(
     usual: Any,
     unregister: Callable[[Any], None],
     logger: Any,
+    name: str = "create_protocol",
 ) -> Callable[[], Any]:
     """
     Make the factory of protocols that a server gives to the event loop.
@@ -57,6 +58,7 @@ def maker(
         usual: the class of protocols, with methods that need no watching.
         unregister: forgets a protocol that couldn't begin.
         logger: where errors are logged.
+        name: what programs call ``create``.
     """
 
     def make() -> Any:
@@ -66,13 +68,13 @@ def maker(
                 watch(protocol)
             return protocol
         except BaseException as exc:
-            logger.error("error in create_protocol", exc_info=True)
+            logger.error(f"error in {name}", exc_info=True)
             let_out(loop, exc)
             return Unmade()
 
     def watch(protocol: Any) -> None:
         if not hasattr(protocol, "connection_made"):
-            raise TypeError(f"create_protocol must return a protocol, not {protocol!r}")
+            raise TypeError(f"{name} must return a protocol, not {protocol!r}")
         kind = type(protocol)
         if not issubclass(kind, usual):
             return

@@ -31,16 +31,14 @@ class Opening(Phase):
         reader: reads the head, an object with the method ``feed(data)``, which returns whether it
             is complete and may raise an exception; ``rest`` is what came behind then. It may have a
             method ``feed_eof()`` for the end of the stream, which does the same.
-        timeout: seconds that its end may take, None for no limit.
+        ending: the steps by which the connection ends.
         closed_exc: as for :class:`~.ended.Ended`.
-        whole: whether ``timeout`` is for all steps of its end, or for each.
 
     Attributes:
         complete: whether the head is there.
         early: bytes behind the head, from a peer that doesn't wait for the handshake to end.
         full: whether the transport has asked not to be given more.
         reading_paused: whether so much came early that the transport was asked to read no more.
-        ending: the steps by which the connection ends.
     """
 
     __slots__ = (
@@ -63,14 +61,13 @@ class Opening(Phase):
         transport: Any,
         loop: Any,
         reader: Any,
-        timeout: Optional[float],
+        ending: Ending,
         closed_exc: Callable[[Any], Exception],
-        whole: bool = False,
     ) -> None:
         self.closed_exc = closed_exc
         self.transport = transport
         self.loop = loop
-        self.ending = Ending(loop, transport, timeout, whole)
+        self.ending = ending
         self.complete = False
         self.early = bytearray()
         self.full = False

@@ -28,6 +28,7 @@ class Phase:
         latency: seconds from the last ping that was answered to its pong, 0 before.
         close_code, close_reason: how the connection ended, None before.
         stream: its messages, None if it was never open.
+        keepalive: what sends pings regularly, or None.
     """
 
     __slots__ = ()
@@ -37,6 +38,12 @@ class Phase:
     close_code: Optional[int] = None
     close_reason: Optional[str] = None
     stream: Any = None
+    keepalive: Any = None
+
+    @property
+    def pending_pings(self) -> dict[bytes, Any]:
+        """The pings that wait for their pongs."""
+        return {}
 
     # What goes the short way, where there is one
 
@@ -60,6 +67,22 @@ class Phase:
 
     def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
         """Send a message that goes to other connections, too, if that can be."""
+
+    def flush(self) -> bool:
+        """Write the frames that wait; return whether to wait before there are more."""
+        return False
+
+    async def written(self) -> None:
+        """Wait until the transport takes more."""
+
+    def acknowledge_pings(self, payload: bytes) -> None:
+        """Take a pong."""
+
+    def terminate_pings(self) -> None:
+        """Release all who wait for pongs."""
+
+    def start_keepalive(self) -> None:
+        """Begin to send pings regularly."""
 
     def set_max_size(self, max_size: Optional[int]) -> None:
         """Change the limit of incoming messages."""

@@ -28,50 +28,52 @@ class Pings:
     The pings of one connection.
 
     Attributes:
+        waiters: for each payload, in the order in which they were sent, who waits for the pong, and
+            when it was sent.
         latency: seconds from the last ping that was answered to its pong, 0 before.
     """
 
-    __slots__ = ("_waiters", "latency")
+    __slots__ = ("latency", "waiters")
 
     def __init__(self) -> None:
-        self._waiters = NONE
+        self.waiters = NONE
         self.latency = 0.0
 
     def __contains__(self, payload: bytes) -> bool:
-        return payload in self._waiters
+        return payload in self.waiters
 
     def latest(self) -> Optional[bytes]:
         """Return the payload of the ping that was sent last, of those that wait for a pong."""
-        return next(reversed(self._waiters), None)
+        return next(reversed(self.waiters), None)
 
     def new_payload(self) -> bytes:
         """Return 4 random bytes that no other waiting ping has."""
         payload = os.urandom(4)
-        while payload in self._waiters:
+        while payload in self.waiters:
             payload = os.urandom(4)
         return payload
 
     def add(self, payload: bytes, waiter: Any) -> None:
         """Note that a ping is about to be sent; its pong may come before the call returns."""
-        if self._waiters is NONE:
+        if self.waiters is NONE:
             # A dict would look for its first ping behind all that have gone.
-            self._waiters = OrderedDict()
-        self._waiters[payload] = waiter, perf_counter()
+            self.waiters = OrderedDict()
+        self.waiters[payload] = waiter, perf_counter()
 
     def discard(self, payload: bytes) -> None:
         """Forget a ping that couldn't be sent."""
-        self._waiters.pop(payload, None)
+        self.waiters.pop(payload, None)
         self._tidy()
 
     def acknowledge(self, payload: bytes) -> None:
         """Release who waits for a pong; one that no ping asked for has no effect."""
-        if payload not in self._waiters:
+        if payload not in self.waiters:
             return
         # RFC 6455 5.5.3: a peer may answer only the latest of several pings.
         now = perf_counter()
         while True:
-            earlier = next(iter(self._waiters))
-            waiter, sent = self._waiters.pop(earlier)
+            earlier = next(iter(self.waiters))
+            waiter, sent = self.waiters.pop(earlier)
             if not waiter.done():
                 waiter.set_result(now - sent)
             if earlier == payload:
@@ -81,12 +83,12 @@ class Pings:
 
     def abort(self, make_exception: Callable[[], Exception]) -> None:
         """Release everybody with an exception: no pong will come."""
-        for waiter, _ in self._waiters.values():
+        for waiter, _ in self.waiters.values():
             if not waiter.done():
                 waiter.set_exception(make_exception())
                 waiter.exception()  # Not to look at it isn't a mistake that deserves a log entry.
-        self._waiters = NONE
+        self.waiters = NONE
 
     def _tidy(self) -> None:
-        if not self._waiters:
-            self._waiters = NONE
+        if not self.waiters:
+            self.waiters = NONE

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import Any, Callable, Optional
 
 from .._environment import read_float
-from ..exceptions import InvalidMessage, InvalidStatusCode
+from ..exceptions import InvalidMessage, InvalidStatus
 
 __all__ = [
     "BACKOFF_FACTOR",
@@ -54,7 +54,7 @@ def process_exception(exc: Exception) -> Optional[Exception]:
         return None
     if isinstance(exc, InvalidMessage) and isinstance(exc.__cause__, EOFError):
         return None
-    if isinstance(exc, InvalidStatusCode) and exc.status_code in PASSING:
+    if isinstance(exc, InvalidStatus) and exc.status_code in PASSING:
         return None
     return exc
 

@@ -14,8 +14,10 @@ from collections.abc import AsyncIterable, Generator
 from typing import Any, Callable, Optional
 
 from .._core import CLOSED, FULL, OPEN, QUEUED, SENT_WAIT, UNFINISHED
+from ..exceptions import ProtocolError
 from ..framing import OP_BINARY, OP_CONT, OP_TEXT, prepare_data
 from ..typing import DataLike
+from .fragments import payload_of
 from .gate import Gate
 from .offloading import Job, do_elsewhere
 from .turns import Turns
@@ -35,9 +37,22 @@ class Sending:
 
     Arguments:
         session: the open connection.
+
+    Attributes:
+        in_fragments: whether a message is being sent in fragments.
+        abandoned: whether one was left unfinished.
     """
 
-    __slots__ = ("_drained", "_endpoint", "_loop", "_session", "_stream", "_turns")
+    __slots__ = (
+        "_drained",
+        "_endpoint",
+        "_loop",
+        "_session",
+        "_stream",
+        "_turns",
+        "abandoned",
+        "in_fragments",
+    )
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -46,10 +61,13 @@ class Sending:
         self._loop = session.loop
         self._drained = Gate()
         self._turns = Turns(session.loop)
+        self.in_fragments = False
+        self.abandoned = False
 
     def _is_blocked(self) -> bool:
         """Whether no message may begin."""
-        blocked: bool = self._endpoint.holds & (FULL | UNFINISHED) != 0
+        reasons = FULL if self.abandoned else FULL | UNFINISHED
+        blocked: bool = self._endpoint.holds & reasons != 0
         return blocked
 
     def _next(self) -> None:
@@ -91,36 +109,41 @@ class Sending:
     ) -> None:
         """Send a message in fragments (RFC 6455 5.4), in its turn."""
         kind = None
-        whole = False
+        came = complete = False
         try:
             async for fragment in fragments:
-                opcode, payload = prepare_data(fragment)
+                came = True
+                usual, payload = payload_of(fragment, kind, fragments)
                 if kind is None:
                     await self._begin()
-                    kind = opcode
+                    kind = opcode = usual
                     if text is not None:
                         opcode = OP_TEXT if text else OP_BINARY
                     self._endpoint.holds |= UNFINISHED
-                elif opcode == kind:
-                    opcode = OP_CONT
+                    self.in_fragments = True
                 else:
-                    raise TypeError("fragments of a message must be all str or all bytes-like")
+                    opcode = OP_CONT
                 await self._session.ensure_open()
                 await self.frame(opcode, payload, False, compress)
             if kind is not None:
                 await self._session.ensure_open()
-                self._endpoint.send_frame(OP_CONT, b"")
-                whole = True
-                if self._session.flush():
-                    await self.written()
-        except BaseException:
-            if kind is not None and not whole:
-                # The message can't be completed, and no other can begin before it is.
-                self._session.fail_unfinished()
+                complete = True  # Whoever is cancelled from here on is so behind the frame.
+                await self.frame(OP_CONT, b"")
+        except BaseException as exc:
+            if came:
+                begun = kind is not None and not complete
+                await self._session.fragments_failed(exc, begun)
             raise
         finally:
             if kind is not None:
-                self._finish()
+                self.in_fragments = False
+                if not self.abandoned:
+                    self._finish()
+
+    def abandon(self) -> None:
+        """Leave a message as it is, unfinished: no other can begin any more."""
+        self.abandoned = True
+        self._next()
 
     async def frame(
         self, opcode: int, payload: Any, fin: bool = True, compress: Optional[bool] = None
@@ -155,9 +178,20 @@ class Sending:
                     self._endpoint.holds &= ~QUEUED
         try:
             await self._session.ensure_open()
+            self.check_unfinished()
         except BaseException:
             self._next()
             raise
+
+    def check_unfinished(self) -> None:
+        """
+        Check that no message was left unfinished.
+
+        Raises:
+            ProtocolError: if one was.
+        """
+        if self.abandoned:
+            raise ProtocolError("expected a continuation frame")
 
     def _finish(self) -> None:
         """Let the next message begin."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterable
-from typing import Any, Optional
+from functools import partial
+from typing import Any, Callable, Optional
 
 from .._core import (
     FULL,
@@ -49,7 +50,9 @@ class Session(Phase):
     An open connection.
 
     Arguments:
-        face: the connection as the program has it, an object with the attribute ``_ws_logger``.
+        face: the connection as the program has it, an object with the attributes ``_ws_logger``,
+            ``close_timeout``, ``ping_interval`` and ``ping_timeout``, and the method
+            ``_ws_changed()``, which is called when the state may have changed.
         opening: its opening, which is complete.
         stream: its messages.
         read_limit: bytes that may wait to be parsed before reading pauses.
@@ -58,12 +61,12 @@ class Session(Phase):
     Attributes:
         endpoint: what the stream works on.
         ending: the steps by which the connection ends.
+        keepalive: its keepalive, or None.
     """
 
     __slots__ = (
         "_answer_timer",
         "_closed_exc",
-        "_keepalive",
         "_pings",
         "_read_limit",
         "_reading_paused",
@@ -73,6 +76,7 @@ class Session(Phase):
         "ending",
         "endpoint",
         "face",
+        "keepalive",
         "loop",
         "stream",
     )
@@ -91,7 +95,7 @@ class Session(Phase):
         self._reading_paused = opening.reading_paused
         self._pings = Pings()
         self._sending: Optional[Sending] = None
-        self._keepalive: Optional[Keepalive] = None
+        self.keepalive: Optional[Keepalive] = None
         self._answer_timer: Any = None
         # In asyncio's debug mode, the thread that may use this.
         self._thread = threading.get_ident() if opening.loop.get_debug() else 0
@@ -101,19 +105,13 @@ class Session(Phase):
             self.endpoint.holds |= FULL
         stream.host = self
 
-    def begin(
-        self, early: bytes, ping_interval: Optional[float], ping_timeout: Optional[float]
-    ) -> None:
+    def begin(self, early: bytes) -> None:
         """
         Begin with messages.
 
         Arguments:
             early: bytes that came behind the handshake.
-            ping_interval, ping_timeout: seconds, see :class:`~.keepalive.Keepalive`; no keepalive
-                if the first is None.
         """
-        if ping_interval is not None:
-            self._keepalive = Keepalive(self.loop, ping_interval, ping_timeout, self)
         if early:
             self.endpoint.receive(early)
         self.attend()
@@ -230,7 +228,25 @@ class Session(Phase):
         """Send a pong."""
         await self.sending.frame(OP_PONG, payload)
 
+    @property
+    def pending_pings(self) -> dict[bytes, Any]:
+        """The pings that wait for their pongs, by payload."""
+        return self._pings.waiters
+
+    def acknowledge_pings(self, payload: bytes) -> None:
+        """Take a pong: the ping with this payload, and those before it, are answered."""
+        self._pings.acknowledge(payload)
+
+    def terminate_pings(self) -> None:
+        """Release all who wait for pongs, with what tells how the connection ended."""
+        self._pings.abort(self.closed_exc)
+
     # What keepalive asks
+
+    def start_keepalive(self) -> None:
+        """Begin to send pings regularly, unless that was begun before or it is too late."""
+        if self.keepalive is None and not self.ending.begun:
+            self.keepalive = Keepalive(self.loop, self.face, self)
 
     def send_ping(self) -> Any:
         """Send a ping without waiting; return a future for its pong."""
@@ -239,6 +255,10 @@ class Session(Phase):
         self._pings.add(payload, waiter)
         self.endpoint.send_frame(OP_PING, payload)
         self.flush()
+        log = self.ending.log
+        if log is not None:
+            log("% sent keepalive ping")
+            waiter.add_done_callback(partial(log_pong, log))
         return waiter
 
     def repeat_ping(self) -> None:
@@ -257,6 +277,8 @@ class Session(Phase):
 
     def expire(self) -> None:
         """Give up a peer that gives no sign of life."""
+        if self.ending.log is not None:
+            self.ending.log("- timed out waiting for keepalive pong")
         self.fail(1011, "keepalive ping timeout")
 
     # The transport
@@ -268,6 +290,8 @@ class Session(Phase):
     def eof_received(self) -> Optional[bool]:
         """Take notice that the peer ends TCP; without a close frame that is abnormal."""
         self.ending.eof = True
+        if self.ending.log is not None:
+            self.ending.log("< EOF")
         if self.endpoint.phase == OWING and self._transport.can_write_eof():
             return True  # The peer can still read our close frame.
         self.flush()
@@ -276,31 +300,40 @@ class Session(Phase):
 
     def lost(self, exc: Optional[Exception]) -> Phase:
         """Take notice that the transport is gone; release everybody who waits."""
-        if self._keepalive is not None:
-            self._keepalive.stop()
+        if self.keepalive is not None:
+            self.keepalive.stop()
         if self._answer_timer is not None:
             self._answer_timer.cancel()
         # Python 3.9's TLS transport doesn't know that it is closed if the peer ended it.
         self._transport.close()
         self.ending.over()
-        self.endpoint.lost()
-        if self.ending.expired and self.endpoint.failure is None:
-            self.endpoint.failure = TimeoutError("timed out while closing connection")
-        if exc is not None and self.endpoint.failure is None:
-            forget_frames(exc)
-            self.endpoint.failure = exc
+        endpoint = self.endpoint
+        unexpected = self._unexpected_end()
+        endpoint.lost()
+        if endpoint.failure is None:
+            if self.ending.expired:
+                endpoint.failure = TimeoutError("timed out while closing connection")
+            elif exc is not None:
+                forget_frames(exc)
+                endpoint.failure = exc
+            elif endpoint.close_rcvd is None:
+                endpoint.failure = unexpected
         stream = self.stream
         stream.detach(Remains(self.loop, self.endpoint, stream.waiter, self._closed_exc))
         stream.waiter.wake(False)
         self._transport = None
         return Ended(self._closed_exc, stream, latency=self._pings.latency)
 
+    def _unexpected_end(self) -> Optional[Exception]:
+        """Return what it means that the peer sends no more, None for nothing."""
+        return None
+
     def release(self) -> None:
         """Let all who wait for something else than messages know that the connection is lost."""
         sending, self._sending = self._sending, None
         if sending is not None:
             sending.over()
-        self._pings.abort(self.closed_exc)
+        self.terminate_pings()
 
     def pause_writing(self) -> None:
         """Make senders wait: the transport's buffer is full."""
@@ -398,12 +431,25 @@ class Session(Phase):
     def hang_up(self) -> None:
         """End TCP, without waiting for the peer."""
         self.flush()
+        if not self.ending.begun:
+            self.ending.timeout = self.face.close_timeout
         self.ending.hang_up()
 
     def fail_unfinished(self) -> None:
         """Fail the connection for a message that can't be completed, unless it is closing."""
         if self.endpoint.state == OPEN:
             self.fail(1011)
+
+    async def fragments_failed(self, exc: BaseException, begun: bool) -> None:
+        """
+        See to a message in fragments that can't be completed.
+
+        Arguments:
+            exc: the reason.
+            begun: whether a part of it has been sent, and not all of it.
+        """
+        if begun:
+            self.fail_unfinished()
 
     async def wait_closed(self) -> None:
         """Wait until TCP has ended."""
@@ -424,19 +470,32 @@ class Session(Phase):
             return
         if not ending.begun:
             self.flush()
-            if self._keepalive is not None:
-                self._keepalive.stop()
+            ending.timeout = self.face.close_timeout
+            if self.keepalive is not None:
+                self.keepalive.stop()
             failure = endpoint.failure
             violation = isinstance(failure, (WebSocketException, UnicodeDecodeError))
             if failure is not None and not violation:
-                self.face._ws_logger.error("error in an extension", exc_info=failure)
+                self.face._ws_logger.error("parser failed", exc_info=failure)
                 forget_frames(failure)
+        self.face._ws_changed()
         if endpoint.phase < OVER:
             ending.await_close()
-        elif endpoint.close_rcvd is None:
-            ending.half_close()
-        elif endpoint.is_client:
-            # RFC 6455 7.1.1: the server ends TCP first, so that waiting is on its side.
-            ending.await_eof()
         else:
-            ending.hang_up()
+            self._end_tcp()
+
+    def _end_tcp(self) -> None:
+        """Begin to end TCP: nothing more is to be said by either side."""
+        if self.endpoint.close_rcvd is None:
+            self.ending.half_close()
+        elif self.endpoint.is_client:
+            # RFC 6455 7.1.1: the server ends TCP first, so that waiting is on its side.
+            self.ending.await_eof()
+        else:
+            self.ending.hang_up()
+
+
+def log_pong(log: Callable[[str], None], pong: Any) -> None:
+    """Log that the peer has answered."""
+    if not pong.cancelled() and pong.exception() is None:
+        log("% received keepalive pong")

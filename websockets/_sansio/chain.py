@@ -8,14 +8,14 @@ whole, in their order, and an endpoint whose frames aren't logged has no line fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
 from .._core import check_rsv
 from ..frames import Frame, Opcode
 from ..framing import ExtensionChain
 
-__all__ = ["OPCODES", "FrameChain", "LoggedChain", "chain_of"]
+__all__ = ["OPCODES", "FrameChain", "LoggedChain", "WatchedChain", "chain_of"]
 
 # By number; those that RFC 6455 5.2 reserves are refused before anybody asks.
 OPCODES: tuple[Any, ...] = tuple({int(o): o for o in Opcode}.get(i) for i in range(16))
@@ -83,11 +83,17 @@ class LoggedChain:
         self, fin: bool, rsv: int, opcode: int, payload: bytes, max_size: Optional[int]
     ) -> tuple[bool, int, bytes]:
         """Decode a received frame, and log it."""
+        fin, opcode, payload = self._decoded(fin, rsv, opcode, payload, max_size)
+        self._logger.debug("< %s", Frame(OPCODES[opcode], payload, fin))
+        return fin, opcode, payload
+
+    def _decoded(
+        self, fin: bool, rsv: int, opcode: int, payload: bytes, max_size: Optional[int]
+    ) -> tuple[bool, int, bytes]:
         if self._chain is None:
             check_rsv(rsv)
         elif not self._leaves:
             fin, opcode, payload = self._chain.decode(fin, rsv, opcode, payload, max_size)
-        self._logger.debug("< %s", Frame(OPCODES[opcode], payload, fin))
         return fin, opcode, payload
 
     def encode(
@@ -95,6 +101,11 @@ class LoggedChain:
     ) -> tuple[int, int, Any]:
         """Log a frame that will be sent, and encode it."""
         self._logger.debug("> %s", Frame(OPCODES[opcode], payload, fin))
+        return self._encoded(fin, opcode, payload, compress)
+
+    def _encoded(
+        self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
+    ) -> tuple[int, int, Any]:
         if self._chain is None:
             return 0, opcode, payload
         encoded: tuple[int, int, Any]
@@ -103,6 +114,36 @@ class LoggedChain:
         else:
             encoded = self._chain.encode(fin, opcode, payload, compress)
         return encoded
+
+
+class WatchedChain(LoggedChain):
+    """
+    Show somebody the frames that come, and pass all through another chain, if there is one.
+
+    Arguments:
+        chain: that chain, or None.
+        watcher: a weak reference to a function of a frame.
+    """
+
+    def __init__(self, chain: Any, watcher: Callable[[], Any]) -> None:
+        super().__init__(chain, None)
+        self._watcher = watcher
+
+    def decode(
+        self, fin: bool, rsv: int, opcode: int, payload: bytes, max_size: Optional[int]
+    ) -> tuple[bool, int, bytes]:
+        """Decode a received frame, and show it."""
+        fin, opcode, payload = self._decoded(fin, rsv, opcode, payload, max_size)
+        watch = self._watcher()
+        if watch is not None:
+            watch(Frame(OPCODES[opcode], payload, fin))
+        return fin, opcode, payload
+
+    def encode(
+        self, fin: bool, opcode: int, payload: Any, compress: Optional[bool] = None
+    ) -> tuple[int, int, Any]:
+        """Encode a frame that will be sent."""
+        return self._encoded(fin, opcode, payload, compress)
 
 
 def chain_of(extensions: Sequence[Any], logger: Any = None, offloads: bool = False) -> Any:

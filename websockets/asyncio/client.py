@@ -12,11 +12,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .. import _environment
 from .._engine.arguments import TODAYS_CONNECT
 from .._engine.connecting import complete, follow_redirects, within
+from .._engine.overridable import made_once
 from .._engine.reaching import reach
 from .._engine.reconnecting import backoff, process_exception, reconnecting
 from .._handshake.redirects import follow, for_another_server, redirect_location
@@ -32,6 +33,11 @@ from ..typing import LoggerLike, Origin, Subprotocol
 from ..uri import WebSocketURI, parse_uri
 from .connection import Connection
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._keywords import Connecting
+
 __all__ = ["ClientConnection", "connect", "unix_connect"]
 
 MAX_REDIRECTS = _environment.read_int("MAX_REDIRECTS", 10)  # requests, the first included
@@ -46,6 +52,11 @@ class ClientConnection(Connection):
 
     protocol: ClientProtocol
     _ws_is_client: Any = True
+
+    @made_once
+    def response_rcvd(self) -> asyncio.Future[None]:
+        """A future that is done when the response has come, or there won't be any."""
+        return self._ws_future("handshaken", self.response is not None)
 
     async def handshake(
         self,
@@ -70,10 +81,18 @@ class ClientConnection(Connection):
         self.request = request
         self.protocol.send_request(request)
         self._ws_write()
-        self.response = await self._ws_handshaken()
-        if self.protocol.handshake_exc is not None:
-            raise self.protocol.handshake_exc
-        self._ws_begin()
+        await self._ws_handshaken()
+        refused = self.protocol.handshake_exc
+        if refused is None:
+            self._ws_begin()
+            return
+        # What the exception refers to, which this frame and the response are, mustn't refer to it.
+        if self.response is not None:
+            self.response._exception = None
+        try:
+            raise refused
+        finally:
+            del self, refused
 
 
 class connect(Starting):
@@ -155,9 +174,10 @@ class connect(Starting):
         write_limit: Union[int, tuple[int, Optional[int]]] = 2**15,
         logger: Optional[LoggerLike] = None,
         create_connection: Optional[Callable[..., ClientConnection]] = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Connecting],
     ) -> None:
-        self._function.check(locals(), kwargs)
+        options: Any = kwargs
+        self._function.check(locals(), options)
         self.uri = uri
         self.ws_uri = parse_uri(uri)
         if not self.ws_uri.secure and kwargs.get("ssl") is not None:
@@ -201,7 +221,7 @@ class connect(Starting):
         self.open_timeout = open_timeout
         self.reconnect_delays = reconnect_delays
         self.logger = logger
-        self.create_connection_kwargs = kwargs
+        self.create_connection_kwargs: dict[str, Any] = options
 
     # What subclasses may override
 
@@ -252,11 +272,14 @@ class connect(Starting):
 
     async def _attempt(self) -> ClientConnection:
         connection = await self.open_tcp_connection()
-        await complete(
-            connection.transport,
-            lambda: connection.handshake(self.additional_headers, self.user_agent_header),
-        )
-        return connection
+        try:
+            await complete(
+                connection.transport,
+                lambda: connection.handshake(self.additional_headers, self.user_agent_header),
+            )
+            return connection
+        finally:
+            del connection  # An exception, which somebody may keep, refers to this frame.
 
     def _redirect(self, exc: Exception) -> bool:
         verdict = self.process_redirect(exc)

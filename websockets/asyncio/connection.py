@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import contextlib
 import logging
 import sys
 import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from time import monotonic
 from types import SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
@@ -23,13 +24,14 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 from .. import _core, _environment
 from .._closes import OK_CLOSE_CODES
 from .._engine.arguments import CONNECTION, set_unless_usual
+from .._engine.ending import Ending
 from .._engine.fragments import fragments_of
 from .._engine.limits import limits_of_queue, limits_of_writing
 from .._engine.opening import Opening
-from .._engine.overridable import made_once, overridable
+from .._engine.orderly import OrderlySession
+from .._engine.overridable import by_name, made_once, overridable
 from .._engine.phases import UNCONNECTED
-from .._engine.session import Session
-from .._sansio.chain import chain_of
+from .._sansio.chain import WatchedChain, chain_of
 from .._states import State
 from .._transports.descriptors import plain_socket
 from .._transports.known import extra_info
@@ -41,11 +43,14 @@ from ..exceptions import (
 )
 from ..framing import encode_data
 from ..typing import Data, DataLike, Subprotocol
+from .messages import Assembler
 
 if TYPE_CHECKING:
     import uuid
 
 __all__ = ["Connection"]
+
+Address = Union[tuple[str, int], tuple[str, int, int, int], str, None]
 
 # Bytes that messages which are sent quickly, one after the other, may wait for each other with.
 GATHERED = 65536
@@ -65,8 +70,22 @@ DONE.set_result(None)
 RUNNING = "cannot call {} while another coroutine is already running recv or recv_streaming"
 
 
+class Begun:
+    """An object with a phase; apart from :class:`Connection`, whose signature it would hide."""
+
+    _ws_phase: Any
+    _ws_stream: Any  # the short way of bytes and messages in this phase
+
+    # They are there whatever a subclass does before it calls __init__(). Python looks attributes
+    # up in half the time if the class hasn't got them as well.
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls)
+        self._ws_phase = self._ws_stream = UNCONNECTED
+        return self
+
+
 # asyncio's loop prefers the interface of buffered protocols and uvloop the other, each to its good.
-class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
+class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
     """
     A WebSocket connection: what servers and clients have in common.
 
@@ -93,11 +112,13 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         protocol: as given.
         request: the :class:`~websockets.http11.Request` of the opening handshake, None before.
         response: the :class:`~websockets.http11.Response`, None before.
-        ping_interval, ping_timeout, close_timeout: as given; they may be set before the connection
-            is open.
-        transport: the asyncio's transport.
+        ping_interval, ping_timeout, close_timeout: as given; they may be set at any time.
+        transport: asyncio's transport.
         loop: the event loop.
         connection_exc: the exception with which TCP ended, or None.
+
+    Subclasses may override each documented method. ``process_event()`` is called for frames only if
+    it is overridden, as that takes time.
     """
 
     # What has its usual value takes no memory of a connection: then it is the class's.
@@ -118,17 +139,11 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
     connection_exc: Optional[Exception] = None
 
     # All that isn't documented begins with _ws_, so that programs' own attributes don't meet it.
-    _ws_phase: Any
-    _ws_stream: Any  # the short way of bytes and messages in this phase
+    _ws_session: Any = OrderlySession
+    _ws_futures: Sequence[tuple[str, Any]] = ()
+    _ws_own_keepalive: Any = None  # the task of a program's keepalive()
     _ws_in_fragments = True  # whether fragments wait for the program, or messages
     _ws_whole_close = True  # whether close_timeout is for all steps, or for each
-
-    # They are there whatever a subclass does before it calls __init__(). Python looks attributes
-    # up in half the time if the class hasn't got them as well.
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        self = super().__new__(cls)
-        self._ws_phase = self._ws_stream = UNCONNECTED
-        return self
 
     def __init__(
         self,
@@ -179,12 +194,12 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         return exc
 
     @property
-    def local_address(self) -> Any:
+    def local_address(self) -> Address:
         """Address of this end, ``(host, port)`` for IPv4, or None without a transport."""
         return None if self.transport is None else extra_info(self.transport, "sockname")
 
     @property
-    def remote_address(self) -> Any:
+    def remote_address(self) -> Address:
         """Address of the peer, ``(host, port)`` for IPv4, or None without a transport."""
         return None if self.transport is None else extra_info(self.transport, "peername")
 
@@ -220,6 +235,37 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
     @overridable
     def _ws_logger(self) -> Any:
         return self.logger
+
+    @overridable
+    def recv_messages(self) -> Assembler:
+        """What has arrived and waits: see its attributes high, low, paused and frames."""
+        return Assembler(self.max_queue, self._ws_phase.stream)
+
+    @overridable
+    def pending_pings(self) -> dict[bytes, Any]:
+        """The pings that wait for their pongs, by payload."""
+        pings: dict[bytes, Any] = self._ws_phase.pending_pings
+        return pings
+
+    @overridable
+    def keepalive_task(self) -> Any:
+        """What sends pings regularly, with ``cancel()`` and ``done()``; None if nothing does."""
+        return self._ws_phase.keepalive
+
+    @made_once
+    def connection_lost_waiter(self) -> asyncio.Future[None]:
+        """A future that is done when the transport is gone."""
+        return self._ws_future("lost", False)
+
+    def _ws_future(self, event: str, done: bool) -> asyncio.Future[None]:
+        """Make a future for an event, done if that has happened or the connection is closed."""
+        waiter: asyncio.Future[None] = self.loop.create_future()
+        if done or self._ws_phase.state == State.CLOSED:
+            waiter.set_result(None)
+        else:
+            # To look for it in __dict__ later would make that dict, which slows all attributes.
+            self._ws_futures = [*self._ws_futures, (event, waiter)]
+        return waiter
 
     # Messages
 
@@ -313,10 +359,11 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         except ConnectionClosedOK:
             pass
 
+    @by_name("text", "compress")
     async def send(
         self,
         message: Union[DataLike, Iterable[DataLike], AsyncIterable[DataLike]],
-        text: Optional[bool] = None,  # behind a * it would cost a tenth of a short message
+        text: Optional[bool] = None,
         compress: Optional[bool] = None,
     ) -> None:
         """
@@ -351,7 +398,7 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         else:
             await self._ws_phase.send_fragments(fragments_of(message), compress, text)
 
-    async def ping(self, data: Optional[DataLike] = None) -> Any:
+    async def ping(self, data: Optional[DataLike] = None) -> asyncio.Future[float]:
         """
         Send a ping (RFC 6455 5.5.2).
 
@@ -367,8 +414,10 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
             ConnectionClosed: when the connection is closed; the future raises it, too.
             ConcurrencyError: if a ping with the same payload is waiting for its pong.
         """
+        payload = None if data is None else payload_of(data)
         await self._ws_ensure_open()
-        return await self._ws_phase.ping(None if data is None else encode_data(data))
+        pong: asyncio.Future[float] = await self._ws_phase.ping(payload)
+        return pong
 
     async def pong(self, data: DataLike = b"") -> None:
         """
@@ -380,8 +429,9 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         Raises:
             ConnectionClosed: when the connection is closed.
         """
+        payload = payload_of(data)
         await self._ws_ensure_open()
-        await self._ws_phase.pong(encode_data(data))
+        await self._ws_phase.pong(payload)
 
     async def _ws_ensure_open(self) -> None:
         await self._ws_phase.ensure_open()
@@ -418,7 +468,10 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         exc_value: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        await self.close(1000 if exc_type is None else 1011)
+        if exc_type is None:
+            await self.close()
+        else:
+            await self.close(1011)
 
     # Called by the transport, or by a program that has one of its own
 
@@ -431,13 +484,10 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
             # A program that drives this by hand, from outside, has given the loop.
             if not hasattr(self, "loop"):
                 raise
+        ending = Ending(self.loop, transport, self.close_timeout, self._ws_whole_close)
+        ending.log = self._ws_log()
         self._ws_phase = self._ws_stream = Opening(
-            transport,
-            self.loop,
-            self._ws_reader(),
-            self.close_timeout,
-            self._ws_closed_exc,
-            self._ws_whole_close,
+            transport, self.loop, self._ws_reader(), ending, self._ws_closed_exc
         )
         transport.set_write_buffer_limits(*limits_of_writing(self.write_limit))
 
@@ -463,10 +513,9 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """Take notice that the transport is gone; release everybody who waits."""
-        if exc is not None:
-            self.connection_exc = exc
         phase = self._ws_phase
         self._ws_phase = phase.lost(exc)
+        self._ws_lost(exc)
         phase.release()
 
     def pause_writing(self) -> None:
@@ -477,6 +526,82 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         """Let senders go on."""
         self._ws_phase.resume_writing()
 
+    # What subclasses may override or call
+
+    def process_event(self, event: Any) -> None:
+        """
+        Take notice of what the peer has sent.
+
+        Arguments:
+            event: its half of the opening handshake; and a :class:`~websockets.frames.Frame` for
+                each that comes, if this is overridden. Who overrides it sees frames, but messages
+                are put together elsewhere.
+        """
+        if hasattr(event, "method"):
+            self.request = event
+        elif hasattr(event, "status_code"):
+            self.response = event
+
+    @contextlib.asynccontextmanager
+    async def send_context(self, *, expected_state: State = State.OPEN) -> AsyncIterator[None]:
+        """
+        Send what is done in the context, and wait while the write buffer is full.
+
+        Arguments:
+            expected_state: the state that the connection has to be in.
+
+        Raises:
+            ConnectionClosed: if it isn't; when it is closed, unless it is opening.
+        """
+        if expected_state is not State.CONNECTING:
+            await self._ws_ensure_open()
+        yield
+        self.send_data()
+        await self.drain()
+
+    def send_data(self) -> None:
+        """Write what waits to be sent."""
+        if self._ws_phase.stream is None:
+            self._ws_write()
+        else:
+            self._ws_phase.flush()
+
+    async def drain(self) -> None:
+        """Wait while the write buffer is full."""
+        await self._ws_phase.written()
+
+    def set_connection_exc(self, exc: Optional[Exception]) -> None:
+        """Note why TCP ended, unless that is known."""
+        if self.connection_exc is None:
+            self.connection_exc = exc
+
+    def acknowledge_pings(self, data: bytes) -> None:
+        """Take a pong: it answers the ping with the same data, and those before."""
+        self._ws_phase.acknowledge_pings(data)
+
+    def terminate_pending_pings(self) -> None:
+        """Let all who wait for pongs know that there won't be any."""
+        self._ws_phase.terminate_pings()
+
+    def start_keepalive(self) -> None:
+        """Begin to send pings regularly, if ``ping_interval`` isn't None."""
+        if self.ping_interval is None:
+            return
+        if type(self).keepalive is Connection.keepalive:
+            self._ws_phase.start_keepalive()
+        else:
+            self._ws_own_keepalive = self.loop.create_task(self.keepalive())
+            self.keepalive_task = self._ws_own_keepalive
+
+    async def keepalive(self) -> None:
+        """
+        Send pings regularly, and fail the connection if they aren't answered, until it ends.
+
+        A subclass that overrides this has it run in a task of its own.
+        """
+        self._ws_phase.start_keepalive()
+        await self._ws_phase.wait_closed()
+
     # What subclasses of ours may do otherwise
 
     _ws_is_client: Any = False
@@ -484,9 +609,40 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
     def _ws_chain(self) -> Any:
         """Return what passes frames through the extensions, None if there are none."""
         protocol = self.protocol
-        if not (protocol.extensions or protocol.debug):
-            return None
-        return chain_of(protocol.extensions, self.logger if protocol.debug else None, True)
+        chain = None
+        if protocol.extensions or protocol.debug:
+            chain = chain_of(protocol.extensions, self.logger if protocol.debug else None, True)
+        if type(self).process_event is not Connection.process_event:
+            chain = WatchedChain(chain, weakref.WeakMethod(self.process_event))
+        return chain
+
+    def _ws_log(self) -> Any:
+        """Return what is told of the steps towards the end, None if nobody wants to know."""
+        protocol = self.protocol
+        # Where nothing is logged, no connection needs a logger of its own.
+        if protocol.logger.isEnabledFor(logging.INFO):
+            protocol.logger = self.logger
+        return self.logger.debug if protocol.debug else None
+
+    def _ws_changed(self) -> None:
+        """Log a change of the state."""
+        if self.protocol.debug:
+            self.protocol._log_changes()
+
+    def _ws_lost(self, exc: Optional[Exception]) -> None:
+        """Let the protocol and all others know that the transport is gone."""
+        if exc is not None:
+            self.set_connection_exc(exc)
+        if self._ws_phase.stream is None:
+            self.protocol.receive_eof()
+        else:
+            self._ws_changed()
+            if not self._ws_is_client:
+                self.protocol.logger.info("connection closed")
+        self._ws_tell("handshaken", "lost")
+        if self._ws_own_keepalive is not None:
+            self._ws_own_keepalive.cancel()
+            self._ws_own_keepalive = None
 
     @overridable
     def _ws_max_size(self) -> Optional[int]:
@@ -506,7 +662,17 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         """Return the peer's half of the opening handshake, None if it is no such thing."""
         reader = await self._ws_phase.head()
         self._ws_write()
-        return reader.message
+        message = reader.message
+        if message is not None:
+            self.process_event(message)
+        self._ws_tell("handshaken")
+        return message
+
+    def _ws_tell(self, *events: str) -> None:
+        """Let those go on who wait for one of these events, if somebody does."""
+        for event, waiter in self._ws_futures:
+            if event in events and not waiter.done():
+                waiter.set_result(None)
 
     def _ws_write(self) -> None:
         """Write what the protocol has to send."""
@@ -540,10 +706,10 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
         )
         cls = type(self)
         stream.whole = cls.data_received is not Connection.data_received
-        session = Session(self, opening, stream, self.read_limit, self._ws_is_watchful())
+        session = self._ws_session(self, opening, stream, self.read_limit, self._ws_is_watchful())
         self._ws_phase, self._ws_stream = session, stream
         self._ws_begun(endpoint)
-        session.begin(opening.early, self.ping_interval, self.ping_timeout)
+        session.begin(opening.early)
         if before.state == State.CLOSED:
             # It was lost in the meantime; what came before that can be read.
             self._ws_phase = session.lost(None)
@@ -556,6 +722,7 @@ class Connection(asyncio.Protocol, asyncio.BufferedProtocol):
     def _ws_begun(self, endpoint: Any) -> None:
         """Do what is to be done before the first message arrives."""
         self.protocol._open_with(endpoint)
+        self.start_keepalive()
 
     @staticmethod
     def _ws_closed_exc(endpoint: Any) -> ConnectionClosed:
@@ -608,6 +775,13 @@ class HandshakeReader:
         for event in self._protocol.events_received():
             self.message = event
         return self.message is not None or self._protocol.handshake_exc is not None
+
+
+def payload_of(data: Any) -> bytes:
+    """Return the payload of a ping or a pong."""
+    if not isinstance(data, (str, bytes, bytearray, memoryview)):
+        raise TypeError("data must be str or bytes-like")
+    return encode_data(data)
 
 
 def is_ours(method: Any, function: Any) -> bool:

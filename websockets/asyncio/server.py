@@ -14,12 +14,14 @@ import logging
 import re
 from collections.abc import Awaitable, Generator, Iterable, Sequence
 from http import HTTPStatus
-from typing import Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .._core import forget_frames
 from .._engine import broadcasting
 from .._engine.arguments import TODAYS_SERVE
+from .._engine.connecting import within
 from .._engine.making import maker
+from .._engine.overridable import made_once
 from .._handshake.credentials import check_against, is_pair
 from .._registry import WebSocketServer, is_running
 from .._sansio.server import ServerProtocol
@@ -37,6 +39,11 @@ from ..headers import (
 from ..http11 import SERVER, Request, Response
 from ..typing import DataLike, LoggerLike, Origin, StatusLike, Subprotocol
 from .connection import Connection
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._keywords import Serving
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
 
@@ -64,7 +71,8 @@ class ServerConnection(Connection):
     Arguments:
         protocol: a :class:`~websockets.server.ServerProtocol`.
         server: the :class:`Server`.
-        kwargs: arguments of :class:`~websockets.asyncio.connection.Connection`.
+        ping_interval, ping_timeout, close_timeout, max_queue, write_limit: see
+            :class:`~websockets.asyncio.connection.Connection`.
 
     Attributes:
         server: as given.
@@ -79,9 +87,31 @@ class ServerConnection(Connection):
     handler: Handler
     handler_kwargs: dict[str, Any]
 
-    def __init__(self, protocol: ServerProtocol, server: Server, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        protocol: ServerProtocol,
+        server: Server,
+        *,
+        ping_interval: Optional[float] = 20,
+        ping_timeout: Optional[float] = 20,
+        close_timeout: Optional[float] = 10,
+        max_queue: Union[int, None, tuple[Optional[int], Optional[int]]] = 16,
+        write_limit: Union[int, tuple[int, Optional[int]]] = 2**15,
+    ) -> None:
         self.server = server
-        super().__init__(protocol, **kwargs)
+        super().__init__(
+            protocol,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+            write_limit=write_limit,
+        )
+
+    @made_once
+    def request_rcvd(self) -> asyncio.Future[None]:
+        """A future that is done when the request has come, or there won't be any."""
+        return self._ws_future("handshaken", self.request is not None)
 
     def respond(self, status: StatusLike, text: str) -> Response:
         """
@@ -117,7 +147,7 @@ class ServerConnection(Connection):
             Exception: if the request isn't acceptable.
         """
         protocol = self.protocol
-        self.request = await self._ws_handshaken()
+        await self._ws_handshaken()
         if self.request is not None:
             response = None
             if process_request is not None:
@@ -126,21 +156,19 @@ class ServerConnection(Connection):
                 if self.server.is_serving():
                     response = self._ws_accept(self.request)
                 else:
-                    response = protocol.reject(
-                        HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n"
-                    )
+                    response = self._ws_refusal()
             if server_header is not None:
                 response.headers["Server"] = server_header
+            self.response = response
             if process_response is not None:
                 response = (
                     await self._ws_ask("process_response", process_response, self.request, response)
                     or response
                 )
-            self.response = response
-            if self._ws_phase.is_gone():
+                self.response = response
+            if not self._ws_phase.is_answerable():
                 raise ConnectionError("the client went away during the opening handshake")
-            protocol.send_response(response)
-            self._ws_write()
+            self._ws_answer(response)
         if protocol.handshake_exc is not None:
             raise protocol.handshake_exc
         if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
@@ -150,6 +178,7 @@ class ServerConnection(Connection):
         select = self.server.select_subprotocol
         if select is None:
             return self.protocol.accept(request)
+        self.protocol.logger = self.logger  # for what may go wrong in there
         self.protocol._select = lambda protocol, offered: select(self, offered)
         try:
             return self.protocol.accept(request)
@@ -168,6 +197,7 @@ class ServerConnection(Connection):
         except Exception as exc:
             self.logger.error(f"{name} failed", exc_info=True)
             response = self.protocol.reject(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
+            forget_frames(exc)
             self.protocol.handshake_exc = exc
         return response
 
@@ -182,9 +212,9 @@ class ServerConnection(Connection):
                     await server.handler(self)
                 except Exception:
                     self.logger.error("connection handler failed", exc_info=True)
-                    self._ws_phase.close(1011, "")
+                    await self.close(1011)
                 else:
-                    self._ws_phase.close(1000, "")
+                    await self.close()
             await self._ws_phase.wait_closed()
         except BaseException as exc:
             server.unregister(self)
@@ -199,23 +229,26 @@ class ServerConnection(Connection):
 
     async def _ws_open(self) -> bool:
         """Perform the opening handshake; return whether the connection is open."""
-        timer = None
-        if self.server.open_timeout is not None:
-            timer = self.loop.call_later(self.server.open_timeout, self.transport.abort)
+        server = self.server
         try:
-            await self.handshake(*self.server.handshake_arguments)
+            await within(
+                server.open_timeout,
+                lambda: self.handshake(*server.handshake_arguments),
+                "timed out during opening handshake",
+            )
+        except asyncio.TimeoutError as exc:
+            self.logger.debug("! %s", exc)
+            self.transport.abort()
+            return False
         except Exception as exc:
             if self._ws_phase.is_gone():
-                self.logger.debug("connection lost during opening handshake: %s", exc)
-            elif self.response is None:
-                self.logger.error("opening handshake failed", exc_info=True)
-                self._ws_phase.hang_up()
+                self.logger.debug("! connection lost during opening handshake", exc_info=exc)
             else:
+                if exc is not self.protocol.handshake_exc:
+                    self.logger.error("opening handshake failed", exc_info=True)
                 self._ws_phase.half_close()
+            forget_frames(exc)  # The protocol may keep it.
             return False
-        finally:
-            if timer is not None:
-                timer.cancel()
         if self.state is State.CONNECTING:
             self._ws_phase.half_close()
             return False
@@ -224,19 +257,23 @@ class ServerConnection(Connection):
     def _ws_shut_down(self, closing: Optional[tuple[int, str]]) -> None:
         """Take part in the server's shutdown."""
         if self.state is State.CONNECTING:
-            if self.response is None:
-                self._ws_refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n")
+            if self._ws_phase.is_answerable():
+                # Nobody waits for the request any more.
+                self.response = self._ws_refusal()
+                self._ws_answer(self.response)
+                self._ws_phase.half_close()
         elif closing is not None:
-            self._ws_phase.close(*closing)
+            if type(self).close is ServerConnection.close:
+                self._ws_phase.close(*closing)
+            else:
+                self._ws_closing = self.loop.create_task(self.close(*closing))
 
-    def _ws_refuse(self, status: HTTPStatus, text: str) -> None:
-        """Answer a request that nobody waits for any more."""
-        if not self._ws_phase.is_answerable():
-            return
-        self.response = self.protocol.reject(status, text)
-        self.protocol.send_response(self.response)
+    def _ws_refusal(self) -> Response:
+        return self.protocol.reject(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n")
+
+    def _ws_answer(self, response: Response) -> None:
+        self.protocol.send_response(response)
         self._ws_write()
-        self._ws_phase.half_close()
 
 
 def break_off(connection: ServerConnection, exc: BaseException) -> None:
@@ -301,6 +338,16 @@ class Server(WebSocketServer):
         await super()._close(closing)
         self.logger.info("server closed")
 
+    @property
+    def all_connections(self) -> set[ServerConnection]:
+        """All connections, those that are opening or closing included."""
+        return self.websockets
+
+    @property
+    def handler_tasks(self) -> set[asyncio.Task[None]]:
+        """The tasks that serve connections, as a new set."""
+        return {connection.handler_task for connection in self.websockets}
+
     def __await__(self) -> Generator[Any, None, Server]:
         return self._start().__await__()
 
@@ -344,7 +391,7 @@ def serve(
     write_limit: Union[int, tuple[int, Optional[int]]] = 2**15,
     logger: Optional[LoggerLike] = None,
     create_connection: Optional[Callable[..., ServerConnection]] = None,
-    **kwargs: Any,
+    **kwargs: Unpack[Serving],
 ) -> Server:
     """
     Start a WebSocket server: ``await serve(...)`` or ``async with serve(...) as server``.
@@ -378,8 +425,9 @@ def serve(
             and returns an instance of it or of a subclass.
         kwargs: arguments of :meth:`asyncio.loop.create_server`, for example ``ssl``.
     """
-    unix = kwargs.pop("unix", False)
-    (UNIX_SERVE if unix else SERVE).check(locals(), kwargs)
+    options: Any = kwargs
+    unix = options.pop("unix", False)
+    (UNIX_SERVE if unix else SERVE).check(locals(), options)
     if subprotocols is not None:
         validate_subprotocols(subprotocols)
     if compression == "deflate":
@@ -415,9 +463,14 @@ def serve(
     async def create_server(server: Server) -> Any:
         loop = server.loop
         factory: Any = maker(
-            loop, lambda: make(server), ServerConnection, server.unregister, server.logger
+            loop,
+            lambda: make(server),
+            ServerConnection,
+            server.unregister,
+            server.logger,
+            "create_connection",
         )
-        factory, kwds = served_over_tls(loop, factory, kwargs, server.handshakes)
+        factory, kwds = served_over_tls(loop, factory, options, server.handshakes)
         if unix:
             return await loop.create_unix_server(factory, **kwds)
         return await loop.create_server(factory, host, port, **kwds)
@@ -465,6 +518,8 @@ def broadcast(
     Raises:
         TypeError: if the message is of another type.
     """
+    if not isinstance(message, (str, bytes, bytearray, memoryview)):
+        raise TypeError("data must be str or bytes")
     broadcasting.broadcast(connections, message, raise_exceptions, text)
 
 

@@ -43,6 +43,7 @@ cdef class Endpoint:
     cdef bint _stopped
     cdef FrameReader _scout
     cdef bint _lacking
+    cdef bint _in_fragments
 
     cpdef bint is_quiet(self) except -1
     cpdef bint receive(self, data) except -1
@@ -61,6 +62,7 @@ cdef class Endpoint:
     cdef _look_ahead(self, bytes data)
     cdef _blame(self, exc)
     cdef _fail_for(self, exc)
+    cpdef unexpected_end(self)
     cdef _discard(self)
     @cython.locals(reader=FrameReader)
     cdef _decode(self)

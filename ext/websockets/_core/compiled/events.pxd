@@ -33,7 +33,6 @@ cdef class FrameAssembler(FragmentAssembler):
         long long offset,
         long long missing,
     )
-    cdef bint is_between(self) except -1
     cpdef size(self)
     @cython.locals(opcode=int, fin=bint)
     cdef _complete(self, data)

@@ -45,6 +45,7 @@ cdef class MessageAssembler:
     cpdef fill(self, Py_ssize_t size, bytes key, long long offset, long long missing)
     @cython.locals(gatherer=Gatherer)
     cdef _gathered(self, Py_ssize_t position, long long missing)
+    cdef bint is_between(self) except -1
     cpdef clear(self)
 
 
