@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_QUIET = 1
 
 .PHONY: help demo test check coverage docs bench bench-quick bench-micro bench-instructions \
-	bench-peers sanitize fuzz concurrency soak autobahn autobahn-suite clean node-peer
+	bench-peers packages sanitize fuzz concurrency soak autobahn autobahn-suite clean node-peer
 
 # Shows this file's ## lines: a heading after ##@, and after a target what it does.
 help:  ## list the targets (this list)
@@ -115,6 +115,12 @@ autobahn: $(VENV)/dev $(VENV)/built autobahn-suite  ## play the cases of Autobah
 	@$(BIN)/python tests/runs/autobahn --cases '$(CASES)' --runs '$(RUNS)'
 
 autobahn-suite: $(AUTOBAHN)/made  ## install that test suite, which needs Python 2.7
+
+# Some: PACKAGES='gql slack_sdk'. Each is installed in an environment of its own, once.
+PACKAGES =
+
+packages: $(VENV)/made $(VENV)/built  ## run packages that use websockets, unmodified, on this tree
+	@$(BIN)/python tests/runs/packages.py $(PACKAGES)
 
 ##@ Every Python of this machine
 

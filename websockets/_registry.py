@@ -42,7 +42,7 @@ class WebSocketServer:
         self.logger = logger or logging.getLogger("websockets.server")
         self.server: Any = None
         self.websockets: set[Any] = set()
-        self.handshakes = Handshakes()
+        self.handshakes = Handshakes(self.logger)
         self.close_task: Optional[asyncio.Task[None]] = None
         self._closed_waiter: asyncio.Future[None] = loop.create_future()
 

@@ -13,7 +13,7 @@ import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ._engine.arguments import CLIENT, CONNECT, set_unless_usual
 from ._engine.connecting import complete, follow_redirects, within
@@ -43,6 +43,11 @@ from .http import USER_AGENT
 from .protocol import WebSocketCommonProtocol, warn_of_loop
 from .typing import Origin, Subprotocol
 from .uri import WebSocketURI, parse_uri
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._keywords import OlderConnecting
 
 __all__ = [
     "BACKOFF_FACTOR",
@@ -75,7 +80,9 @@ ADDED_ARGUMENTS = (
 GIVEN = {"sock": "sock", "unix": "path", "host": "host", "port": "port"}
 
 
-class WebSocketClientProtocol(WebSocketCommonProtocol, todays.ClientConnection):
+class WebSocketClientProtocol(  # type: ignore[misc]
+    WebSocketCommonProtocol, todays.ClientConnection
+):
     """
     A client's end of a connection.
 
@@ -313,27 +320,28 @@ class Connect(Starting):
         extensions: Optional[Sequence[ClientExtensionFactory]] = None,
         subprotocols: Optional[Sequence[Subprotocol]] = None,
         extra_headers: Optional[HeadersLike] = None,
-        **kwds: Any,
+        **kwds: Unpack[OlderConnecting],
     ) -> None:
-        self._function.check(locals(), kwds)
-        klass = kwds.pop("klass", None)
+        options: Any = kwds
+        self._function.check(locals(), options)
+        klass = options.pop("klass", None)
         # The older name of close_timeout counts where the newer one isn't given.
-        timeout = kwds.pop("timeout", None)
+        timeout = options.pop("timeout", None)
         if timeout is not None and close_timeout == 10:
             close_timeout = timeout
-        self.open_timeout: Optional[float] = kwds.pop("open_timeout", 10)
+        self.open_timeout: Optional[float] = options.pop("open_timeout", 10)
         self.process_exception: Callable[[Exception], Optional[Exception]] = (
-            kwds.pop("process_exception", None) or process_exception
+            options.pop("process_exception", None) or process_exception
         )
         self.reconnect_delays: Callable[[], Iterator[float]] = (
-            kwds.pop("reconnect_delays", None) or backoff
+            options.pop("reconnect_delays", None) or backoff
         )
-        additional_headers = kwds.pop("additional_headers", None)
+        additional_headers = options.pop("additional_headers", None)
         if extra_headers is None:
             extra_headers = additional_headers
         elif additional_headers is not None:
             raise TypeError("give either extra_headers or additional_headers")
-        self.proxy: Any = kwds.pop("proxy", None)
+        self.proxy: Any = options.pop("proxy", None)
         wsuri = parse_uri(uri)
         if loop is not None:
             warn_of_loop()
@@ -343,12 +351,12 @@ class Connect(Starting):
             extensions = enable_client_permessage_deflate(extensions)
         elif compression is not None:
             raise ValueError(f"compression must be 'deflate' or None, not {compression!r}")
-        if kwds.get("ssl") and not wsuri.secure:
+        if options.get("ssl") and not wsuri.secure:
             raise ValueError("ssl was given for a ws:// URI; use a wss:// URI to have TLS")
-        if "ssl" in kwds and not kwds["ssl"] and wsuri.secure:
+        if "ssl" in options and not options["ssl"] and wsuri.secure:
             raise ValueError("ssl was switched off for a wss:// URI; use a ws:// URI for no TLS")
         # Handed on only where they are given: create_protocol may know nothing of them.
-        added = {name: kwds.pop(name) for name in ADDED_ARGUMENTS if name in kwds}
+        added = {name: options.pop(name) for name in ADDED_ARGUMENTS if name in kwds}
         self._create_protocol = functools.partial(
             create_protocol or klass or WebSocketClientProtocol,
             ping_interval=ping_interval,
@@ -364,7 +372,7 @@ class Connect(Starting):
             **added,
         )
         self._logger = added.get("logger") or logger
-        self._target = _Target(uri, wsuri, kwds, extra_headers)
+        self._target = _Target(uri, wsuri, options, extra_headers)
 
     def __await__(self) -> Generator[Any, None, WebSocketClientProtocol]:
         return self._open().__await__()

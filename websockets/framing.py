@@ -268,7 +268,8 @@ def prepare_data(data: Union[str, BytesLike]) -> tuple[int, BytesLike]:
         TypeError: if ``data`` is neither.
     """
     if isinstance(data, str):
-        return OP_TEXT, data.encode()
+        # Not what a subclass has in its place.
+        return OP_TEXT, str.encode(data)
     if isinstance(data, (bytes, bytearray)):
         return OP_BINARY, data
     if isinstance(data, memoryview):
@@ -286,4 +287,4 @@ def encode_data(data: Union[str, BytesLike]) -> bytes:
     Raises:
         TypeError: if ``data`` is neither.
     """
-    return bytes(prepare_data(data)[1])
+    return bytes(memoryview(prepare_data(data)[1]))

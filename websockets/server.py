@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from re import Pattern
 from types import TracebackType
-from typing import Any, Optional, Union, cast
+from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ._core import forget_frames
 from ._engine.arguments import SERVE, SERVER, check_arguments, set_unless_usual
@@ -43,6 +43,11 @@ from .http import USER_AGENT
 from .http11 import Response
 from .protocol import State, WebSocketCommonProtocol, warn_of_loop
 from .typing import Origin, Subprotocol
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._keywords import OlderServing
 
 __all__ = [
     "Serve",
@@ -69,7 +74,9 @@ HeadersOrCallable = Union[HeadersLike, Callable[[str, Headers], HeadersLike]]
 Origins = Sequence[Union[Origin, Pattern[str], None]]
 
 
-class WebSocketServerProtocol(WebSocketCommonProtocol, todays.ServerConnection):
+class WebSocketServerProtocol(  # type: ignore[misc]
+    WebSocketCommonProtocol, todays.ServerConnection
+):
     """
     A server's end of a connection.
 
@@ -523,9 +530,10 @@ class Serve(Starting):
         select_subprotocol: Optional[
             Callable[[Sequence[Subprotocol], Sequence[Subprotocol]], Subprotocol]
         ] = None,
-        **kwds: Any,
+        **kwds: Unpack[OlderServing],
     ) -> None:
-        self._function.check(locals(), kwds)
+        options: Any = kwds
+        self._function.check(locals(), options)
         for name, callback in (
             ("process_request", process_request),
             ("select_subprotocol", select_subprotocol),
@@ -535,17 +543,17 @@ class Serve(Starting):
                     f"{name} is given other arguments here than by "
                     "websockets.asyncio.server.serve(), which this function seems to be meant for"
                 )
-        klass = kwds.pop("klass", None)
+        klass = options.pop("klass", None)
         if ws_handler is None and create_protocol is None and klass is None:
             raise TypeError("ws_handler must be a coroutine function, not None")
         # The older name of close_timeout counts where the newer one isn't given.
-        timeout = kwds.pop("timeout", None)
+        timeout = options.pop("timeout", None)
         if timeout is not None and close_timeout == 10:
             close_timeout = timeout
-        open_timeout = kwds.get("open_timeout", 10)
-        if kwds.get("ssl") is not None and open_timeout is not None:
+        open_timeout = options.get("open_timeout", 10)
+        if options.get("ssl") is not None and open_timeout is not None:
             # A client that dribbles its TLS handshake has no protocol yet that could cut it off.
-            kwds.setdefault("ssl_handshake_timeout", open_timeout)
+            options.setdefault("ssl_handshake_timeout", open_timeout)
         if loop is not None:
             warn_of_loop()
         if isinstance(extra_headers, Iterator):
@@ -555,13 +563,13 @@ class Serve(Starting):
         elif compression is not None:
             raise ValueError(f"compression must be 'deflate' or None, not {compression!r}")
         # Handed on only where they are given: create_protocol may know nothing of them.
-        added = {name: kwds.pop(name) for name in ADDED_ARGUMENTS if name in kwds}
+        added = {name: options.pop(name) for name in ADDED_ARGUMENTS if name in kwds}
         self._create_protocol = functools.partial(
             create_protocol or klass or WebSocketServerProtocol,
             takes_path(ws_handler),
             host=host,
             port=port,
-            secure=kwds.get("ssl") is not None,
+            secure=options.get("ssl") is not None,
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
             close_timeout=close_timeout,
@@ -580,7 +588,7 @@ class Serve(Starting):
         self._logger = added.get("logger") or logging.getLogger(__name__)
         self._host = host
         self._port = port
-        self._kwds = kwds
+        self._kwds: dict[str, Any] = options
 
     def __await__(self) -> Generator[Any, None, WebSocketServer]:
         return self._start().__await__()

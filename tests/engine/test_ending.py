@@ -181,46 +181,74 @@ def masked_wrongly(peer):
 
 
 VIOLATIONS = {
-    "wrong masking": (masked_wrongly, 1002, "mask"),
-    "RSV1": (lambda p: frame(TEXT, b"x", rsv=4, masked=p.masked), 1002, "RSV1"),
-    "RSV2 and RSV3": (lambda p: frame(TEXT, b"x", rsv=3, masked=p.masked), 1002, "RSV2 and RSV3"),
-    "opcode 3": (lambda p: frame(3, b"x", masked=p.masked), 1002, "opcode 0x3"),
-    "opcode 15": (lambda p: frame(15, b"x", masked=p.masked), 1002, "opcode 0xf"),
-    "fragmented ping": (lambda p: frame(PING, fin=False, masked=p.masked), 1002, "fragmented"),
-    "long ping": (lambda p: frame(PING, b"x" * 126, masked=p.masked), 1002, "125"),
-    "stray continuation": (lambda p: frame(0, b"x", masked=p.masked), 1002, "continu"),
+    "wrong masking": (masked_wrongly, 1002, "incorrect masking"),
+    "RSV1": (lambda p: frame(TEXT, b"x", rsv=4, masked=p.masked), 1002, "reserved bits must be 0"),
+    "RSV2 and RSV3": (
+        lambda p: frame(TEXT, b"x", rsv=3, masked=p.masked),
+        1002,
+        "reserved bits must be 0",
+    ),
+    "opcode 3": (lambda p: frame(3, b"x", masked=p.masked), 1002, "invalid opcode"),
+    "opcode 15": (lambda p: frame(15, b"x", masked=p.masked), 1002, "invalid opcode"),
+    "fragmented ping": (
+        lambda p: frame(PING, fin=False, masked=p.masked),
+        1002,
+        "fragmented control",
+    ),
+    "long ping": (
+        lambda p: frame(PING, b"x" * 126, masked=p.masked),
+        1002,
+        "control frame too long",
+    ),
+    "stray continuation": (
+        lambda p: frame(0, b"x", masked=p.masked),
+        1002,
+        "unexpected continuation",
+    ),
     "interrupted message": (
         lambda p: frame(TEXT, b"a", fin=False, masked=p.masked) + frame(TEXT, masked=p.masked),
         1002,
-        "fragmented message",
+        "expected a continuation frame",
     ),
-    "invalid UTF-8": (lambda p: frame(TEXT, b"a\xff", masked=p.masked), 1007, "byte 1"),
+    "invalid UTF-8": (
+        lambda p: frame(TEXT, b"a\xff", masked=p.masked),
+        1007,
+        "invalid start byte at position 1",
+    ),
     "invalid UTF-8 over fragments": (
         lambda p: (
             frame(TEXT, b"ab\xe2", fin=False, masked=p.masked) + frame(0, b"\x82(", masked=p.masked)
         ),
         1007,
-        "byte 2",
+        "invalid continuation byte at position 2",
     ),
-    "too big": (lambda p: frame(BINARY, b"x" * 1001, masked=p.masked), 1009, "1001"),
+    "too big": (
+        lambda p: frame(BINARY, b"x" * 1001, masked=p.masked),
+        1009,
+        "with 1001 bytes exceeds limit of 1000",
+    ),
     "too big over fragments": (
         lambda p: (
             frame(BINARY, b"x" * 600, fin=False, masked=p.masked)
             + frame(0, b"x" * 401, masked=p.masked)
         ),
         1009,
-        "1001",
+        "with 401 bytes after reading 600 bytes exceeds limit of 1000",
     ),
-    "close of 1 byte": (lambda p: frame(CLOSE, b"\x03", masked=p.masked), 1002, "1 byte"),
+    "close of 1 byte": (
+        lambda p: frame(CLOSE, b"\x03", masked=p.masked),
+        1002,
+        "close frame too short",
+    ),
     "close code 1005": (
         lambda p: frame(CLOSE, close_payload(1005), masked=p.masked),
         1002,
-        "1005",
+        "invalid status code",
     ),
     "close reason": (
         lambda p: frame(CLOSE, b"\x03\xe8\xff", masked=p.masked),
         1007,
-        "close reason",
+        "invalid start byte",
     ),
 }
 

@@ -163,7 +163,7 @@ async def test_invalid_text_ends_the_connection_before_its_end_has_come(connecti
         with pytest.raises(websockets.ConnectionClosedError) as error:
             await ws.recv()
         assert (error.value.code, error.value.sent.code) == (1006, 1007)
-        assert "at byte 400000" in str(error.value.__cause__)
+        assert "at position 400000" in str(error.value.__cause__)
 
 
 @both_sides

@@ -3,8 +3,10 @@ Pings and pongs, on either side.
 """
 
 import asyncio
+import time
 
 import pytest
+from held import held
 from peer import PING, PONG, both_sides
 
 import websockets
@@ -78,9 +80,26 @@ async def test_pings_of_a_connection_that_ends_raise_connection_closed(connectio
 @both_sides
 async def test_a_ping_of_more_than_125_bytes_is_refused_and_the_connection_stays_open(connection):
     async with connection() as (ws, peer):
-        with pytest.raises(websockets.ProtocolError, match="125"):
+        with pytest.raises(websockets.ProtocolError, match="control frame too long"):
             await ws.ping(b"x" * 126)
         with pytest.raises(TypeError):
             await ws.ping(42)
         await ws.pong("unsolicited")
         assert await peer.read() == (0x80 | PONG, b"unsolicited")
+
+
+@pytest.mark.one_loop
+@pytest.mark.one_backend
+async def test_the_first_of_many_pings_is_found_at_once_behind_all_that_were_answered():
+    async with held() as one:
+        payloads = [b"%d" % number for number in range(100_000)]
+        futures = [await one.ws.ping(payload) for payload in payloads]
+        times = []
+        for start in range(0, len(payloads), 1000):
+            some = [one.frame(PONG, payload) for payload in payloads[start : start + 1000]]
+            before = time.thread_time()
+            one.hear(*some)
+            times.append(time.thread_time() - before)
+        assert all(future.done() for future in futures)
+        # A dict that looks for its first one behind those that have gone takes 20 times as long.
+        assert min(times[-10:]) < 5 * min(times[:10])

@@ -4,6 +4,7 @@ is one word in the log, and what is to end the program does.
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
 import weakref
@@ -342,6 +343,83 @@ async def test_a_factory_may_make_protocols_that_are_not_ours():
     ) as server:
         async with tcp_to(port_of(server)) as peer:
             assert await peer.read_eof() == b"hello"
+
+
+def lost_before(exc):
+    class Failing(websockets.WebSocketServerProtocol):
+        def connection_lost(self, reason):
+            raise exc
+
+    return Failing
+
+
+def lost_after(exc):
+    class Failing(websockets.WebSocketServerProtocol):
+        def connection_lost(self, reason):
+            super().connection_lost(reason)
+            raise exc
+
+    return Failing
+
+
+@both_loops
+@pytest.mark.parametrize(
+    "exc", [ZeroDivisionError(), *ENDS_PROGRAMS, Outcome()], ids=lambda exc: type(exc).__name__
+)
+@pytest.mark.parametrize("failing", [lost_before, lost_after])
+@pytest.mark.parametrize("tls", [False, True], ids=["TCP", "TLS"])
+def test_a_handler_hears_of_the_end_though_its_connection_fails_to(
+    tls, failing, exc, new_loop, caplog, certificates
+):
+    loop = new_loop()
+    heard = []
+
+    async def handler(ws):
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await ws.recv()
+        heard.append(ws.close_code)
+
+    async def start():
+        options = {"ssl": certificates.server_context()} if tls else {}
+        return await websockets.serve(
+            handler, "127.0.0.1", 0, create_protocol=failing(exc), **options
+        )
+
+    async def stop():
+        secure = {"ssl": certificates.client_context()} if tls else {}
+        uri = uri_of(server).replace("ws", "wss" if tls else "ws")
+        async with websockets.connect(uri, **secure):
+            pass
+        await asyncio.wait_for(until(lambda: not server.websockets), 10)
+        server.close()
+        await server.wait_closed()
+
+    server = loop.run_until_complete(start())
+    ended, _ = run_until_done(loop, stop())
+    assert heard == [1000]
+    assert ended == ([exc] if exc in ENDS_PROGRAMS else [])
+    assert [record.exc_info[1] for record in caplog.records] == [exc]
+    loop.close()
+
+
+@pytest.mark.parametrize("where", ["nothing", "something else"])
+async def test_a_tls_handshake_fails_without_a_connection_of_ours(where, certificates, caplog):
+    caplog.set_level(logging.DEBUG, "websockets.server")
+
+    def factory(*args, **kwargs):
+        if where == "nothing":
+            raise ZeroDivisionError
+        return asyncio.Protocol()
+
+    context = certificates.server_context()
+    async with websockets.serve(
+        hold, "127.0.0.1", 0, create_protocol=factory, ssl=context
+    ) as server:
+        async with tcp_to(port_of(server)) as peer:
+            peer.write(REQUEST + b"\r\n")
+            with contextlib.suppress(ConnectionError):
+                await peer.read_eof()
+    assert "TLS handshake failed" in caplog.records[-1].getMessage()
 
 
 # Servers that close

@@ -11,7 +11,7 @@ import contextlib
 import pytest
 from drawing import CLOSE, CONT, PING, PONG, TEXT
 from held import SIDES, held, in_threads
-from peer import turns
+from peer import turns, until
 
 import websockets
 
@@ -249,6 +249,30 @@ async def test_cancelling_it_fails_a_connection_that_is_open(side):
 
 
 INTERRUPTIONS = {}
+
+
+@both_sides
+@pytest.mark.parametrize("threads", [False, True])
+async def test_cancelling_it_behind_its_last_frame_changes_nothing(side, threads):
+    options = in_threads(side) if threads else {}
+    async with held(side, write_limit=0, **options) as one:
+
+        def fragments():
+            yield "a" * 200
+            one.transport.stuck = True
+
+        sending = asyncio.ensure_future(one.ws.send(fragments()))
+        # It is whole, and only waits until the transport has got rid of it.
+        await until(lambda: [drawn.fin for drawn in one.transport.frames] == [False, True])
+        await turns()
+        sending.cancel()
+        await asyncio.wait([sending])
+        assert sending.cancelled()
+        one.transport.release()
+        one.transport.stuck = False
+        await one.ws.send("next")
+        assert [drawn.fin for drawn in one.transport.frames] == [False, True, True]
+        assert one.ws.open
 
 
 def interruption(function):

@@ -44,6 +44,7 @@ FLOORS = {
     "websockets._states": 1,
     "websockets.exceptions": 2,
     "websockets.http11": 2,
+    "websockets._keywords": 4,
     "websockets._closes": 1,
     "websockets._environment": 1,
     "websockets._errors": 1,

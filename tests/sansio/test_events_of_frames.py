@@ -344,6 +344,34 @@ def test_failing_without_a_close_frame(side):
 
 
 @both_kinds
+def test_failing_with_a_close_frame_after_all(side):
+    protocol = opened(side)
+    protocol.fail(1006)
+    protocol.data_to_send()
+    protocol.fail(1011, "oops")
+    assert said(protocol) == [(CLOSE, b"\x03\xf3oops")]
+    assert protocol.state is CLOSING
+    protocol = opened(side)
+    protocol.fail(1006)
+    protocol.data_to_send()
+    protocol.send_close(1000)
+    assert said(protocol) == [(CLOSE, b"\x03\xe8")]
+    protocol.receive_data(from_peer(side, CLOSE))
+    assert protocol.events_received() == []
+
+
+def test_a_server_ends_the_stream_of_what_its_host_says_is_closed():
+    protocol = opened(SERVER)
+    protocol.state = CLOSED
+    assert protocol.data_to_send() == []
+    protocol.fail(1006)
+    protocol.fail(1006)
+    assert said(protocol) == [SEND_EOF]
+    protocol.receive_eof()
+    assert protocol.data_to_send() == []
+
+
+@both_kinds
 def test_failing_what_is_closing(side):
     protocol = opened(side)
     protocol.send_close(1000)

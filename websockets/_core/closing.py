@@ -56,7 +56,7 @@ def serialize_close(code: int, reason: str) -> bytes:
         raise TypeError(f"close reason must be a str, not {reason!r}")
     if not is_valid_code(code):
         raise ProtocolError("invalid status code")
-    body = reason.encode()
+    body = str.encode(reason)
     if len(body) > 123:
         raise ProtocolError("control frame too long")
     return code.to_bytes(2, "big") + body

@@ -592,7 +592,7 @@ class Endpoint:
             return
         payload = b""
         if code != 1006:
-            body = reason.encode(errors="replace")[:123].decode(errors="ignore")
+            body = str.encode(reason, errors="replace")[:123].decode(errors="ignore")
             payload = serialize_close(code, body)
         if isinstance(cause, (WebSocketException, UnicodeDecodeError)):
             forget_frames(cause)

@@ -15,7 +15,7 @@ from typing import Any, Optional, Union
 from websockets._closes import Close
 from websockets.exceptions import InvalidState, ProtocolError
 
-from .closing import parse_close
+from .closing import parse_close, serialize_close
 from .constants import (
     AWAITING,
     CLOSED,
@@ -163,8 +163,9 @@ class EventEndpoint(Endpoint):
             return
         self.ended = True
         if self._listening:
+            # RFC 6455 7.1.5: without a close frame, that is abnormal.
             self.failure = self.unexpected_end()
-        self._send_eof()
+        self.send_eof()
         Endpoint._enter(self, GONE)
 
     def take_events(self) -> list[Any]:
@@ -219,6 +220,8 @@ class EventEndpoint(Endpoint):
         if code == 1006 and self.phase == TALKING:
             self.failure = cause
             self._enter(OWING)
+        elif code != 1006 and self.phase == OWING:
+            self._send_close(serialize_close(code, reason), OVER)
         else:
             Endpoint.fail(self, code, reason, cause)
 
@@ -237,9 +240,10 @@ class EventEndpoint(Endpoint):
         Endpoint._enter(self, phase)
         # RFC 6455 7.1.1: the server ends the stream first.
         if not self._listening and not self.is_client:
-            self._send_eof()
+            self.send_eof()
 
-    def _send_eof(self) -> None:
+    def send_eof(self) -> None:
+        """Put the end of the stream in what leaves, once."""
         if not self.eof_sent:
             self.eof_sent = True
             self.outbox.frames.append(b"")

@@ -98,7 +98,7 @@ class MessageAssembler:
         if length > self._max_frame or self._size + length > self._max_size:
             # The limit may have been lowered below what is already there.
             limit = self._max_size - self._size
-            if self._size <= self._max_size and self._max_frame < limit:
+            if self._size <= self._max_size and self._max_frame < self._max_size - self._size:
                 limit = self._max_frame
             raise self.too_big(PayloadTooBig(length, limit))
 
@@ -111,13 +111,13 @@ class MessageAssembler:
             PayloadTooBig: if it exceeds ``max_frame``, or the message would exceed ``max_size`` or
                 ``max_fragments``.
         """
+        if length > self._max_frame or self._size + length > self._max_size:
+            self.check_size(length)
         if opcode == OP_CONT:
             if self._opcode == OP_CONT:
                 raise ProtocolError("unexpected continuation frame")
         elif self._opcode != OP_CONT:
             raise ProtocolError("expected a continuation frame")
-        if length > self._max_frame or self._size + length > self._max_size:
-            self.check_size(length)
         if opcode != OP_CONT:
             self._opcode = opcode
         self._frame_opcode = opcode

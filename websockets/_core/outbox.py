@@ -126,7 +126,7 @@ class Outbox:
         """
         if opcode >= OP_CLOSE or compress is False or len(payload) < self._thread_size:
             return None
-        return partial(self._extensions.encode, fin, opcode, bytes(payload), compress)
+        return partial(self._extensions.encode, fin, opcode, to_bytes(payload), compress)
 
     def put_encoded(self, fin: bool, encoded: tuple[int, int, bytes]) -> None:
         """Put a frame in of what was encoded elsewhere."""

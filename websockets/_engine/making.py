@@ -1,10 +1,11 @@
 """
 Making a server's connections, where a program's own code may fail.
 
-Owns the calls of ``create_protocol`` and of a ``connection_made()`` that a subclass overrides, as
-the event loop makes them. Must never know what a connection does. Key decision: what goes wrong
-there is logged once and ends that one TCP connection, which the event loop would leave open or
-close without a word; only what is meant to end the program goes on to the event loop.
+Owns the calls of ``create_protocol`` and of ``connection_made()`` and ``connection_lost()`` that a
+subclass overrides, as the event loop makes them. Must never know what a connection does. Key
+decision: what goes wrong there is logged once and ends that one TCP connection, which the event
+loop would leave open or close without a word, and its handler, which would wait for ever; only what
+is meant to end the program goes on to the event loop.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def maker(
     Arguments:
         loop: the event loop.
         create: makes a protocol.
-        usual: the class of protocols, with a ``connection_made()`` that needs no watching.
+        usual: the class of protocols, with methods that need no watching.
         unregister: forgets a protocol that couldn't begin.
         logger: where errors are logged.
         name: what programs call ``create``.
@@ -74,10 +75,14 @@ def maker(
     def watch(protocol: Any) -> None:
         if not hasattr(protocol, "connection_made"):
             raise TypeError(f"{name} must return a protocol, not {protocol!r}")
-        overridden = type(protocol).connection_made is not usual.connection_made
-        if overridden and isinstance(protocol, usual):
-            # The instance's own comes before the class's, for the one call that there is.
+        kind = type(protocol)
+        if not issubclass(kind, usual):
+            return
+        # The instance's own comes before the class's, for the one call that there is.
+        if kind.connection_made is not usual.connection_made:
             protocol.connection_made = functools.partial(begin, protocol)
+        if kind.connection_lost is not usual.connection_lost:
+            protocol.connection_lost = functools.partial(end, protocol)
 
     def begin(protocol: Any, transport: Any) -> None:
         del protocol.connection_made
@@ -89,7 +94,17 @@ def maker(
             if not hasattr(protocol, "handler_task"):
                 # It hasn't begun, so that it can't end.
                 transport.set_protocol(Unmade())
+                vars(protocol).pop("connection_lost", None)
             transport.abort()
+            let_out(loop, exc)
+
+    def end(protocol: Any, reason: Any) -> None:
+        del protocol.connection_lost
+        try:
+            protocol.connection_lost(reason)
+        except BaseException as exc:
+            logger.error("error in connection_lost()", exc_info=True)
+            usual.connection_lost(protocol, reason)  # This does nothing if it was called before.
             let_out(loop, exc)
 
     return make

@@ -8,34 +8,42 @@ a name of ours is newer than theirs, theirs must win, on the class and on the in
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Generic, TypeVar, overload
 
 __all__ = ["by_name", "made_once", "overridable"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
-class overridable:
+class overridable(Generic[T]):
     """Make a method a property that an attribute of an instance may replace."""
 
-    def __init__(self, method: Callable[[Any], Any]) -> None:
+    def __init__(self, method: Callable[[Any], T]) -> None:
         self._method = method
         self.__doc__ = method.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> overridable[T]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: Any = None) -> T: ...
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else self._method(instance)
 
 
-class made_once(overridable):
+class made_once(overridable[T]):
     """The same, of which the value is kept, so that the method is called once at most."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        value = super().__get__(instance, owner)
-        if instance is not None:
-            setattr(instance, self._name, value)
+        if instance is None:
+            return self
+        value = self._method(instance)
+        setattr(instance, self._name, value)
         return value
 
 

@@ -7,6 +7,7 @@ Owns their futures, in the order in which the pings were sent. Must never know w
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from time import perf_counter
 from typing import Any, Callable, Optional
 
@@ -15,7 +16,7 @@ from ..exceptions import ConcurrencyError
 __all__ = ["Pings", "PongAwaited"]
 
 # What all connections have that wait for no pong; nothing is ever put in here.
-NONE: dict[bytes, tuple[Any, float]] = {}
+NONE: OrderedDict[bytes, tuple[Any, float]] = OrderedDict()
 
 
 class PongAwaited(ConcurrencyError, ValueError):
@@ -35,7 +36,7 @@ class Pings:
     __slots__ = ("latency", "waiters")
 
     def __init__(self) -> None:
-        self.waiters: dict[bytes, tuple[Any, float]] = NONE
+        self.waiters = NONE
         self.latency = 0.0
 
     def __contains__(self, payload: bytes) -> bool:
@@ -55,7 +56,8 @@ class Pings:
     def add(self, payload: bytes, waiter: Any) -> None:
         """Note that a ping is about to be sent; its pong may come before the call returns."""
         if self.waiters is NONE:
-            self.waiters = {}
+            # A dict would look for its first ping behind all that have gone.
+            self.waiters = OrderedDict()
         self.waiters[payload] = waiter, perf_counter()
 
     def discard(self, payload: bytes) -> None:

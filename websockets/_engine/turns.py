@@ -8,6 +8,7 @@ number, and a caller that is cancelled leaves the others as they were.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any, Callable
 
 __all__ = ["Turns"]
@@ -32,7 +33,8 @@ class Turns:
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
-        self._callers: dict[_Caller, None] = {}  # a set that keeps their order
+        # An ordered set; a dict would look for its first one behind all that have gone.
+        self._callers: OrderedDict[_Caller, None] = OrderedDict()
 
     def __bool__(self) -> bool:
         return bool(self._callers)

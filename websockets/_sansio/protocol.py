@@ -416,6 +416,9 @@ class Protocol:
         if state is CLOSED:
             if self.side == CLIENT:
                 raise AssertionError("connection is closed")
+            # Whoever has the socket may have said so, and no end of the stream was sent.
+            if isinstance(self._endpoint, (EventEndpoint, Opening)):
+                self._endpoint.send_eof()
             return
         if state is CONNECTING:
             self._endpoint.discard()

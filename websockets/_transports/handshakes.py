@@ -161,9 +161,15 @@ class Handshake:
 
 
 class Handshakes:
-    """The TLS handshakes of a server that aren't complete."""
+    """
+    The TLS handshakes of a server that aren't complete.
 
-    def __init__(self) -> None:
+    Arguments:
+        logger: where it is told that one has failed.
+    """
+
+    def __init__(self, logger: Any) -> None:
+        self._logger = logger
         self._handshakes: set[Handshake] = set()
         self._over = False
 
@@ -177,7 +183,7 @@ class Handshakes:
         """Note that a handshake has ended, with an exception if it has failed."""
         self._handshakes.discard(handshake)
         if exc is not None:
-            handshake.protocol._ws_logger.debug("the TLS handshake failed: %s", exc)
+            self._logger.debug("the TLS handshake failed: %s", exc)
 
     def abort(self) -> None:
         """End them, and all that come."""

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .. import _environment
 from .._engine.arguments import TODAYS_CONNECT
@@ -33,6 +33,11 @@ from ..typing import LoggerLike, Origin, Subprotocol
 from ..uri import WebSocketURI, parse_uri
 from .connection import Connection
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._keywords import Connecting
+
 __all__ = ["ClientConnection", "connect", "unix_connect"]
 
 MAX_REDIRECTS = _environment.read_int("MAX_REDIRECTS", 10)  # requests, the first included
@@ -51,7 +56,7 @@ class ClientConnection(Connection):
     @made_once
     def response_rcvd(self) -> asyncio.Future[None]:
         """A future that is done when the response has come, or there won't be any."""
-        return self._ws_future(self.response is not None)
+        return self._ws_future("handshaken", self.response is not None)
 
     async def handshake(
         self,
@@ -169,9 +174,10 @@ class connect(Starting):
         write_limit: Union[int, tuple[int, Optional[int]]] = 2**15,
         logger: Optional[LoggerLike] = None,
         create_connection: Optional[Callable[..., ClientConnection]] = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Connecting],
     ) -> None:
-        self._function.check(locals(), kwargs)
+        options: Any = kwargs
+        self._function.check(locals(), options)
         self.uri = uri
         self.ws_uri = parse_uri(uri)
         if not self.ws_uri.secure and kwargs.get("ssl") is not None:
@@ -215,7 +221,7 @@ class connect(Starting):
         self.open_timeout = open_timeout
         self.reconnect_delays = reconnect_delays
         self.logger = logger
-        self.create_connection_kwargs = kwargs
+        self.create_connection_kwargs: dict[str, Any] = options
 
     # What subclasses may override
 
@@ -269,7 +275,9 @@ class connect(Starting):
         try:
             await complete(
                 connection.transport,
-                lambda: connection.handshake(self.additional_headers, self.user_agent_header),
+                lambda: connection.handshake(  # noqa: F821 (it is deleted after the call)
+                    self.additional_headers, self.user_agent_header
+                ),
             )
             return connection
         finally:

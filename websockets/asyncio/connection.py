@@ -16,7 +16,7 @@ import contextlib
 import logging
 import sys
 import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from time import monotonic
 from types import SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     import uuid
 
 __all__ = ["Connection"]
+
+Address = Union[tuple[str, int], tuple[str, int, int, int], str, None]
 
 # Bytes that messages which are sent quickly, one after the other, may wait for each other with.
 GATHERED = 65536
@@ -111,7 +113,7 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
         request: the :class:`~websockets.http11.Request` of the opening handshake, None before.
         response: the :class:`~websockets.http11.Response`, None before.
         ping_interval, ping_timeout, close_timeout: as given; they may be set at any time.
-        transport: the asyncio's transport.
+        transport: asyncio's transport.
         loop: the event loop.
         connection_exc: the exception with which TCP ended, or None.
 
@@ -138,6 +140,8 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
 
     # All that isn't documented begins with _ws_, so that programs' own attributes don't meet it.
     _ws_session: Any = OrderlySession
+    _ws_futures: Sequence[tuple[str, Any]] = ()
+    _ws_own_keepalive: Any = None  # the task of a program's keepalive()
     _ws_in_fragments = True  # whether fragments wait for the program, or messages
     _ws_whole_close = True  # whether close_timeout is for all steps, or for each
 
@@ -190,12 +194,12 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
         return exc
 
     @property
-    def local_address(self) -> Any:
+    def local_address(self) -> Address:
         """Address of this end, ``(host, port)`` for IPv4, or None without a transport."""
         return None if self.transport is None else extra_info(self.transport, "sockname")
 
     @property
-    def remote_address(self) -> Any:
+    def remote_address(self) -> Address:
         """Address of the peer, ``(host, port)`` for IPv4, or None without a transport."""
         return None if self.transport is None else extra_info(self.transport, "peername")
 
@@ -251,13 +255,16 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
     @made_once
     def connection_lost_waiter(self) -> asyncio.Future[None]:
         """A future that is done when the transport is gone."""
-        return self._ws_future(False)
+        return self._ws_future("lost", False)
 
-    def _ws_future(self, done: bool) -> asyncio.Future[None]:
-        """Make a future, which is done if something has happened or the connection is closed."""
+    def _ws_future(self, event: str, done: bool) -> asyncio.Future[None]:
+        """Make a future for an event, done if that has happened or the connection is closed."""
         waiter: asyncio.Future[None] = self.loop.create_future()
         if done or self._ws_phase.state == State.CLOSED:
             waiter.set_result(None)
+        else:
+            # To look for it in __dict__ later would make that dict, which slows all attributes.
+            self._ws_futures = [*self._ws_futures, (event, waiter)]
         return waiter
 
     # Messages
@@ -391,7 +398,7 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
         else:
             await self._ws_phase.send_fragments(fragments_of(message), compress, text)
 
-    async def ping(self, data: Optional[DataLike] = None) -> Any:
+    async def ping(self, data: Optional[DataLike] = None) -> asyncio.Future[float]:
         """
         Send a ping (RFC 6455 5.5.2).
 
@@ -409,7 +416,8 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
         """
         payload = None if data is None else payload_of(data)
         await self._ws_ensure_open()
-        return await self._ws_phase.ping(payload)
+        pong: asyncio.Future[float] = await self._ws_phase.ping(payload)
+        return pong
 
     async def pong(self, data: DataLike = b"") -> None:
         """
@@ -582,7 +590,8 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
         if type(self).keepalive is Connection.keepalive:
             self._ws_phase.start_keepalive()
         else:
-            self.keepalive_task = self.loop.create_task(self.keepalive())
+            self._ws_own_keepalive = self.loop.create_task(self.keepalive())
+            self.keepalive_task = self._ws_own_keepalive
 
     async def keepalive(self) -> None:
         """
@@ -630,10 +639,10 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
             self._ws_changed()
             if not self._ws_is_client:
                 self.protocol.logger.info("connection closed")
-        self._ws_tell("request_rcvd", "response_rcvd", "connection_lost_waiter")
-        task = self.__dict__.get("keepalive_task")
-        if task is not None:
-            task.cancel()
+        self._ws_tell("handshaken", "lost")
+        if self._ws_own_keepalive is not None:
+            self._ws_own_keepalive.cancel()
+            self._ws_own_keepalive = None
 
     @overridable
     def _ws_max_size(self) -> Optional[int]:
@@ -656,14 +665,13 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
         message = reader.message
         if message is not None:
             self.process_event(message)
-        self._ws_tell("request_rcvd", "response_rcvd")
+        self._ws_tell("handshaken")
         return message
 
-    def _ws_tell(self, *names: str) -> None:
-        """Let those go on who wait for one of these futures, if somebody does."""
-        for name in names:
-            waiter = self.__dict__.get(name)
-            if waiter is not None and not waiter.done():
+    def _ws_tell(self, *events: str) -> None:
+        """Let those go on who wait for one of these events, if somebody does."""
+        for event, waiter in self._ws_futures:
+            if event in events and not waiter.done():
                 waiter.set_result(None)
 
     def _ws_write(self) -> None:

@@ -14,7 +14,7 @@ import logging
 import re
 from collections.abc import Awaitable, Generator, Iterable, Sequence
 from http import HTTPStatus
-from typing import Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .._core import forget_frames
 from .._engine import broadcasting
@@ -39,6 +39,11 @@ from ..headers import (
 from ..http11 import SERVER, Request, Response
 from ..typing import DataLike, LoggerLike, Origin, StatusLike, Subprotocol
 from .connection import Connection
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._keywords import Serving
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
 
@@ -106,7 +111,7 @@ class ServerConnection(Connection):
     @made_once
     def request_rcvd(self) -> asyncio.Future[None]:
         """A future that is done when the request has come, or there won't be any."""
-        return self._ws_future(self.request is not None)
+        return self._ws_future("handshaken", self.request is not None)
 
     def respond(self, status: StatusLike, text: str) -> Response:
         """
@@ -387,7 +392,7 @@ def serve(
     write_limit: Union[int, tuple[int, Optional[int]]] = 2**15,
     logger: Optional[LoggerLike] = None,
     create_connection: Optional[Callable[..., ServerConnection]] = None,
-    **kwargs: Any,
+    **kwargs: Unpack[Serving],
 ) -> Server:
     """
     Start a WebSocket server: ``await serve(...)`` or ``async with serve(...) as server``.
@@ -421,8 +426,9 @@ def serve(
             and returns an instance of it or of a subclass.
         kwargs: arguments of :meth:`asyncio.loop.create_server`, for example ``ssl``.
     """
-    unix = kwargs.pop("unix", False)
-    (UNIX_SERVE if unix else SERVE).check(locals(), kwargs)
+    options: Any = kwargs
+    unix = options.pop("unix", False)
+    (UNIX_SERVE if unix else SERVE).check(locals(), options)
     if subprotocols is not None:
         validate_subprotocols(subprotocols)
     if compression == "deflate":
@@ -465,7 +471,7 @@ def serve(
             server.logger,
             "create_connection",
         )
-        factory, kwds = served_over_tls(loop, factory, kwargs, server.handshakes)
+        factory, kwds = served_over_tls(loop, factory, options, server.handshakes)
         if unix:
             return await loop.create_unix_server(factory, **kwds)
         return await loop.create_server(factory, host, port, **kwds)

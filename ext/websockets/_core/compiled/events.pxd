@@ -52,6 +52,6 @@ cdef class EventEndpoint(Endpoint):
     cdef _control(self, int opcode, bytes payload)
     cdef _peer_closed(self, bytes payload)
     cdef _enter(self, int phase)
-    cdef _send_eof(self)
+    cpdef send_eof(self)
     cpdef send_data(self, int opcode, data, bint fin)
     cpdef send_control(self, int opcode, data)

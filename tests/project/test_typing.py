@@ -1,0 +1,100 @@
+"""
+What type checkers say of programs: right ones pass with ``mypy --strict``, and mistakes are found.
+
+Where an error is expected the line says so, and mypy tells of a line that says so without a reason.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import websockets
+
+TREE = Path(websockets.__file__).parent.parent
+
+pytestmark = pytest.mark.one_backend
+
+TODAYS = """
+import asyncio
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import Server, ServerConnection, basic_auth, broadcast, serve
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.http11 import Request, Response
+
+async def handler(ws: ServerConnection) -> None:
+    async for message in ws:
+        await ws.send(message)
+        latency: float = await (await ws.ping())
+    try:
+        await ws.recv()
+    except ConnectionClosed as exc:
+        print(exc.rcvd.code if exc.rcvd else None)
+    broadcast([ws], "text")
+
+async def process_request(ws: ServerConnection, request: Request) -> "Response | None":
+    return ws.respond(404, "no") if request.path == "/" else None
+
+async def wrong(ws: ServerConnection, path: int) -> None: ...
+
+async def main() -> None:
+    async with serve(handler, "localhost", 0, process_request=process_request) as server:
+        reveal: Server = server
+        server.close(code=1012)
+    serve(wrong, "localhost", 0)  # type: ignore[arg-type]
+    serve(handler, "localhost", 0, ping_intervall=1)  # type: ignore[call-arg]
+    serve(handler, "localhost", 0, process_request=basic_auth("realm", ("user", "password")))
+    async with connect("ws://localhost", ssl=None, proxy_ssl=True) as ws:
+        number: int = ws.latency  # type: ignore[assignment]
+        await ws.send(1)  # type: ignore[arg-type]
+        text: "str | bytes" = await ws.recv()
+        host = ws.remote_address
+    connect("ws://localhost", open_timout=1)  # type: ignore[call-arg]
+    async for each in connect("ws://localhost", max_size=(1, None)):
+        client: ClientConnection = each
+        client.no_such_thing  # type: ignore[attr-defined]
+"""
+
+OLDER = """
+import asyncio
+import websockets
+from websockets import ConnectionClosed, WebSocketClientProtocol, WebSocketServerProtocol
+
+async def handler(ws: WebSocketServerProtocol, path: str) -> None:
+    try:
+        async for message in ws:
+            await ws.send(message)
+    except ConnectionClosed as exc:
+        print(exc.code, exc.reason, ws.open, ws.request_headers["Host"], ws.path)
+
+async def main() -> None:
+    async with websockets.serve(handler, "localhost", 8765, open_timeout=1) as server:
+        await server.wait_closed()
+    websockets.serve(handler, "localhost", 0, alowed_hosts=[])  # type: ignore[call-arg]
+    async with websockets.connect("ws://localhost:8765", additional_headers={"A": "B"}) as ws:
+        client: WebSocketClientProtocol = ws
+        latency: float = await (await ws.ping())
+        await ws.send(["a", b"b"])
+    await websockets.connect("ws://localhost", extra_header=[])  # type: ignore[call-arg]
+    count: int = websockets.connect  # type: ignore[assignment]
+    headers = websockets.Headers()
+    headers.get_all(1)  # type: ignore[arg-type]
+"""
+
+
+def test_programs_of_both_generations(tmp_path):
+    pytest.importorskip("mypy")
+    for name, program in (("todays", TODAYS), ("older", OLDER)):
+        (tmp_path / f"{name}.py").write_text(program)
+    options = ["--strict", "--python-version=3.11", "--follow-imports=silent"]
+    options.append(f"--cache-dir={tmp_path / 'cache'}")
+    found = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "todays.py", "older.py"],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(TREE)},
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout.startswith("Success"), found.stdout + found.stderr

@@ -1,0 +1,96 @@
+"""
+Arguments that servers and clients hand on to the event loop, for type checkers.
+
+Owns their names and types. Nothing here is there at run time, when the event loop itself is asked
+for its arguments.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+    import socket
+    from collections.abc import Callable, Iterator
+    from ssl import SSLContext
+    from typing import Any, Literal, Optional, Union
+
+    from typing_extensions import TypedDict
+
+    from .datastructures import HeadersLike
+    from .typing import LoggerLike
+
+    class OfTLS(TypedDict, total=False):
+        """Arguments of both sides."""
+
+        ssl_handshake_timeout: Optional[float]
+        ssl_shutdown_timeout: Optional[float]
+
+    class Connecting(OfTLS, total=False):
+        """Arguments of :meth:`asyncio.loop.create_connection`, and of the way through a proxy."""
+
+        ssl: Union[bool, SSLContext, None]
+        server_hostname: Optional[str]
+        host: Optional[str]
+        port: Optional[int]
+        sock: Optional[socket.socket]
+        local_addr: Optional[tuple[str, int]]
+        family: int
+        proto: int
+        flags: int
+        happy_eyeballs_delay: Optional[float]
+        interleave: Optional[int]
+        all_errors: bool
+        unix: bool
+        path: Union[str, bytes, os.PathLike[str], None]
+        proxy_ssl: Union[bool, SSLContext, None]
+        proxy_server_hostname: Optional[str]
+        proxy_ssl_handshake_timeout: Optional[float]
+        proxy_ssl_shutdown_timeout: Optional[float]
+
+    class Serving(OfTLS, total=False):
+        """Arguments of :meth:`asyncio.loop.create_server`."""
+
+        ssl: Optional[SSLContext]
+        family: int
+        flags: int
+        sock: Optional[socket.socket]
+        backlog: int
+        reuse_address: Optional[bool]
+        reuse_port: Optional[bool]
+        keep_alive: Optional[bool]
+        start_serving: bool
+        unix: bool
+        path: Union[str, bytes, os.PathLike[str], None]
+        cleanup_socket: bool
+
+    class Older(TypedDict, total=False):
+        """Arguments of both sides of 8.1's face that it doesn't document."""
+
+        klass: Optional[Callable[..., Any]]
+        timeout: Optional[float]
+        open_timeout: Optional[float]
+        max_fragments: Optional[int]
+        gather_writes: bool
+        legacy_recv: bool
+        logger: Optional[LoggerLike]
+
+    class OlderConnecting(Connecting, Older, total=False):
+        """Arguments of 8.1's ``connect()``."""
+
+        additional_headers: Optional[HeadersLike]
+        user_agent_header: Optional[str]
+        proxy: Union[str, Literal[True], None]
+        create_connection: Callable[..., Any]
+        process_exception: Callable[[Exception], Optional[Exception]]
+        reconnect_delays: Callable[[], Iterator[float]]
+
+    class OlderServing(Serving, Older, total=False):
+        """Arguments of 8.1's ``serve()``."""
+
+        allowed_hosts: Any
+        server_header: Optional[str]
+        handler: Callable[[Any], Any]
+        process_response: Callable[..., Any]
+        create_connection: Callable[..., Any]
