@@ -66,7 +66,9 @@ class Keepalive:
         if interval is None:
             self.stop()
         else:
-            self._timer = self._loop.call_at(self._sent + interval, self._ping)
+            # A pong that was late is no reason to hurry.
+            due, now = self._sent + interval, self._loop.time()
+            self._timer = self._loop.call_at(due if due > now else now + interval, self._ping)
 
     def _ping(self) -> None:
         self._sent = self._loop.time()
