@@ -261,10 +261,24 @@ def after(exc):
     return Failing
 
 
+def without_a_limit(exc):
+    class Failing(websockets.WebSocketServerProtocol):
+        @property
+        def write_limit(self):
+            raise exc
+
+        @write_limit.setter
+        def write_limit(self, value):
+            pass
+
+    return Failing
+
+
 FACTORIES = {
     "create_protocol": raising,
     "connection_made before ours": before,
     "connection_made after ours": after,
+    "ours, by an attribute": without_a_limit,
 }
 
 

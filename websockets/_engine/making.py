@@ -78,9 +78,9 @@ def maker(
         kind = type(protocol)
         if not issubclass(kind, usual):
             return
-        # The instance's own comes before the class's, for the one call that there is.
-        if kind.connection_made is not usual.connection_made:
-            protocol.connection_made = functools.partial(begin, protocol)
+        # The instance's own comes before the class's, for the one call that there is. By attributes
+        # that it sets, a subclass can make even ours fail.
+        protocol.connection_made = functools.partial(begin, protocol)
         if kind.connection_lost is not usual.connection_lost:
             protocol.connection_lost = functools.partial(end, protocol)
 
