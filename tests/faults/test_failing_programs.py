@@ -263,9 +263,17 @@ def after(exc):
 
 def without_a_limit(exc):
     class Failing(websockets.WebSocketServerProtocol):
+        made = False
+
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.made = True
+
         @property
         def write_limit(self):
-            raise exc
+            if self.made:
+                raise exc
+            return 65536
 
         @write_limit.setter
         def write_limit(self, value):
