@@ -51,8 +51,7 @@ of them builds it from, and has the attributes that any of them reads.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sized
+from collections.abc import Sized
 from typing import Any, overload
 
 from ._closes import Close, explain
@@ -146,18 +145,7 @@ def format_close(code: object, reason: object) -> str:
     return f"code = {show(code)} ({meaning}), {because}"
 
 
-def _by_names_of_frames(init: Callable[..., None]) -> Callable[..., None]:
-    """Let ``code`` and ``reason`` be given as ``rcvd`` and ``sent``, too."""
-
-    @functools.wraps(init)
-    def wrapper(self: ConnectionClosed, *args: Any, **kwargs: Any) -> None:
-        if kwargs:
-            for frame, part in (("rcvd", "code"), ("sent", "reason")):
-                if frame in kwargs:
-                    kwargs[part] = kwargs.pop(frame)
-        init(self, *args, **kwargs)
-
-    return wrapper
+_NOT_GIVEN: Any = object()
 
 
 class ConnectionClosed(WebSocketException):
@@ -185,29 +173,37 @@ class ConnectionClosed(WebSocketException):
         self, rcvd: Close | None, sent: Close | None, rcvd_then_sent: bool | None = None
     ) -> None: ...
 
-    @_by_names_of_frames
-    def __init__(
+    def __init__(  # type: ignore[misc]  # two parameters have two names
         self,
-        code: int | Close | None,
-        reason: str | Close | None,
+        code: Any = _NOT_GIVEN,
+        reason: Any = _NOT_GIVEN,
         rcvd_then_sent: bool | None = None,
+        *,
+        rcvd: Any = _NOT_GIVEN,
+        sent: Any = _NOT_GIVEN,
     ) -> None:
-        super().__init__(code, reason)
+        if code is _NOT_GIVEN:
+            code = rcvd
+        if reason is _NOT_GIVEN:
+            reason = sent
+        if code is _NOT_GIVEN or reason is _NOT_GIVEN:
+            raise TypeError("code and reason, or rcvd and sent, are required")
+        self.args = (code, reason)
         self.rcvd: Close | None
         self.sent: Close | None
         if code is None or isinstance(code, Close):
             if rcvd_then_sent is not None:
                 self.args = (code, reason, rcvd_then_sent)
             self.rcvd = code
-            self.sent = reason  # type: ignore[assignment]
+            self.sent = reason
             self.code = 1006 if code is None else code.code
             self.reason = "" if code is None else code.reason
         else:
             # RFC 6455 7.4.1: 1006 stands for no close frame.
-            self.rcvd = None if code == 1006 else Close(code, reason)  # type: ignore[arg-type]
+            self.rcvd = None if code == 1006 else Close(code, reason)
             self.sent = None
             self.code = code
-            self.reason = reason  # type: ignore[assignment]
+            self.reason = reason
             rcvd_then_sent = None
         if (rcvd_then_sent is None) is not (self.rcvd is None or self.sent is None):
             raise AssertionError("rcvd_then_sent tells which came first of two close frames")
@@ -223,6 +219,15 @@ class ConnectionClosed(WebSocketException):
         if sent is None:
             return f"{rcvd}; no close frame sent"
         return f"{rcvd}; then {sent}" if self.rcvd_then_sent else f"{sent}; then {rcvd}"
+
+
+def _documented(
+    self: ConnectionClosed, code: Any, reason: Any, rcvd_then_sent: bool | None = None
+) -> None: ...
+
+
+# What inspect.signature() and help() tell: the names of frames are others for the same.
+ConnectionClosed.__init__.__wrapped__ = _documented  # type: ignore[attr-defined]
 
 
 def _describe(close: Close) -> str:

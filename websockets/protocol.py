@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from . import _core
 from ._engine.arguments import CONNECTION, check_arguments, set_unless_usual
 from ._engine.broadcasting import broadcast
-from ._engine.limits import limit_of_fragments, limits_of_size
+from ._engine.limits import limit, limit_of_fragments, limits_of_size
 from ._engine.overridable import made_once, overridable
 from ._engine.session import Session
 from ._sansio.protocol import SEND_EOF, Event, Protocol
@@ -199,6 +199,7 @@ class WebSocketCommonProtocol(Connection):
 
     @max_size.setter
     def max_size(self, max_size: Optional[int]) -> None:
+        max_size = limit("max_size", "None or a number of bytes", max_size, max_size)
         self._ws_max_size = max_size
         self._ws_phase.set_max_size(max_size)
 

@@ -68,6 +68,19 @@ async def test_max_size_that_a_handler_sets(limit):
                 assert ws.close_code == 1009
 
 
+@pytest.mark.parametrize("wrong", ["10", -1, 1.5, True, (10, 5), b"1"])
+async def test_a_max_size_that_cannot_be_meant_changes_nothing(wrong):
+    async with both_ends({"max_size": 100}, max_size=100) as ends:
+        for ws in ends:
+            with pytest.raises((TypeError, ValueError), match="max_size must be None or a number"):
+                ws.max_size = wrong
+        sender, receiver = ends
+        assert receiver.max_size == 100
+        await sender.send(b"x" * 101)
+        with pytest.raises(ConnectionClosed):
+            await receiver.recv()
+
+
 async def test_what_the_handshake_leaves_in_attributes():
     options = {"subprotocols": ["chat"], "extra_headers": {"X-Response": "1"}}
     async with both_ends(options, subprotocols=["chat"], extra_headers={"X-Request": "1"}) as ends:

@@ -20,6 +20,7 @@ from ..exceptions import (
     InvalidProtocol,
 )
 from ..typing import Origin
+from .lists import check_list
 
 __all__ = ["check_framing", "check_host", "check_origin", "check_start"]
 
@@ -61,7 +62,9 @@ def check_host(headers: Headers, allowed_hosts: Optional[Iterable[str]]) -> None
 
     Raises:
         InvalidHeaderValue: if the name isn't in the list.
+        TypeError: if the list is a text.
     """
+    check_list("allowed_hosts", allowed_hosts)
     if allowed_hosts is None:
         return
     host = headers["Host"].lower()
@@ -89,7 +92,9 @@ def check_origin(
     Raises:
         InvalidOrigin: if the origin isn't acceptable.
         InvalidHeader: if there is more than one.
+        TypeError: if ``origins`` is a text.
     """
+    check_list("origins", origins)
     values = headers.get_all("Origin")
     if len(values) > 1:
         raise InvalidHeader("Origin", repeated)

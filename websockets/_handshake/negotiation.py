@@ -15,6 +15,7 @@ from ..datastructures import Headers
 from ..exceptions import InvalidHeader, NegotiationError
 from ..headers import build_extension, parse_extension, parse_subprotocol
 from ..typing import ExtensionHeader, Subprotocol
+from .lists import check_list
 
 __all__ = [
     "agreed_extensions",
@@ -132,6 +133,7 @@ def choose_subprotocol(
 
     The server's preference decides between equals; None means that there is none in common.
     """
+    check_list("subprotocols", supported)
     names = list(supported)
     common = [
         (place + offered.index(name), place) for place, name in enumerate(names) if name in offered
@@ -178,6 +180,7 @@ def agreed_subprotocol(
     chosen = parse_subprotocol(", ".join(values))
     if len(chosen) != 1:
         raise InvalidHeader(SUBPROTOCOL, f"multiple values: {', '.join(chosen)}")
+    check_list("subprotocols", offered)
     # RFC 6455 4.1: a subprotocol that wasn't offered fails the connection.
     if chosen[0] not in offered:
         raise NegotiationError(f"unsupported subprotocol: {chosen[0]}")

@@ -69,7 +69,7 @@ def add_usual_headers(headers: Headers, seconds: float, server: Optional[str]) -
     if "Date" not in headers:
         headers.set_insecure("Date", http_date(int(seconds)))
     if server is not None and "Server" not in headers:
-        headers["Server"] = server
+        headers.set_insecure("Server", server)
 
 
 def serialize_response(status: int, headers: Headers, body: Optional[bytes] = None) -> bytes:

@@ -14,7 +14,7 @@ import binascii
 import hashlib
 import os
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Optional
 
 from ..exceptions import InvalidHeader, InvalidHeaderValue, InvalidUpgrade
@@ -56,6 +56,11 @@ def generate_key() -> str:
     return base64.b64encode(os.urandom(16)).decode()
 
 
+def _adder(headers: MutableMapping[str, str]) -> Callable[[str, str], None]:
+    """Return what adds a header whose value needs no check, as those that are made here."""
+    return getattr(headers, "set_insecure", headers.__setitem__)
+
+
 def build_request(headers: MutableMapping[str, str], key: Optional[str] = None) -> str:
     """
     Add the headers of a handshake request to ``headers`` (RFC 6455 4.1).
@@ -67,10 +72,11 @@ def build_request(headers: MutableMapping[str, str], key: Optional[str] = None) 
         the key that :func:`check_response` needs.
     """
     key = key or generate_key()
-    headers["Upgrade"] = "websocket"
-    headers["Connection"] = "Upgrade"
-    headers["Sec-WebSocket-Key"] = key
-    headers["Sec-WebSocket-Version"] = "13"
+    add = _adder(headers)
+    add("Upgrade", "websocket")
+    add("Connection", "Upgrade")
+    add("Sec-WebSocket-Key", key)
+    add("Sec-WebSocket-Version", "13")
     return key
 
 
@@ -119,9 +125,10 @@ def build_response(headers: MutableMapping[str, str], key: str) -> None:
 
 def build_answer(headers: MutableMapping[str, str], accept: str) -> None:
     """Add the headers of a handshake response, given what :func:`accept_key` returned."""
-    headers["Upgrade"] = "websocket"
-    headers["Connection"] = "Upgrade"
-    headers["Sec-WebSocket-Accept"] = accept
+    add = _adder(headers)
+    add("Upgrade", "websocket")
+    add("Connection", "Upgrade")
+    add("Sec-WebSocket-Accept", accept)
 
 
 def check_response(headers: Mapping[str, str], key: str, repeated: Optional[str] = None) -> None:
