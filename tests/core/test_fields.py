@@ -110,7 +110,7 @@ lines = st.builds(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     data=st.lists(lines, max_size=6).map(b"".join),
     start=st.integers(0, 5),

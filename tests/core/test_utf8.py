@@ -224,7 +224,7 @@ def mutated_texts(draw):
     return text
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(data=mutated_texts(), positions=positions)
 def test_mutations_of_long_text(core, data, positions):
     assert validate(core, [data]) == whole(data)

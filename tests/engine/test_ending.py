@@ -261,10 +261,14 @@ async def test_a_violation_closes_with_its_code_and_says_what_was_wrong(connecti
         peer.send(TEXT, b"before")
         peer.write(make(peer))
         peer.send(TEXT, b"after")
+        assert await ws.recv() == "before"
+        # Once it waits for another message, the close frame waits for nothing more.
+        receiving = asyncio.ensure_future(ws.recv())
         sent_code, sent_reason = await peer.read_close()
         assert sent_code == code and words in sent_reason
         await peer.close()
-        assert await ws.recv() == "before"
+        with pytest.raises(websockets.ConnectionClosedError):
+            await receiving
         error = await assert_closed(ws, 1006)
         assert (error.sent.code, error.sent.reason) == (code, sent_reason)
         assert words in str(error) and words in str(error.__cause__)
