@@ -5,11 +5,11 @@ A former name of :mod:`websockets.protocol`, where ``Connection`` is called ``Pr
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
-from . import protocol
+from .protocol import SEND_EOF, Side, State
+from .protocol import Protocol as Connection
 
-NAMES = {"Connection": "Protocol", "SEND_EOF": "SEND_EOF", "Side": "Side", "State": "State"}
+__all__ = ["SEND_EOF", "Connection", "Side", "State"]
 
 warnings.warn(
     "websockets.connection was renamed to websockets.protocol and Connection was renamed to "
@@ -17,9 +17,3 @@ warnings.warn(
     DeprecationWarning,
     stacklevel=2,
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name in NAMES:
-        return getattr(protocol, NAMES[name])
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

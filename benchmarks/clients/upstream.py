@@ -1,6 +1,7 @@
 """websockets, the distribution of that name, with its own API for asyncio."""
 
 import calling
+
 from websockets.asyncio import client
 
 

@@ -172,6 +172,30 @@ async def test_methods_for_subclasses(connection):
 
 
 @both_sides
+async def test_the_protocol_may_be_used_in_a_context_for_sending(connection):
+    async with connection() as (ws, peer):
+        async with ws.send_context():
+            ws.protocol.send_binary(b"a", fin=False)
+            ws.protocol.send_ping(b"p")
+            ws.protocol.send_continuation(b"b", fin=True)
+        frames = [await peer.read() for _ in range(3)]
+        assert frames == [(2, b"a"), (0x80 | PING, b"p"), (0x80, b"b")]
+        assert ws.protocol.events_received() == [] and not ws.protocol.expect_continuation_frame
+        async with ws.send_context():
+            ws.protocol.send_close(1001, "bye")
+        assert await peer.read_close() == (1001, "bye")
+        assert ws.state is State.CLOSING
+        await peer.close()
+        await closed(ws)
+    async with connection() as (ws, peer):
+        async with ws.send_context():
+            ws.protocol.fail(1011, "of the program")
+        assert await peer.read_close() == (1011, "of the program")
+        await peer.close()
+        await closed(ws)
+
+
+@both_sides
 async def test_pausing_reading(connection):
     async with connection() as (ws, peer):
         ws.transport.pause_reading()

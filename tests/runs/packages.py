@@ -123,7 +123,7 @@ def distribution(version):
     path = WORK / f"websockets-{version}"
     if not path.exists():
         subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--no-deps", "--only-binary=:all:"]
+            [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--only-binary=:all:"]
             + ["--target", path, f"websockets=={version}"],
             check=True,
         )

@@ -189,9 +189,9 @@ def test_connection_is_called_protocol(monkeypatch):
     monkeypatch.delitem(sys.modules, "websockets.connection", raising=False)
     with pytest.warns(DeprecationWarning, match=f"^{RENAMED}$"):
         module = importlib.import_module("websockets.connection")
-    assert module.State is websockets.protocol.State
-    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        module.Nothing  # noqa: B018
+    assert module.Connection is websockets.protocol.Protocol
+    for name in ("SEND_EOF", "Side", "State"):
+        assert getattr(module, name) is getattr(websockets.protocol, name)
 
 
 def test_http_constants_are_of_both():

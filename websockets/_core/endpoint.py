@@ -55,6 +55,7 @@ from .constants import (
     NOT_OPEN,
     OP_BINARY,
     OP_CLOSE,
+    OP_CONT,
     OP_PING,
     OP_PONG,
     OP_TEXT,
@@ -136,6 +137,7 @@ class Endpoint:
         refilled: set when :meth:`take` has made room, and bytes were parsed; to be unset.
         close_rcvd, close_sent: the close frames that went through, or None.
         close_rcvd_then_sent: which of them came first, None unless there are both.
+        unfinished: whether a message was begun by :meth:`send_data` that has more frames.
         failure: the exception that made us fail the connection, or None.
         work: a function that decodes a received frame, or None. Any thread may call it; while it is
             there nothing is parsed, and :meth:`resume` goes on with what it returns.
@@ -182,6 +184,7 @@ class Endpoint:
         self._max_fragments = UNLIMITED if max_fragments is None else max_fragments
         self.fragments: Optional[list[Fragment]] = None  # of the message that is being taken
         self._frame = bytearray()  # a frame that extensions will decode once it is complete
+        self.unfinished = False
         self._held_pong: Optional[bytes] = None
         self._owed_close: Optional[bytes] = None  # payload of the close frame held back
         self._stopped = False  # parsing has stopped for want of room
@@ -617,6 +620,16 @@ class Endpoint:
             if self._stopped or self.work is not None:
                 self._look_ahead(b"")
 
+    def start_closing(self, payload: bytes) -> None:
+        """
+        Start the closing handshake.
+
+        Raises:
+            InvalidState: if the state isn't OPEN.
+        """
+        self._check_open()
+        self._send_close(payload, AWAITING if self.phase == TALKING else OVER)
+
     def settle(self) -> None:
         """Send the close frame that was held back, if there is one."""
         if self._owed_close is not None:
@@ -660,6 +673,43 @@ class Endpoint:
         if opcode >= OP_CLOSE:
             check_control(fin, len(payload))
         self.outbox.put(fin, opcode, payload, compress)
+
+    def send_data(self, opcode: int, data: Any, fin: bool) -> None:
+        """
+        Put a frame of a message in the outbox.
+
+        Raises:
+            ProtocolError: if it breaks the order of fragments (RFC 6455 5.4).
+            InvalidState: if the state isn't OPEN.
+            TypeError: if data isn't bytes-like.
+        """
+        if self.unfinished:
+            if opcode != OP_CONT:
+                raise ProtocolError("expected a continuation frame")
+        elif opcode == OP_CONT:
+            raise ProtocolError("unexpected continuation frame")
+        self._check_open()
+        if type(data) is str:
+            raise TypeError("a bytes-like object is required, not 'str'")
+        self.outbox.put(fin, opcode, data)
+        self.unfinished = not fin
+
+    def send_control(self, opcode: int, data: Any) -> None:
+        """
+        Put a ping or a pong in the outbox.
+
+        Raises:
+            ProtocolError: if it is too long.
+            InvalidState: if the state is CLOSED.
+        """
+        if self.state == CLOSED:
+            raise InvalidState(f"connection is {NAMES[self.state]}")
+        check_control(True, len(data))
+        self.outbox.put(True, opcode, data)
+
+    def take_events(self) -> list[Any]:
+        """Take what has come as events, which this kind of endpoint has none of."""
+        return []
 
     def encoding(
         self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]

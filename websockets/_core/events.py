@@ -13,17 +13,15 @@ from __future__ import annotations
 from typing import Any, Optional, Union
 
 from websockets._closes import Close
-from websockets.exceptions import InvalidState, ProtocolError
+from websockets.exceptions import ProtocolError
 
 from .closing import parse_close, serialize_close
 from .constants import (
     AWAITING,
-    CLOSED,
     CLOSING,
     GONE,
     NOT_OPEN,
     OP_CLOSE,
-    OP_CONT,
     OP_PING,
     OP_PONG,
     OPEN,
@@ -32,8 +30,7 @@ from .constants import (
     TALKING,
     UNLIMITED,
 )
-from .endpoint import NAMES, Endpoint
-from .frames import check_control
+from .endpoint import Endpoint
 from .messages import FragmentAssembler
 from .payloads import Gatherer, unpack
 
@@ -107,7 +104,6 @@ class EventEndpoint(Endpoint):
         maker: what makes the events.
 
     Attributes:
-        unfinished: whether a message is being sent that has more frames.
         ended: whether the peer has ended the stream.
         eof_sent: whether the end of the stream is among what leaves, as ``b""``.
     """
@@ -120,7 +116,6 @@ class EventEndpoint(Endpoint):
         maker: FrameMaker,
     ) -> None:
         super().__init__(is_client, max_size, gather=0)
-        self.unfinished = False
         self.ended = False
         self.eof_sent = False
         # Each frame is one object, which is joined with others anyway.
@@ -201,16 +196,6 @@ class EventEndpoint(Endpoint):
 
     # Closing
 
-    def start_closing(self, payload: bytes) -> None:
-        """
-        Start the closing handshake.
-
-        Raises:
-            InvalidState: if the state isn't OPEN.
-        """
-        self._check_open()
-        self._send_close(payload, AWAITING if self.phase == TALKING else OVER)
-
     def fail(self, code: int, reason: str = "", cause: Optional[BaseException] = None) -> None:
         """
         Fail the connection (RFC 6455 7.1.7).
@@ -249,39 +234,6 @@ class EventEndpoint(Endpoint):
             self.outbox.frames.append(b"")
 
     # Sending
-
-    def send_data(self, opcode: int, data: Any, fin: bool) -> None:
-        """
-        Put a frame of a message in the outbox.
-
-        Raises:
-            ProtocolError: if it breaks the order of fragments (RFC 6455 5.4).
-            InvalidState: if the state isn't OPEN.
-            TypeError: if data isn't bytes-like.
-        """
-        if self.unfinished:
-            if opcode != OP_CONT:
-                raise ProtocolError("expected a continuation frame")
-        elif opcode == OP_CONT:
-            raise ProtocolError("unexpected continuation frame")
-        self._check_open()
-        if type(data) is str:
-            raise TypeError("a bytes-like object is required, not 'str'")
-        self.outbox.put(fin, opcode, data)
-        self.unfinished = not fin
-
-    def send_control(self, opcode: int, data: Any) -> None:
-        """
-        Put a ping or a pong in the outbox.
-
-        Raises:
-            ProtocolError: if it is too long.
-            InvalidState: if the state is CLOSED.
-        """
-        if self.state == CLOSED:
-            raise InvalidState(f"connection is {NAMES[self.state]}")
-        check_control(True, len(data))
-        self.outbox.put(True, opcode, data)
 
     def write(self, data: bytes) -> None:
         """Put bytes in front of all that leaves: a handshake's response."""

@@ -72,6 +72,9 @@ class Phase:
         """Write the frames that wait; return whether to wait before there are more."""
         return False
 
+    def push(self) -> None:
+        """Write what was put in the endpoint's outbox by hand, and act on it."""
+
     async def written(self) -> None:
         """Wait until the transport takes more."""
 

@@ -347,6 +347,11 @@ class Session(Phase):
         if self._sending is not None:
             self._sending.drained()
 
+    def push(self) -> None:
+        """Write what was put in the endpoint's outbox by hand, and act on it."""
+        self.flush()
+        self.attend()
+
     # What has come of bytes
 
     def attend(self) -> None:

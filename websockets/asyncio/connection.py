@@ -564,7 +564,7 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
         if self._ws_phase.stream is None:
             self._ws_write()
         else:
-            self._ws_phase.flush()
+            self._ws_phase.push()
 
     async def drain(self) -> None:
         """Wait while the write buffer is full."""

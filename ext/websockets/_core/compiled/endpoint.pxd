@@ -8,7 +8,7 @@ from websockets._core.compiled.messages cimport Fragment, FragmentAssembler, Mes
 from websockets._core.compiled.outbox cimport Outbox
 
 cdef int AWAITING, CLOSED, CLOSING, FULL, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING, UNUSUAL
-cdef int OP_BINARY, OP_CLOSE, OP_PING, OP_PONG, OP_TEXT
+cdef int OP_BINARY, OP_CLOSE, OP_CONT, OP_PING, OP_PONG, OP_TEXT
 cdef int AS_BYTES, AS_TEXT, IN_FRAGMENTS, USUAL
 cdef long long UNLIMITED
 cdef Py_ssize_t CROWD, KEPT, LONG
@@ -44,6 +44,7 @@ cdef class Endpoint:
     cdef FrameReader _scout
     cdef bint _lacking
     cdef bint _in_fragments
+    cdef readonly bint unfinished
 
     cpdef bint is_quiet(self) except -1
     cpdef bint receive(self, data) except -1
@@ -74,6 +75,9 @@ cdef class Endpoint:
     cpdef send_frame(self, int opcode, payload, bint fin=*, compress=*)
     cpdef int send_message(self, message, double now, compress=*, int opcode=*) except -1
     cpdef send_shared(self, int opcode, payload, dict frames)
+    cpdef send_data(self, int opcode, data, bint fin)
+    cpdef send_control(self, int opcode, data)
+    cpdef list take_events(self)
     cpdef list collect(self)
     cdef _answer_held(self)
     cdef _answer(self, int opcode, bytes payload)

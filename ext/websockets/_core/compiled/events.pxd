@@ -3,12 +3,11 @@
 cimport cython
 
 from websockets._core.compiled.endpoint cimport Endpoint
-from websockets._core.compiled.frames cimport check_control
 from websockets._core.compiled.messages cimport FragmentAssembler
 from websockets._core.compiled.payloads cimport Gatherer, unpack
 
-cdef int AWAITING, CLOSED, CLOSING, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING
-cdef int OP_CLOSE, OP_CONT, OP_PING, OP_PONG
+cdef int AWAITING, CLOSING, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING
+cdef int OP_CLOSE, OP_PING, OP_PONG
 cdef long long UNLIMITED
 cdef object new
 
@@ -39,7 +38,6 @@ cdef class FrameAssembler(FragmentAssembler):
 
 
 cdef class EventEndpoint(Endpoint):
-    cdef readonly bint unfinished
     cdef readonly bint ended
     cdef readonly bint eof_sent
     cdef FrameMaker _maker
@@ -47,11 +45,8 @@ cdef class EventEndpoint(Endpoint):
 
     cpdef use(self, extensions)
     cpdef bint receive(self, data) except -1
-    cpdef list take_events(self)
     cdef _check_encoded(self, int opcode, long long length)
     cdef _control(self, int opcode, bytes payload)
     cdef _peer_closed(self, bytes payload)
     cdef _enter(self, int phase)
     cpdef send_eof(self)
-    cpdef send_data(self, int opcode, data, bint fin)
-    cpdef send_control(self, int opcode, data)
