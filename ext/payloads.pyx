@@ -99,7 +99,7 @@ cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key)
     return PyUnicode_DecodeUTF8(<const char *> dst, size, NULL)
 
 
-cdef class Gatherer:
+cdef class PayloadBuffer:
     """Gather a payload that arrives in pieces; the pure twin describes the arguments."""
 
     def __init__(self, bint text):

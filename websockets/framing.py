@@ -221,16 +221,16 @@ class ExtensionChain:
         # The size from which on its functions may be called in other threads, None for no size.
         self.thread_size = extensions[0].thread_size if functions else None
         if functions:
-            self.leaves, self.decode, self.encode = functions  # type: ignore[method-assign]
+            self.passes, self.decode, self.encode = functions  # type: ignore[method-assign]
             return
         self._encoders = [encoder_of(extension) for extension in extensions]
-        self._leaves = [getattr(extension, "leaves", None) for extension in extensions]
+        self._passes = [getattr(extension, "passes", None) for extension in extensions]
         self._decoders = [decoder_of(extension) for extension in reversed(extensions)]
 
-    def leaves(self, opcode: int, rsv: int) -> bool:
-        """Tell whether no extension has to decode a received frame; see Extension.leaves."""
-        for leaves in self._leaves:
-            if leaves is None or not leaves(opcode, rsv):
+    def passes(self, opcode: int, rsv: int) -> bool:
+        """Tell whether no extension has to decode a received frame; see Extension.passes."""
+        for passes in self._passes:
+            if passes is None or not passes(opcode, rsv):
                 return False
         return True
 

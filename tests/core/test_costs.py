@@ -22,7 +22,7 @@ class Extensions:
     def decode(self, fin, rsv, opcode, payload, max_size):
         return fin, opcode, payload
 
-    def leaves(self, opcode, rsv):
+    def passes(self, opcode, rsv):
         return False
 
     def encode(self, fin, opcode, payload):

@@ -25,7 +25,7 @@ class Recorder:
             raise self.decoded
         return self.decoded or (fin, opcode, payload)
 
-    def leaves(self, opcode, rsv):
+    def passes(self, opcode, rsv):
         return False
 
     def encode(self, fin, opcode, payload):

@@ -177,16 +177,16 @@ def test_a_limit_may_say_what_it_likes(core, size):
 
 
 def test_room_is_made_for_what_is_there_whatever_is_announced(core):
-    gatherer = core.payloads.Gatherer(False)
+    buffer = core.payloads.PayloadBuffer(False)
     most = 2**63 - 1
-    assert gatherer.add(b"abc", 0, 3, b"", 0, most, True) == -1
-    view = gatherer.space(most, True)
+    assert buffer.add(b"abc", 0, 3, b"", 0, most, True) == -1
+    view = buffer.space(most, True)
     assert 0 < len(view) <= 2**16
     view[:2] = b"de"
-    assert gatherer.fill(2, b"", 3, most - 2, True) == -1
+    assert buffer.fill(2, b"", 3, most - 2, True) == -1
     del view
-    assert gatherer.add(b"xfx", 1, 2, KEY, most - 2, 0, True) == -1
-    assert gatherer.finish() == b"abcde" + bytes([ord("f") ^ KEY[1]])
+    assert buffer.add(b"xfx", 1, 2, KEY, most - 2, 0, True) == -1
+    assert buffer.finish() == b"abcde" + bytes([ord("f") ^ KEY[1]])
 
 
 def test_a_message_that_is_over_has_no_room(core):

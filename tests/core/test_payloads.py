@@ -21,18 +21,18 @@ def wire(payload, key):
 
 def gather(core, text, pieces, key, missing=1, ends=True):
     """Return what is gathered, or the position at which it isn't UTF-8."""
-    gatherer = core.payloads.Gatherer(text)
+    buffer = core.payloads.PayloadBuffer(text)
     offset = 0
     for index, piece in enumerate(pieces):
         # Each piece stands inside other bytes, which must not count.
         chunk = b"\xff" + wire(bytes(offset % 4) + piece, key)[offset % 4 :] + b"\xff"
         last = index == len(pieces) - 1
         to_come = 0 if last else missing
-        position = gatherer.add(chunk, 1, 1 + len(piece), key, offset, to_come, last or ends)
+        position = buffer.add(chunk, 1, 1 + len(piece), key, offset, to_come, last or ends)
         if position >= 0:
             return position
         offset += len(piece)
-    return gatherer.finish()
+    return buffer.finish()
 
 
 @both
@@ -111,6 +111,6 @@ def test_nothing_outside_the_chunk_is_read(compiled_core):
         with pytest.raises(IndexError):
             unpack_text(b"Hello", start, stop, KEY)
         with pytest.raises(IndexError):
-            compiled_core.payloads.Gatherer(False).add(b"Hello", start, stop, b"", 0, 0, True)
+            compiled_core.payloads.PayloadBuffer(False).add(b"Hello", start, stop, b"", 0, 0, True)
     with pytest.raises(ValueError, match="4 bytes"):
         unpack(b"Hello", 0, 5, b"abc", 0)

@@ -37,7 +37,7 @@ class Flips:
             raise ValueError(f"unexpected bits {rsv:#x} with {max_size} left")
         return fin, opcode, payload[::-1] if rsv else payload
 
-    def leaves(self, opcode, rsv):
+    def passes(self, opcode, rsv):
         return False
 
     def encode(self, fin, opcode, payload):

@@ -33,69 +33,69 @@ def test_what_is_put_in_place_is_unmasked_there(core, sizes, key, text):
     if text:
         payload = payload.decode(errors="ignore").encode().ljust(sum(sizes), b".")
     wire = mask(payload, key) if key else payload
-    gatherer = core.payloads.Gatherer(text)
+    buffer = core.payloads.PayloadBuffer(text)
     offset = 0
     while offset < len(wire):
         missing = len(wire) - offset
-        with memoryview(gatherer.space(missing, True)) as memory:
+        with memoryview(buffer.space(missing, True)) as memory:
             size = min(len(memory), sizes[0])
             sizes = sizes[1:] or [100_000]
             memory[:size] = wire[offset : offset + size]
-        assert gatherer.fill(size, key, offset, missing - size, True) == -1
+        assert buffer.fill(size, key, offset, missing - size, True) == -1
         offset += size
-    assert gatherer.finish() == (payload.decode() if text else payload)
+    assert buffer.finish() == (payload.decode() if text else payload)
 
 
 def test_no_more_memory_than_eight_times_what_has_come(compiled_core):
-    gatherer = compiled_core.payloads.Gatherer(False)
-    gatherer.add(bytes(1000), 0, 1000, b"", 0, 2**40, True)
-    while len(memory := gatherer.space(2**40, True)) < 2**20:
+    buffer = compiled_core.payloads.PayloadBuffer(False)
+    buffer.add(bytes(1000), 0, 1000, b"", 0, 2**40, True)
+    while len(memory := buffer.space(2**40, True)) < 2**20:
         size = len(memory)
         memory.release()
-        assert gatherer.fill(size, b"", 0, 2**40, True) == -1
+        assert buffer.fill(size, b"", 0, 2**40, True) == -1
     assert len(memory) <= 7 * 2**20
 
 
 def test_memory_that_somebody_keeps_stays_where_it_is(core):
-    gatherer = core.payloads.Gatherer(False)
-    gatherer.add(b"begin", 0, 5, b"", 0, 5, True)
-    first = gatherer.space(5, True)
+    buffer = core.payloads.PayloadBuffer(False)
+    buffer.add(b"begin", 0, 5, b"", 0, 5, True)
+    first = buffer.space(5, True)
     first[:5] = b"-end-"
-    gatherer.fill(5, b"", 5, 0, False)
-    gatherer.add(bytes(1_000_000), 0, 1_000_000, b"", 0, 0, True)
+    buffer.fill(5, b"", 5, 0, False)
+    buffer.add(bytes(1_000_000), 0, 1_000_000, b"", 0, 0, True)
     assert bytes(first[:5]) == b"-end-"
     first[:5] = b"late!"
-    whole = gatherer.finish()
-    del gatherer
+    whole = buffer.finish()
+    del buffer
     assert whole[:10] == b"begin-end-"
     assert bytes(first[:5]) == b"late!"
 
 
 def test_memory_is_filled_once_and_no_further(core):
-    gatherer = core.payloads.Gatherer(False)
+    buffer = core.payloads.PayloadBuffer(False)
     for wrong in (-1, 1):
         with pytest.raises(ValueError):
-            gatherer.fill(wrong, b"", 0, 0, True)
+            buffer.fill(wrong, b"", 0, 0, True)
     with pytest.raises((BufferError, TypeError)):
-        memoryview(gatherer)
-    assert len(gatherer.space(10, True)) == 10
+        memoryview(buffer)
+    assert len(buffer.space(10, True)) == 10
     with pytest.raises(ValueError):
-        gatherer.fill(11, b"", 0, 0, True)
+        buffer.fill(11, b"", 0, 0, True)
     with pytest.raises(ValueError):
-        gatherer.fill(5, b"key", 0, 0, True)
+        buffer.fill(5, b"key", 0, 0, True)
     # What arrives by another way takes the place.
-    gatherer.add(b"data", 0, 4, b"", 0, 6, True)
+    buffer.add(b"data", 0, 4, b"", 0, 6, True)
     with pytest.raises(ValueError):
-        gatherer.fill(1, b"", 0, 0, True)
+        buffer.fill(1, b"", 0, 0, True)
 
 
 def test_invalid_text_is_found_in_place(core):
-    gatherer = core.payloads.Gatherer(True)
-    gatherer.add(b"good", 0, 4, b"", 0, 4, True)
-    memory = gatherer.space(4, True)
+    buffer = core.payloads.PayloadBuffer(True)
+    buffer.add(b"good", 0, 4, b"", 0, 4, True)
+    memory = buffer.space(4, True)
     memory[:3] = b"bad"
     memory[3:] = b"\xff"
-    assert gatherer.fill(4, b"", 4, 0, True) == 7
+    assert buffer.fill(4, b"", 4, 0, True) == 7
 
 
 # Connections

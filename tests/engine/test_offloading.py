@@ -206,7 +206,7 @@ async def test_what_cannot_be_encoded_fails_the_connection():
         thread_size = 0
 
         def direct(self):
-            return self.leaves, self.decode, self.encode
+            return self.passes, self.decode, self.encode
 
         def encode(self, fin, opcode, payload, compress=None):
             if opcode == BINARY:

@@ -38,7 +38,7 @@ class Compression:
         self._deflating = True
         self._inflating = False
 
-    def leaves(self, opcode: int, rsv: int) -> bool:
+    def passes(self, opcode: int, rsv: int) -> bool:
         """Tell whether a received frame isn't compressed."""
         if rsv:
             return False

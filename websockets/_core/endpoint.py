@@ -107,7 +107,7 @@ class Endpoint:
         max_queue: number of messages in the inbox at which parsing stops; None for no limit.
         max_fragments: most frames in a message to receive; None for no limit.
         extensions: None, or an object with
-            ``leaves(opcode, rsv) -> bool``, whether a received frame needn't be decoded, and
+            ``passes(opcode, rsv) -> bool``, whether a received frame needn't be decoded, and
             ``decode(fin, rsv, opcode, payload, max_size) -> (fin, opcode, payload)`` and
             ``encode(fin, opcode, payload) -> (rsv, opcode, payload)``,
             where rsv are the bits 0x70 of a frame's first byte; encode gets ``compress``, too, if
@@ -406,7 +406,7 @@ class Endpoint:
                         self._discard()  # What is incomplete now is incomplete for ever.
                     return
                 if reader.first and self._extensions is not None:
-                    self._decoding = not self._extensions.leaves(reader.opcode, reader.rsv)
+                    self._decoding = not self._extensions.passes(reader.opcode, reader.rsv)
                 if self._decoding:
                     self._decode()
                 elif reader.opcode >= OP_CLOSE:

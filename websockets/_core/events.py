@@ -32,7 +32,7 @@ from .constants import (
 )
 from .endpoint import Endpoint
 from .messages import FragmentAssembler
-from .payloads import Gatherer, unpack
+from .payloads import PayloadBuffer, unpack
 
 __all__ = ["EventEndpoint", "FrameMaker"]
 
@@ -77,12 +77,12 @@ class FrameAssembler(FragmentAssembler):
         self, chunk: bytes, start: int, stop: int, key: bytes, offset: int, missing: int
     ) -> Any:
         """Take the next bytes of the frame announced last; return it if it is complete."""
-        gatherer = self._gatherer
-        if gatherer is None:
+        payload = self._payload
+        if payload is None:
             if missing == 0:
                 return self._complete(unpack(chunk, start, stop, key, offset))
-            gatherer = self._gatherer = Gatherer(False)
-        return self._gathered(gatherer.add(chunk, start, stop, key, offset, missing, True), missing)
+            payload = self._payload = PayloadBuffer(False)
+        return self._gathered(payload.add(chunk, start, stop, key, offset, missing, True), missing)
 
     def size(self) -> int:
         """Return how many bytes of an incomplete message have come."""

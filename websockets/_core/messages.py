@@ -15,7 +15,7 @@ from typing import Any, Optional, Union
 from websockets.exceptions import PayloadTooBig, ProtocolError
 
 from .constants import OP_BINARY, OP_CONT, OP_TEXT, UNLIMITED
-from .payloads import Gatherer, unpack, unpack_text
+from .payloads import PayloadBuffer, unpack, unpack_text
 
 __all__ = ["Fragment", "FragmentAssembler", "InvalidText", "MessageAssembler"]
 
@@ -68,7 +68,7 @@ class MessageAssembler:
         self._final = False
         self._size = 0
         self._fragments = 0
-        self._gatherer: Optional[Gatherer] = None
+        self._payload: Optional[PayloadBuffer] = None
 
     @property
     def max_size(self) -> Optional[int]:
@@ -143,8 +143,8 @@ class MessageAssembler:
         Raises:
             InvalidText: if a text message can't be UTF-8.
         """
-        gatherer = self._gatherer
-        if gatherer is None:
+        payload = self._payload
+        if payload is None:
             if missing == 0 and self._final:
                 text = self._opcode == OP_TEXT
                 self.clear()
@@ -154,36 +154,36 @@ class MessageAssembler:
                     return unpack_text(chunk, start, stop, key)
                 except UnicodeDecodeError as exc:
                     raise InvalidText(exc.reason, exc.start) from exc
-            gatherer = self._gatherer = Gatherer(self._opcode == OP_TEXT)
+            payload = self._payload = PayloadBuffer(self._opcode == OP_TEXT)
         return self._gathered(
-            gatherer.add(chunk, start, stop, key, offset, missing, self._final), missing
+            payload.add(chunk, start, stop, key, offset, missing, self._final), missing
         )
 
     def space(self, missing: int) -> Optional[memoryview]:
         """Return memory to read more of the current frame into, or None."""
-        return None if self._gatherer is None else self._gatherer.space(missing, self._final)
+        return None if self._payload is None else self._payload.space(missing, self._final)
 
     def fill(
         self, size: int, key: bytes, offset: int, missing: int
     ) -> Union[str, bytes, Fragment, None]:
         """Take the bytes that were read into that memory; otherwise as :meth:`add`."""
-        gatherer = self._gatherer
-        if gatherer is None:
+        payload = self._payload
+        if payload is None:
             raise ValueError("there was no room for so much")
-        return self._gathered(gatherer.fill(size, key, offset, missing, self._final), missing)
+        return self._gathered(payload.fill(size, key, offset, missing, self._final), missing)
 
     def _gathered(self, position: int, missing: int) -> Union[str, bytes, Fragment, None]:
-        gatherer = self._gatherer
-        if position >= 0 and gatherer is not None:
-            gatherer.give_up_text()
+        payload = self._payload
+        if position >= 0 and payload is not None:
+            payload.give_up_text()
             try:
-                bytes(gatherer.finish()).decode()  # type: ignore[arg-type]
+                bytes(payload.finish()).decode()  # type: ignore[arg-type]
             except UnicodeDecodeError as exc:
                 raise InvalidText(exc.reason, exc.start) from exc
-        if gatherer is None or missing or not self._final:
+        if payload is None or missing or not self._final:
             return None
         self.clear()
-        return gatherer.finish()
+        return payload.finish()
 
     def is_between(self) -> bool:
         """Tell whether no message is incomplete."""
@@ -194,7 +194,7 @@ class MessageAssembler:
         self._opcode = OP_CONT
         self._size = 0
         self._fragments = 0
-        self._gatherer = None
+        self._payload = None
 
 
 class FragmentAssembler(MessageAssembler):
@@ -212,8 +212,8 @@ class FragmentAssembler(MessageAssembler):
         """
         # In fragments, a character may be in two of them.
         text = self._final and self._frame_opcode == OP_TEXT
-        gatherer = self._gatherer
-        if gatherer is None:
+        payload = self._payload
+        if payload is None:
             if missing == 0:
                 if text:
                     try:
@@ -224,19 +224,19 @@ class FragmentAssembler(MessageAssembler):
                         self.clear()
                         return message
                 return self._complete(unpack(chunk, start, stop, key, offset))
-            gatherer = self._gatherer = Gatherer(text)
-        return self._gathered(gatherer.add(chunk, start, stop, key, offset, missing, True), missing)
+            payload = self._payload = PayloadBuffer(text)
+        return self._gathered(payload.add(chunk, start, stop, key, offset, missing, True), missing)
 
     def _gathered(self, position: int, missing: int) -> Union[str, bytes, Fragment, None]:
-        gatherer = self._gatherer
-        if gatherer is None:
+        payload = self._payload
+        if payload is None:
             return None
         if position >= 0:
-            gatherer.give_up_text()
+            payload.give_up_text()
         if missing:
             return None
-        self._gatherer = None
-        return self._complete(gatherer.finish())
+        self._payload = None
+        return self._complete(payload.finish())
 
     def _complete(self, data: Any) -> Union[str, bytes, Fragment]:
         opcode, fin = self._frame_opcode, self._final

@@ -14,7 +14,7 @@ from typing import Optional, Union
 from .mask import apply_mask
 from .utf8 import Utf8Validator
 
-__all__ = ["Gatherer", "unpack", "unpack_text"]
+__all__ = ["PayloadBuffer", "unpack", "unpack_text"]
 
 SPACE = 65536  # bytes
 
@@ -41,7 +41,7 @@ def unpack_text(chunk: bytes, start: int, stop: int, key: bytes) -> str:
     return str(unpack(chunk, start, stop, key, 0), "utf-8")
 
 
-class Gatherer:
+class PayloadBuffer:
     """
     Gather a payload that arrives in pieces.
 

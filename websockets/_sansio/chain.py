@@ -74,9 +74,9 @@ class LoggedChain:
         self._chain = chain
         self._logger = logger
 
-    def leaves(self, opcode: int, rsv: int) -> bool:
+    def passes(self, opcode: int, rsv: int) -> bool:
         """Ask for each frame; the other chain is told of it, too."""
-        self._leaves = self._chain is not None and self._chain.leaves(opcode, rsv)
+        self._passes = self._chain is not None and self._chain.passes(opcode, rsv)
         return False
 
     def decode(
@@ -92,7 +92,7 @@ class LoggedChain:
     ) -> tuple[bool, int, bytes]:
         if self._chain is None:
             check_rsv(rsv)
-        elif not self._leaves:
+        elif not self._passes:
             fin, opcode, payload = self._chain.decode(fin, rsv, opcode, payload, max_size)
         return fin, opcode, payload
 

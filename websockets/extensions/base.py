@@ -50,7 +50,7 @@ class Extension:
         """
         raise NotImplementedError
 
-    def leaves(self, opcode: int, rsv: int) -> bool:
+    def passes(self, opcode: int, rsv: int) -> bool:
         """
         Tell whether a received frame needn't be decoded.
 

@@ -233,15 +233,15 @@ class PerMessageDeflate(Extension):
         settings = sorted(self.compress_settings.items())
         return self.local_max_window_bits, self.min_size, *settings
 
-    def leaves(self, opcode: int, rsv: int) -> bool:
+    def passes(self, opcode: int, rsv: int) -> bool:
         """Tell whether a frame isn't compressed; RFC 7692 6.2."""
-        return bool(self._compression.leaves(opcode, rsv))
+        return bool(self._compression.passes(opcode, rsv))
 
     def direct(self) -> Optional[tuple[Any, Any, Any]]:
         """Return what does it without frames, unless a program has other rules."""
         if type(self) is not PerMessageDeflate:
             return None
-        return self._compression.leaves, self._compression.decode, self._compression.encode
+        return self._compression.passes, self._compression.decode, self._compression.encode
 
     def decode(self, frame: Frame, *, max_size: Optional[int] = None) -> Frame:
         """Decompress a received frame; RFC 7692 7.2.2."""

@@ -10,6 +10,6 @@ cdef class Compression:
     cdef bint _deflating
     cdef bint _inflating
 
-    cpdef bint leaves(self, int opcode, int rsv) except -1
+    cpdef bint passes(self, int opcode, int rsv) except -1
     cpdef tuple decode(self, bint fin, int rsv, int opcode, payload, max_size)
     cpdef tuple encode(self, bint fin, int opcode, payload, compress=*)

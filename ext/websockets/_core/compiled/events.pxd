@@ -4,7 +4,7 @@ cimport cython
 
 from websockets._core.compiled.endpoint cimport Endpoint
 from websockets._core.compiled.messages cimport FragmentAssembler
-from websockets._core.compiled.payloads cimport Gatherer, unpack
+from websockets._core.compiled.payloads cimport PayloadBuffer, unpack
 
 cdef int AWAITING, CLOSING, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING
 cdef int OP_CLOSE, OP_PING, OP_PONG
@@ -22,7 +22,7 @@ cdef class FrameMaker:
 cdef class FrameAssembler(FragmentAssembler):
     cdef FrameMaker _maker
 
-    @cython.locals(gatherer=Gatherer)
+    @cython.locals(payload=PayloadBuffer)
     cpdef add(
         self,
         bytes chunk,

@@ -2,7 +2,7 @@
 
 cimport cython
 
-from websockets._core.compiled.payloads cimport Gatherer, unpack, unpack_text
+from websockets._core.compiled.payloads cimport PayloadBuffer, unpack, unpack_text
 
 cdef int OP_BINARY, OP_CONT, OP_TEXT
 cdef unsigned long long UNLIMITED
@@ -23,14 +23,14 @@ cdef class MessageAssembler:
     cdef bint _final
     cdef unsigned long long _size  # the sum of two lengths of 63 bits fits
     cdef unsigned long long _fragments
-    cdef Gatherer _gatherer
+    cdef PayloadBuffer _payload
 
     @cython.locals(room="unsigned long long")
     cpdef room(self)
     @cython.locals(limit="long long")
     cpdef check_size(self, unsigned long long length)
     cpdef begin_frame(self, int opcode, bint fin, unsigned long long length)
-    @cython.locals(gatherer=Gatherer, text=bint)
+    @cython.locals(payload=PayloadBuffer, text=bint)
     cpdef add(
         self,
         bytes chunk,
@@ -41,16 +41,16 @@ cdef class MessageAssembler:
         long long missing,
     )
     cpdef space(self, long long missing)
-    @cython.locals(gatherer=Gatherer)
+    @cython.locals(payload=PayloadBuffer)
     cpdef fill(self, Py_ssize_t size, bytes key, long long offset, long long missing)
-    @cython.locals(gatherer=Gatherer)
+    @cython.locals(payload=PayloadBuffer)
     cdef _gathered(self, Py_ssize_t position, long long missing)
     cdef bint is_between(self) except -1
     cpdef clear(self)
 
 
 cdef class FragmentAssembler(MessageAssembler):
-    @cython.locals(gatherer=Gatherer, text=bint)
+    @cython.locals(payload=PayloadBuffer, text=bint)
     cpdef add(
         self,
         bytes chunk,
@@ -60,7 +60,7 @@ cdef class FragmentAssembler(MessageAssembler):
         long long offset,
         long long missing,
     )
-    @cython.locals(gatherer=Gatherer)
+    @cython.locals(payload=PayloadBuffer)
     cdef _gathered(self, Py_ssize_t position, long long missing)
     @cython.locals(opcode=int, fin=bint)
     cdef _complete(self, data)

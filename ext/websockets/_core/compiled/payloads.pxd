@@ -9,7 +9,7 @@ cpdef bytes unpack(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key, lo
 cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key)
 
 
-cdef class Gatherer:
+cdef class PayloadBuffer:
     cdef PyObject *_buffer
     cdef Py_ssize_t _size
     cdef Py_ssize_t _space
