@@ -402,7 +402,7 @@ def inflated(one):
 
 @both_sides
 async def test_work_is_linear_when_messages_are_compressed_in_threads(side):
-    count = FEW // 2
+    count = 60
     async with held(side, **in_threads(side)) as one:
         steps = Steps()
         senders = (steps.counted(one.ws.send(label(number))) for number in range(count))

@@ -11,6 +11,7 @@ is meant to end the program goes on to the event loop.
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -79,12 +80,15 @@ def maker(
         if not issubclass(kind, usual):
             return
         # The instance's own comes before the class's, for the one call that there is. By attributes
-        # that it sets, a subclass can make even ours fail.
-        protocol.connection_made = functools.partial(begin, protocol)
+        # that it sets, a subclass can make even ours fail. Who calls has the protocol: to refer to
+        # it here would keep one that is never called.
+        itself = weakref.ref(protocol)
+        protocol.connection_made = functools.partial(begin, itself)
         if kind.connection_lost is not usual.connection_lost:
-            protocol.connection_lost = functools.partial(end, protocol)
+            protocol.connection_lost = functools.partial(end, itself)
 
-    def begin(protocol: Any, transport: Any) -> None:
+    def begin(itself: Callable[[], Any], transport: Any) -> None:
+        protocol = itself()
         del protocol.connection_made
         try:
             protocol.connection_made(transport)
@@ -94,11 +98,11 @@ def maker(
             if not hasattr(protocol, "handler_task"):
                 # It hasn't begun, so that it can't end.
                 transport.set_protocol(Unmade())
-                vars(protocol).pop("connection_lost", None)
             transport.abort()
             let_out(loop, exc)
 
-    def end(protocol: Any, reason: Any) -> None:
+    def end(itself: Callable[[], Any], reason: Any) -> None:
+        protocol = itself()
         del protocol.connection_lost
         try:
             protocol.connection_lost(reason)
