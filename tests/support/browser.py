@@ -53,6 +53,11 @@ def running(directory):
 ENTER = {"type": "keyDown", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
 
 
+def is_complaint(entry):
+    """Tell an error from advice, and a page's from the machine's, whose network may change."""
+    return entry["level"] == "error" and "ERR_NETWORK_CHANGED" not in entry["text"]
+
+
 class Browser:
     """
     A program's hold of a browser.
@@ -76,7 +81,7 @@ class Browser:
             context = await browser.command("Target.createBrowserContext", disposeOnDetach=True)
             browser.context = context["browserContextId"]
             yield browser
-            assert not browser.complaints
+            assert not browser.complaints, browser.complaints
 
     async def command(self, method, session=None, **parameters):
         """Have something done, and return the result."""
@@ -96,7 +101,9 @@ class Browser:
         event = message.get("method")
         if event == "Page.loadEventFired":
             self._loaded.add(message["sessionId"])
-        elif event in ("Runtime.exceptionThrown", "Log.entryAdded"):
+        elif event == "Runtime.exceptionThrown" or (
+            event == "Log.entryAdded" and is_complaint(message["params"]["entry"])
+        ):
             self.complaints.append(message["params"])
         return message
 
