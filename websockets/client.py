@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ._engine.arguments import CLIENT, CONNECT, set_unless_usual
 from ._engine.connecting import complete, follow_redirects, within
+from ._engine.making import watch_end
 from ._engine.reaching import reach
 from ._engine.reconnecting import (
     BACKOFF_FACTOR,
@@ -421,6 +422,7 @@ class Connect(Starting):
             secure=wsuri.secure,
             extra_headers=target.extra_headers,
         )
+        watch_end(asyncio.get_running_loop(), protocol, WebSocketClientProtocol, self._logger)
         transport = await reach(wsuri, protocol, kwds, self.proxy, USER_AGENT)
         await complete(
             transport,

@@ -110,6 +110,8 @@ class Frame(_FrameFields):
         if length >= 126:
             extended = await exactly(2 if length == 126 else 8)
             form, length = length, int.from_bytes(extended, "big")
+            if head[0] & 0x0F >= OP_CLOSE:
+                _core.check_control(head[0] & 0x80 != 0, length)
             _core.check_length(length, form)
         if max_size is not None and length > max_size:
             raise PayloadTooBig(length, max_size)

@@ -164,4 +164,4 @@ class MessageStream:
         """Write the frames that still wait when the event loop turns."""
         self.endpoint.outbox.turned()
         if self.endpoint.outbox.size:
-            self.flush()
+            self._writer.write_before_closing(self.endpoint.collect())
