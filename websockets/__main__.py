@@ -15,6 +15,7 @@ from typing import Optional
 
 from ._core import backend
 from ._terminal import client, server
+from ._terminal.showing import LONGEST
 from .version import distribution_version as version
 
 EXAMPLES = """\
@@ -24,13 +25,24 @@ examples:
   {prog} ws://localhost:8765          talk to that one
 """
 
-CONNECT = """\
+CONNECT = f"""\
 Talk to a WebSocket server: each line of standard input is sent as a message, and what arrives is
-shown. The end of the input, Ctrl-D, closes the connection."""
+shown. The end of the input, Ctrl-D, closes the connection.
+
+While you type, lines that begin with a slash are commands:
+  /ping                    ask how long the server takes to answer
+  /close [CODE [REASON]]   close the connection
+  //...                    send /..., whatever it is
+Lines that come from a pipe or a file are sent as they are. A terminal is shown the first {LONGEST}
+characters of a message; a pipe or a file gets all of it."""
 
 SERVE = """\
 Run a server that shows each connection and each message in a line, and sends nothing back unless
 told to. Ctrl-C ends it."""
+
+
+# What the first word is where it isn't a URI to connect to, or an option of that.
+NOT_CONNECTING = ("connect", "serve", "-h", "--help", "--version")
 
 
 def port(text: str) -> int:
@@ -41,11 +53,20 @@ def port(text: str) -> int:
     return number
 
 
+def header(text: str) -> tuple[str, str]:
+    """Return the name and the value of a header."""
+    name, colon, value = text.partition(":")
+    if not (name.strip() and colon):
+        raise ValueError
+    return name.strip(), value.strip()
+
+
 def commands(prog: str) -> argparse.ArgumentParser:
     """Return what understands the command line."""
     parser = argparse.ArgumentParser(
         prog=prog,
-        usage=f"{prog} [-h] [--version] [connect] URI\n       {prog} serve [-h] [OPTIONS]",
+        usage=f"{prog} [-h] [--version] [connect] [OPTIONS] URI\n"
+        f"       {prog} serve [-h] [OPTIONS]",
         description="WebSockets in a terminal.",
         epilog=EXAMPLES.format(prog=prog),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -67,6 +88,38 @@ def commands(prog: str) -> argparse.ArgumentParser:
 
     connect = add("connect", "talk to a server", CONNECT, "ws://localhost:8765")
     connect.add_argument("uri", metavar="URI", help="where to connect: ws://... or wss://...")
+    connect.add_argument(
+        "--header",
+        dest="headers",
+        action="append",
+        default=[],
+        type=header,
+        metavar="NAME:VALUE",
+        help="add a header to the request; may be repeated",
+    )
+    connect.add_argument(
+        "--subprotocol",
+        dest="subprotocols",
+        action="append",
+        metavar="NAME",
+        help="offer a subprotocol; may be repeated, the best one first",
+    )
+    connect.add_argument("--origin", help="send an Origin header, as browsers do")
+    trusted = connect.add_mutually_exclusive_group()
+    trusted.add_argument(
+        "--cacert", metavar="FILE", help="trust the certificates in a file (PEM), and no other"
+    )
+    trusted.add_argument(
+        "--insecure", action="store_true", help="trust every certificate, a forged one as well"
+    )
+    connect.add_argument(
+        "--no-compression",
+        dest="compression",
+        action="store_const",
+        const=None,
+        default="deflate",
+        help="don't offer to compress messages",
+    )
     connect.set_defaults(run=client.run)
 
     serve = add("serve", "have a server to talk to", SERVE, "--echo --port 8000")
@@ -89,7 +142,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     """
     name = Path(sys.argv[0]).stem
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words and words[0] not in ("connect", "serve") and not words[0].startswith("-"):
+    if words and words[0] not in NOT_CONNECTING:
         words.insert(0, "connect")
     parser = commands("python -m websockets" if name == "__main__" else name)
     options = vars(parser.parse_args(words))
