@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Optional
 
 from ._core import backend
-from ._terminal import client, server
+from ._terminal import client, doctor, server
 from ._terminal.showing import LONGEST
 from .version import distribution_version as version
 
@@ -23,6 +23,7 @@ examples:
   {prog} wss://example.com/chat       talk to a server
   {prog} serve --echo                 have a server to talk to
   {prog} ws://localhost:8765          talk to that one
+  {prog} doctor                       ask what is installed, and what is wrong
 """
 
 CONNECT = f"""\
@@ -41,8 +42,13 @@ Run a server that shows each connection and each message in a line, and sends no
 told to. Ctrl-C ends it."""
 
 
+DOCTOR = """\
+Tell what runs here and who installed it: versions, backend, event loops, zlib, TLS, optional
+packages. The exit status is 1 if something is wrong, such as two distributions that were installed
+over each other, or a source tree that is imported in the place of an installation."""
+
 # What the first word is where it isn't a URI to connect to, or an option of that.
-NOT_CONNECTING = ("connect", "serve", "-h", "--help", "--version")
+NOT_CONNECTING = ("connect", "serve", "doctor", "-h", "--help", "--version")
 
 
 def port(text: str) -> int:
@@ -66,7 +72,8 @@ def commands(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         usage=f"{prog} [-h] [--version] [connect] [OPTIONS] URI\n"
-        f"       {prog} serve [-h] [OPTIONS]",
+        f"       {prog} serve [-h] [OPTIONS]\n"
+        f"       {prog} doctor [-h] [--json]",
         description="WebSockets in a terminal.",
         epilog=EXAMPLES.format(prog=prog),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -127,6 +134,10 @@ def commands(prog: str) -> argparse.ArgumentParser:
     serve.add_argument("--host", default="localhost", help="where to listen (%(default)s)")
     serve.add_argument("--port", type=port, default=8765, help="the port (%(default)s)")
     serve.set_defaults(run=server.run)
+
+    examine = add("doctor", "tell what is installed, and what is wrong with it", DOCTOR, "--json")
+    examine.add_argument("--json", dest="as_json", action="store_true", help="for programs")
+    examine.set_defaults(run=doctor.run)
     return parser
 
 

@@ -267,7 +267,7 @@ async def test_long_messages_are_whole_in_a_pipe():
         assert out == ["x" * 100_000, "(binary, 1000 bytes) " + " ".join(["00"] * 1000)]
 
 
-COMMANDS = ["connect", "serve"]
+COMMANDS = ["connect", "serve", "doctor"]
 
 
 async def test_help():

@@ -42,6 +42,7 @@ FLOORS = {
     "websockets.headers": 3,
     "websockets.uri": 3,
     "websockets._states": 1,
+    "websockets._unbuilt": 1,
     "websockets.exceptions": 2,
     "websockets.http11": 2,
     "websockets._keywords": 4,
