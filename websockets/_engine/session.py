@@ -274,7 +274,8 @@ class Session(Phase):
         heard, self.stream.heard = self.stream.heard, False
         # What waits behind messages that nobody takes may be the pong.
         waits = self.endpoint.stalled and self.endpoint.buffered > 0
-        return heard or waits or self.stream.reading_paused
+        paused: bool = self.stream.reading_paused
+        return heard or waits or paused
 
     def expire(self) -> None:
         """Give up a peer that gives no sign of life."""
