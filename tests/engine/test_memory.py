@@ -9,6 +9,7 @@ connections come and go.
 import asyncio
 import contextlib
 import socket
+import sys
 import tracemalloc
 
 import pytest
@@ -231,4 +232,5 @@ async def test_a_program_that_sends_more_than_is_read():
 async def test_nothing_is_left_of_connections_that_have_gone(come_and_go, count):
     kinds, size = await left_by(come_and_go, count)
     assert kinds == []
-    assert size < 16 * KIB
+    # Before Python 3.11 a function keeps the frame of its last call, be it of a coroutine or not.
+    assert size < (16 if sys.version_info >= (3, 11) else 64) * KIB
