@@ -251,4 +251,4 @@ async def test_pairs_and_reconnecting_are_the_same():
 def test_signatures_are_those_of_the_class_that_is_built():
     assert "ws_handler" in inspect.signature(websockets.serve).parameters
     assert "create_protocol" in inspect.signature(websockets.connect).parameters
-    assert asyncio.iscoroutinefunction(websockets.ClientConnection.recv)
+    assert inspect.iscoroutinefunction(websockets.ClientConnection.recv)
