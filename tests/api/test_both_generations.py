@@ -2,7 +2,6 @@
 The top level in today's language: what programs of either generation find there and can do.
 """
 
-import asyncio
 import inspect
 import subprocess
 import sys
