@@ -175,18 +175,21 @@ class Session:
                     tasks.cancel_scope.cancel()
                 if self._keeps_alive:
                     tasks.start_soon(self._keep_alive)
-                self.attend()
-                with self._reading:
-                    exc = await self._read()
-                await self._finish()
-                complete = True
-                tasks.cancel_scope.cancel()
+                try:
+                    self.flush()
+                    self.attend()
+                    with self._reading:
+                        exc = await self._read()
+                    await self._finish()
+                    complete = True
+                    tasks.cancel_scope.cancel()
+                finally:
+                    self._tasks = None  # It may take none any more.
         except BaseException:
             # The program is ending: there is no time for more than this.
             self._say_goodbye()
             raise
         finally:
-            self._tasks = None
             await trio.aclose_forcefully(self._stream)
             # Its deadline is the only other reason for which our nursery is cancelled.
             self._lost(exc, not complete and not self._aborted)

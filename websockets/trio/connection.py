@@ -113,6 +113,9 @@ class Connection(trio.abc.AsyncResource):
             max_queue=max_queue,
         )
         self._ws_addresses = address_of(stream, "getsockname"), address_of(stream, "getpeername")
+        # Where nothing is logged, no connection needs a logger of its own.
+        if protocol.logger.isEnabledFor(logging.INFO):
+            protocol.logger = self.logger
         if protocol.state is State.OPEN:
             self._ws_begin()
 
@@ -168,6 +171,12 @@ class Connection(trio.abc.AsyncResource):
         session = self._ws_session
         latency: float = 0.0 if session is None else session.pings.latency
         return latency
+
+    @overridable
+    def pending_pings(self) -> dict[bytes, Any]:
+        """The pings that wait for their pongs, by payload."""
+        session = self._ws_session
+        return {} if session is None else session.pings.waiters
 
     @overridable
     def id(self) -> uuid.UUID:
@@ -400,14 +409,6 @@ class Connection(trio.abc.AsyncResource):
             raise InvalidState("the opening handshake isn't complete")
         return session
 
-    def _ws_log(self) -> Any:
-        """Return what is told of the steps towards the end, None if nobody wants to know."""
-        protocol = self.protocol
-        # Where nothing is logged, no connection needs a logger of its own.
-        if protocol.logger.isEnabledFor(logging.INFO):
-            protocol.logger = self.logger
-        return self.logger.debug if protocol.debug else None
-
     async def _ws_handshaken(self) -> Any:
         """Return the peer's half of the opening handshake, None if it is no such thing."""
         protocol = self.protocol
@@ -453,9 +454,8 @@ class Connection(trio.abc.AsyncResource):
             protocol.max_fragment_size,
             True,
         )
-        self._ws_session = session = Session(
-            self, self.stream, endpoint, closed_exc, self._ws_log()
-        )
+        log = self.logger.debug if protocol.debug else None
+        self._ws_session = session = Session(self, self.stream, endpoint, closed_exc, log)
         protocol._open_with(endpoint)
         if protocol._rest:
             endpoint.receive(protocol._rest)
