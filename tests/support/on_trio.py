@@ -170,7 +170,8 @@ class TrioPeer:
         await self.close()
 
     async def close(self):
-        await trio.aclose_forcefully(self.stream)
+        with trio.CancelScope(shield=True):
+            await trio.aclose_forcefully(self.stream)
 
 
 @contextlib.asynccontextmanager
@@ -178,14 +179,17 @@ async def client_and_peer(pair=memory_stream_pair, **options):
     """Our client's end of an open connection, and the peer that is its server."""
     ours, theirs = pair()
     peer = TrioPeer(theirs, masked=False)
+    accepted = trio.Event()
 
     async def accept():
         await peer.write(accepting(await peer.read_head()))
+        accepted.set()
 
     options.setdefault("compression", None)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(accept)
         async with connect("ws://localhost/", stream=ours, **options) as connection:
+            await accepted.wait()
             try:
                 yield connection, peer
             finally:
@@ -200,6 +204,15 @@ class Handing(trio.abc.Listener):
 
     async def accept(self):
         return await self._handed.receive()
+
+    async def leave(self):
+        """Close the stream that nobody has accepted; return whether there was none."""
+        try:
+            stream = self._handed.receive_nowait()
+        except (trio.WouldBlock, trio.EndOfChannel):
+            return True
+        await stream.aclose()
+        return False
 
     async def aclose(self):
         await self.hand.aclose()
@@ -277,4 +290,4 @@ __all__ = [
     "connect",
 ]
 __all__ += ["echo", "hold", "is_client", "on_trio", "port_of", "serve", "server_and_peer", "trio"]
-__all__ += ["serving", "turns", "uri_of"]
+__all__ += ["Handing", "serving", "turns", "uri_of"]

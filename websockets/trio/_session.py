@@ -41,7 +41,7 @@ from .._engine.fragments import fragments_of, payload_of
 from .._engine.pings import Pings, PongAwaited
 from ..exceptions import ConcurrencyError, ProtocolError, WebSocketException
 from ..typing import DataLike
-from ._streams import GONE, quick_write
+from ._streams import GONE, close_at_once, quick_write
 
 __all__ = ["ANSWER_TIME", "RUNNING", "Session"]
 
@@ -190,7 +190,7 @@ class Session:
             self._say_goodbye()
             raise
         finally:
-            await trio.aclose_forcefully(self._stream)
+            await close_at_once(self._stream)
             # Its deadline is the only other reason for which our nursery is cancelled.
             self._lost(exc, not complete and not self._aborted)
 

@@ -7,12 +7,13 @@ written. Key decision: whatever isn't on the list is used as any stream; nothing
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any, Callable, Optional
 
 import trio
 
-__all__ = ["GONE", "address_of", "name_of", "quick_write"]
+__all__ = ["GONE", "address_of", "close_at_once", "name_of", "quick_write"]
 
 # What streams raise when they can't be used any more.
 GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
@@ -40,6 +41,15 @@ def quick_write(stream: Any) -> Optional[Write]:
             raise trio.BrokenResourceError(f"socket connection broken: {exc}") from exc
 
     return write
+
+
+async def close_at_once(*resources: trio.abc.AsyncResource) -> None:
+    """Close streams or listeners without waiting for anybody, whoever is cancelled."""
+    # Without the shield, a cancellation around it would come out behind the first of them.
+    with trio.CancelScope(shield=True):
+        for resource in resources:
+            with contextlib.suppress(*GONE):
+                await trio.aclose_forcefully(resource)
 
 
 def address_of(stream: Any, ask: str) -> Any:

@@ -16,7 +16,7 @@ from .._handshake.tunnels import SOCKS, Tunnel, socks_error, socks_proxy
 from .._transports.trust import shared_context
 from ..proxy import Proxy, parse_proxy
 from ..uri import WebSocketURI
-from ._streams import GONE
+from ._streams import GONE, close_at_once
 
 __all__ = ["through_proxy"]
 
@@ -64,7 +64,7 @@ async def through_proxy(
         await stream.send_all(tunnel.request)
         await answered(stream, tunnel)
     except BaseException:
-        await trio.aclose_forcefully(stream)
+        await close_at_once(stream)
         raise
     return Behind(stream, tunnel.rest) if tunnel.rest else stream
 

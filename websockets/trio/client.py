@@ -34,6 +34,7 @@ from ..headers import validate_subprotocols
 from ..http11 import USER_AGENT
 from ..typing import LoggerLike, Origin, PathLike, Subprotocol
 from ..uri import WebSocketURI, parse_uri
+from ._streams import close_at_once
 from ._tunnels import through_proxy
 from .connection import Connection
 
@@ -288,7 +289,7 @@ class connect:
                 stream = await self.enable_tls(stream)
             return self.factory(nursery, stream, self.ws_uri)
         except BaseException:
-            await trio.aclose_forcefully(stream)
+            await close_at_once(stream)
             raise
 
     def process_redirect(self, exc: Exception) -> Union[str, Exception]:

@@ -35,7 +35,7 @@ from ..exceptions import (
 from ..framing import OP_BINARY, OP_TEXT, encode_data
 from ..typing import Data, DataLike, Subprotocol
 from ._session import RUNNING, Session
-from ._streams import GONE, address_of
+from ._streams import GONE, address_of, close_at_once
 
 if TYPE_CHECKING:
     import uuid
@@ -476,7 +476,7 @@ class Connection(trio.abc.AsyncResource):
 
     async def _ws_drop(self) -> None:
         """End TCP at once, before the connection is open."""
-        await trio.aclose_forcefully(self.stream)
+        await close_at_once(self.stream)
         if self._ws_session is None:
             self.protocol.receive_eof()
 

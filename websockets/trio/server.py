@@ -33,7 +33,7 @@ from ..framing import prepare_data
 from ..headers import validate_subprotocols
 from ..http11 import SERVER, Request, Response
 from ..typing import DataLike, LoggerLike, Origin, StatusLike, Subprotocol
-from ._streams import GONE, address_of, name_of
+from ._streams import GONE, address_of, close_at_once, name_of
 from .connection import Connection
 
 if sys.version_info < (3, 11):
@@ -308,8 +308,7 @@ class Server(trio.abc.AsyncResource):
                         task_status.started(self)
         finally:
             self._stop()
-            for listener in self.listeners:
-                await trio.aclose_forcefully(listener)
+            await close_at_once(*self.listeners)
             self.logger.info("server closed")
             self._handlers = None
             self._closed.set()
@@ -341,8 +340,7 @@ class Server(trio.abc.AsyncResource):
         """
         begun = self.closing
         self._stop()
-        for listener in self.listeners:
-            await trio.aclose_forcefully(listener)
+        await close_at_once(*self.listeners)
         if self._handlers is None:
             await trio.lowlevel.checkpoint()
             return
@@ -487,7 +485,7 @@ async def serve(
                 server.all_connections.add(connection)
                 await connection._ws_serve()
         finally:
-            await trio.aclose_forcefully(stream)
+            await close_at_once(stream)
 
     if listeners is None:
         assert port is not None
