@@ -6,10 +6,13 @@ functions under ``@on_trio``; with ``@on_trio(autojump=True)`` time passes when 
 happen, and takes none. The peer's framing is peer.py's.
 """
 
+import builtins
 import contextlib
 import functools
 import math
 import struct
+import sys
+import types
 
 import pytest
 from peer import CLOSE, KEY, REQUEST, frame, xor
@@ -21,6 +24,12 @@ from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked  
 
 from websockets.trio.client import connect  # noqa: E402
 from websockets.trio.server import serve  # noqa: E402
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup, ExceptionGroup
+else:
+    BaseExceptionGroup = builtins.BaseExceptionGroup
+    ExceptionGroup = builtins.ExceptionGroup
 
 TIME_LIMIT = 60  # seconds, for a test
 
@@ -169,6 +178,12 @@ class TrioPeer:
         await self.send(CLOSE, b"" if code is None else struct.pack("!H", code) + reason.encode())
         await self.close()
 
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *exc_info):
+        await self.close()
+
     async def close(self):
         with trio.CancelScope(shield=True):
             await trio.aclose_forcefully(self.stream)
@@ -271,6 +286,57 @@ async def both_ends(server_options=None, **client_options):
             yield await connections.receive(), client
 
 
+@contextlib.asynccontextmanager
+async def listening(accept):
+    """A server on a socket of this machine that has each peer accepted by a function."""
+
+    async def serve_stream(stream):
+        peer = TrioPeer(stream, masked=False)
+        with contextlib.suppress(EOFError, trio.BrokenResourceError):
+            await accept(peer)
+        await peer.close()
+
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        await nursery.start(trio.serve_listeners, serve_stream, listeners)
+        try:
+            yield types.SimpleNamespace(listeners=listeners)
+        finally:
+            nursery.cancel_scope.cancel()
+
+
+@contextlib.asynccontextmanager
+async def answering(*responses):
+    """
+    A server that answers each connection with the next of these responses, and waits for its end.
+
+    The last one is repeated. A response is bytes, or a function of the head of the request; the
+    requests are in the attribute ``requests`` of what this gives.
+    """
+    requests, left = [], list(responses)
+
+    async def accept(peer):
+        head = await peer.read_head()
+        requests.append(head)
+        response = left.pop(0) if len(left) > 1 else left[0]
+        await peer.write(response(head) if callable(response) else response)
+        await peer.read_eof()
+
+    async with listening(accept) as server:
+        server.requests = requests
+        yield server
+
+
+async def tcp_to(port):
+    """A peer connected to a port of this machine."""
+    return TrioPeer(await trio.open_tcp_stream("127.0.0.1", port), masked=True)
+
+
+async def until(condition):
+    while not condition():
+        await trio.sleep(0)
+
+
 def is_client(connection):
     """Tell whether a parameter of both_sides is the client's side."""
     return connection is client_and_peer
@@ -281,13 +347,30 @@ both_sides = pytest.mark.parametrize("connection", SIDES.values(), ids=SIDES)
 
 __all__ = [
     "KEY",
+    "BaseExceptionGroup",
+    "ExceptionGroup",
+    "TIME_LIMIT",
     "REQUEST",
+    "Handing",
     "Started",
     "TrioPeer",
+    "answering",
     "both_ends",
     "both_sides",
     "client_and_peer",
     "connect",
+    "echo",
+    "hold",
+    "is_client",
+    "listening",
+    "on_trio",
+    "port_of",
+    "serve",
+    "server_and_peer",
+    "serving",
+    "tcp_to",
+    "trio",
+    "turns",
+    "until",
+    "uri_of",
 ]
-__all__ += ["echo", "hold", "is_client", "on_trio", "port_of", "serve", "server_and_peer", "trio"]
-__all__ += ["Handing", "serving", "turns", "uri_of"]

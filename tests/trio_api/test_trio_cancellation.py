@@ -9,6 +9,7 @@ import math
 import pytest
 from on_trio import (
     REQUEST,
+    BaseExceptionGroup,
     Handing,
     TrioPeer,
     both_sides,
@@ -408,7 +409,7 @@ async def test_a_client_that_is_cancelled_says_goodbye():
 
 @on_trio
 async def test_an_exception_and_a_cancellation_both_come_out():
-    with pytest.raises(BaseExceptionGroup) as raised:  # noqa: F821
+    with pytest.raises(BaseExceptionGroup) as raised:
         with trio.CancelScope() as scope:
             async with client_and_peer(close_timeout=math.inf):
                 scope.cancel()

@@ -2,10 +2,17 @@
 Sending on trio: whole messages, fragmented ones, several at once, and broadcasts.
 """
 
-import sys
-
 import pytest
-from on_trio import Started, both_sides, client_and_peer, on_trio, server_and_peer, trio, turns
+from on_trio import (
+    ExceptionGroup,
+    Started,
+    both_sides,
+    client_and_peer,
+    on_trio,
+    server_and_peer,
+    trio,
+    turns,
+)
 from peer import BINARY, CLOSE, PING, TEXT, close_payload
 from todays import Records
 from trio.testing import lockstep_stream_pair
@@ -334,7 +341,7 @@ async def test_a_broadcast_passes_over_connections_that_are_not_open():
     async with client_and_peer() as (closing, peer), server_and_peer() as (ws, other):
         task = Started(closing.aclose())
         await turns()
-        await broadcast([closing, ws], "x", raise_exceptions=sys.version_info >= (3, 11))
+        await broadcast([closing, ws], "x", raise_exceptions=True)
         assert await other.read() == (FIN | TEXT, b"x")
         await peer.end()
         await task
@@ -351,12 +358,11 @@ async def test_a_broadcast_in_the_middle_of_a_fragmented_message(connection):
         await turns()
         await broadcast([ws], "skipped")
         assert records.lines[-1] == "WARNING skipped broadcast: sending a fragmented message"
-        if sys.version_info >= (3, 11):
-            with pytest.raises(ExceptionGroup) as raised:  # noqa: F821
-                await broadcast([ws], "skipped", raise_exceptions=True)
-            assert raised.value.message == "skipped broadcast"
-            [exc] = raised.value.exceptions
-            assert isinstance(exc, ConcurrencyError)
-            assert str(exc) == "sending a fragmented message"
+        with pytest.raises(ExceptionGroup) as raised:
+            await broadcast([ws], "skipped", raise_exceptions=True)
+        assert raised.value.message == "skipped broadcast"
+        [exc] = raised.value.exceptions
+        assert isinstance(exc, ConcurrencyError)
+        assert str(exc) == "sending a fragmented message"
         message.put.send_nowait(None)
         await sending

@@ -81,7 +81,7 @@ class ClientConnection(Connection):
         self.request = request
         self.protocol.send_request(request)
         await self._ws_write()
-        self.response = await self._ws_handshaken()
+        await self._ws_handshaken()
         refused = self.protocol.handshake_exc
         if refused is None:
             self._ws_begin()

@@ -23,7 +23,7 @@ from .._closes import OK_CLOSE_CODES
 from .._engine.arguments import CONNECTION, set_unless_usual
 from .._engine.limits import limits_of_queue
 from .._engine.overridable import made_once, overridable
-from .._sansio.chain import chain_of
+from .._sansio.chain import WatchedChain, chain_of
 from .._states import Side, State
 from ..exceptions import (
     ConcurrencyError,
@@ -389,6 +389,22 @@ class Connection(trio.abc.AsyncResource):
         else:
             await self.aclose(1011)
 
+    # What subclasses may override or call
+
+    def process_event(self, event: Any) -> None:
+        """
+        Take notice of what the peer has sent.
+
+        Arguments:
+            event: its half of the opening handshake; and a :class:`~websockets.frames.Frame` for
+                each that comes, if this is overridden. Who overrides it sees frames, but messages
+                are put together elsewhere.
+        """
+        if hasattr(event, "method"):
+            self.request = event
+        elif hasattr(event, "status_code"):
+            self.response = event
+
     def set_connection_exc(self, exc: Optional[BaseException]) -> None:
         """Note why TCP ended, unless that is known."""
         if self.connection_exc is None:
@@ -428,6 +444,8 @@ class Connection(trio.abc.AsyncResource):
             message = events[0] if events else None
             if not data:
                 break
+        if message is not None:
+            self.process_event(message)
         return message
 
     async def _ws_write(self) -> None:
@@ -442,6 +460,8 @@ class Connection(trio.abc.AsyncResource):
         chain = None
         if protocol.extensions or protocol.debug:
             chain = chain_of(protocol.extensions, self.logger if protocol.debug else None)
+        if type(self).process_event is not Connection.process_event:
+            chain = WatchedChain(chain, weakref.WeakMethod(self.process_event))
         high, low = limits_of_queue(self.max_queue)
         endpoint = _core.Endpoint(
             protocol.side is Side.CLIENT,

@@ -125,7 +125,7 @@ class ServerConnection(Connection):
             Exception: if the request isn't acceptable.
         """
         protocol = self.protocol
-        self.request = await self._ws_handshaken()
+        await self._ws_handshaken()
         if self.request is None:
             await self._ws_write()
         else:
