@@ -48,6 +48,14 @@ def test_older_names_of_modules(name):
     assert getattr(importlib.import_module("websockets.legacy"), name) is module
 
 
+def test_what_the_older_modules_have_gained():
+    from websockets.legacy import framing, server
+
+    assert framing.prepare_ctrl("é") == b"\xc3\xa9"
+    assert framing.Close(1000, "bye") == websockets.Close(1000, "bye")
+    assert server.broadcast is websockets.broadcast
+
+
 @pytest.mark.parametrize(
     "code",
     [
