@@ -53,7 +53,7 @@ async def test_connections_that_are_not_open_are_not_among_them():
         assert server.connections == set()
         await peer.write(REQUEST + b"\r\n")
         await peer.read_head()
-        assert len(server.connections) == 1
+        await until(lambda: len(server.connections) == 1)
 
 
 @pytest.mark.parametrize(

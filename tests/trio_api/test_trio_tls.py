@@ -127,6 +127,7 @@ async def test_a_peer_that_does_not_answer(certificates):
         peer = TrioPeer(stream, masked=True)
         await peer.write(REQUEST + b"\r\n")
         await peer.read_head()
+        await until(lambda: server.connections)
         [connection] = server.connections
         await connection.aclose()
         assert connection.close_code == 1006

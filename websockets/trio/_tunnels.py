@@ -37,7 +37,7 @@ async def through_proxy(
         ws_uri: URI of the server.
         user_agent: value of the User-Agent header for HTTP proxies, None for no such header.
         context, server_hostname: for TLS with the proxy.
-        kwds: arguments of :func:`trio.open_tcp_stream`.
+        kwds: arguments of ``trio.open_tcp_stream()``.
 
     Raises:
         ProxyError: if the proxy refuses, or answers what can't be understood.

@@ -137,7 +137,7 @@ class connect:
         logger: ``websockets.client`` by default.
         create_connection: class or function that takes the arguments of :class:`ClientConnection`
             and returns an instance of it or of a subclass.
-        kwargs: arguments of :func:`trio.open_tcp_stream`: ``host`` and ``port`` to connect to
+        kwargs: arguments of ``trio.open_tcp_stream()``: ``host`` and ``port`` to connect to
             another place than the URI's, ``local_address``, ``happy_eyeballs_delay``.
 
     Raises:

@@ -256,7 +256,7 @@ class Server(trio.abc.AsyncResource):
     ``async with server`` closes it at the end.
 
     Arguments:
-        listeners: listeners of the connections, each a :class:`trio.SocketListener`.
+        listeners: listeners of the connections, each a ``trio.SocketListener``.
         handler: coroutine function that serves a stream.
         logger: ``websockets.server`` by default.
 
@@ -409,7 +409,7 @@ async def serve(
 
     Arguments:
         handler: coroutine function of a :class:`ServerConnection`, which is closed when it returns.
-        port, host, backlog: where to listen, see :func:`trio.open_tcp_listeners`.
+        port, host, backlog: where to listen, see ``trio.open_tcp_listeners()``.
         listeners: listeners to use instead.
         ssl: context for TLS, the handshake of which is part of the opening handshake.
         origins: acceptable values of the Origin header, also compiled regular expressions that
