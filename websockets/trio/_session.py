@@ -41,7 +41,7 @@ from .._engine.fragments import fragments_of, payload_of
 from .._engine.pings import Pings, PongAwaited
 from ..exceptions import ConcurrencyError, ProtocolError, WebSocketException
 from ..typing import DataLike
-from ._streams import GONE, close_at_once, quick_write
+from ._streams import GONE, close_at_once, quick_socket
 
 __all__ = ["ANSWER_TIME", "RUNNING", "Session"]
 
@@ -139,8 +139,10 @@ class Session:
         self._heard = False
         self._turn = trio.StrictFIFOLock()  # whose message is being sent
         self._abandoned = False  # whether a message was left unfinished
-        self._write = quick_write(stream)
+        self._socket = quick_socket(stream)
         self._writing = False  # whether a task writes
+        self._rest = b""  # what it writes next
+        self._work = trio.lowlevel.ParkingLot()  # that task, while it has nothing to write
         self._written = trio.lowlevel.ParkingLot()  # who waits for that
         self._mute: Optional[BaseException] = None  # why nothing can be written any more
         self._ends = False  # whether TCP is to be half-closed behind what is written
@@ -196,24 +198,47 @@ class Session:
 
     async def _read(self) -> Optional[BaseException]:
         """Read until the peer ends TCP; return what ended it if that is an error."""
-        endpoint, receive_some = self.endpoint, self._stream.receive_some
+        endpoint = self.endpoint
+        receive = self._receive if self._socket is None else self._receive_quickly
         try:
             while True:
                 # A peer that is gone sends no more than what is already here.
                 if self._is_crowded() and self._mute is None:
                     await self._room.park()
                     continue
-                data = await receive_some()
-                if not data:
+                eventful = await receive()
+                if eventful is None:
                     self._tell("< EOF")
                     return None
                 self._heard = True
-                if endpoint.receive(data):
+                if eventful:
                     self.attend()
                 elif endpoint.inbox.waiting:
                     self._arrived.unpark_all()
         except GONE as exc:
             return exc
+
+    async def _receive(self) -> Optional[bool]:
+        """Receive something; return whether there is more to see to than messages, None at EOF."""
+        data = await self._stream.receive_some()
+        return self.endpoint.receive(data) if data else None
+
+    async def _receive_quickly(self) -> Optional[bool]:
+        """Do the same with a socket: what is large is read into its place."""
+        sock: Any = self._socket
+        while True:
+            await sock.readable()
+            # It isn't asked for before, as it mayn't be kept: anything can happen meanwhile.
+            space = self.endpoint.space()
+            if space is None:
+                data = sock.read()
+                if data is not None:
+                    return self.endpoint.receive(data) if data else None
+            else:
+                size = sock.read_into(space)
+                del space
+                if size is not None:
+                    return self.endpoint.fill(size) if size else None
 
     def _is_crowded(self) -> bool:
         """Whether too much waits to be parsed."""
@@ -261,9 +286,9 @@ class Session:
         endpoint.fail(1011 if endpoint.is_client else 1001)
         endpoint.settle()
         frames = b"".join(endpoint.collect())
-        if frames and self._write is not None and self._mute is None:
+        if frames and self._socket is not None and self._mute is None:
             with contextlib.suppress(*GONE):
-                self._write(frames)
+                self._socket.write(frames)
 
     def abort(self) -> None:
         """End it now; what waits to be sent is lost."""
@@ -447,42 +472,53 @@ class Session:
         if not frames or self._mute is not None:
             return
         data = frames[0] if len(frames) == 1 else b"".join(frames)
-        if self._write is not None:
+        if self._socket is not None:
             try:
-                written = self._write(data)
+                written = self._socket.write(data)
             except GONE as exc:
                 self._fail_writing(exc)
                 return
             if written == len(data):
                 return
             data = data[written:]
-        self._writing = True
+        self._rest = data
         self.endpoint.holds |= FULL
-        self._tasks.start_soon(self._write_on, data)
+        self._have_written()
 
-    async def _write_on(self, data: bytes) -> None:
-        """Write these bytes, those that come behind them meanwhile, and the end if it is due."""
+    def _have_written(self) -> None:
+        """Have a task write what is left, and the end of it if that is due."""
+        self._writing = True
+        if not self._work.unpark():
+            self._start(self._write)
+
+    async def _write(self) -> None:
+        """Write what is left and what comes behind it; and the end if it is due."""
         endpoint = self.endpoint
-        # Until it has returned nobody knows how much is written: then nothing may come behind it.
-        torn: Optional[BaseException] = trio.BrokenResourceError("cancelled in mid-frame")
-        try:
-            while data:
-                await self._stream.send_all(data)
-                endpoint.release()
-                data = b"".join(endpoint.collect())
-                if data:
-                    endpoint.holds |= FULL
-            if self._ends:
-                await self._half_close()
-            torn = None
-        except GONE as exc:
-            torn = None
-            self._fail_writing(exc)
-        finally:
-            self._mute = self._mute or torn
-            self._writing = False
-            endpoint.holds &= ~FULL
-            self._written.unpark_all()
+        while True:
+            # Until it has returned nobody knows how much is written: nothing may come behind it.
+            torn: Optional[BaseException] = trio.BrokenResourceError("cancelled in mid-frame")
+            try:
+                while self._rest:
+                    await self._stream.send_all(self._rest)
+                    endpoint.release()
+                    self._rest = b"".join(endpoint.collect())
+                    if self._rest:
+                        endpoint.holds |= FULL
+                if self._ends:
+                    await self._half_close()
+                torn = None
+            except GONE as exc:
+                torn = None
+                self._rest = b""
+                self._fail_writing(exc)
+            finally:
+                self._mute = self._mute or torn
+                self._writing = False
+                endpoint.holds &= ~FULL
+                self._written.unpark_all()
+            if self._socket is not None or self._ends:
+                return  # It will hardly be needed again.
+            await self._work.park()
 
     def _fail_writing(self, exc: BaseException) -> None:
         """Take notice that nothing can be written any more; what has arrived can still be read."""
@@ -652,8 +688,7 @@ class Session:
         if endpoint.phase >= OVER and not endpoint.is_client and not self._ends:
             self._ends = True
             if not self._writing:
-                self._writing = True
-                self._start(self._write_on, b"")
+                self._have_written()
 
     def _start(self, function: Callable[..., Any], *args: Any) -> None:
         assert self._tasks is not None

@@ -9,38 +9,70 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 import trio
 
-__all__ = ["GONE", "address_of", "close_at_once", "name_of", "quick_write"]
+__all__ = ["GONE", "address_of", "close_at_once", "name_of", "quick_socket"]
 
 # What streams raise when they can't be used any more.
 GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 
-Write = Callable[[bytes], int]
+READ_SIZE = 65536  # bytes
 
 
-def quick_write(stream: Any) -> Optional[Write]:
+class QuickSocket:
     """
-    Return a function that writes at once as much as a stream takes; None where there is none.
+    What can be done at once with a stream that is nothing but a socket.
 
-    It returns how many bytes that is, and raises BrokenResourceError. Nobody else may be writing.
+    Nobody else may be writing, and the reading is all done here.
     """
-    if type(stream) is not trio.SocketStream or os.name == "nt":
-        return None
-    # A number outlives its file, so it is asked for each time; a closed socket's is -1.
-    fileno = stream.socket.fileno
 
-    def write(data: bytes) -> int:
+    __slots__ = ("_fileno",)
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        # A number outlives its file, so it is asked for each time; a closed socket's is -1.
+        self._fileno = stream.socket.fileno
+
+    def write(self, data: bytes) -> int:
+        """Write as much as the socket takes, and return how many bytes that is."""
         try:
-            return os.write(fileno(), data)
+            return os.write(self._fileno(), data)
         except BlockingIOError:
             return 0
         except OSError as exc:
             raise trio.BrokenResourceError(f"socket connection broken: {exc}") from exc
 
-    return write
+    async def readable(self) -> None:
+        """Wait until there is something to read."""
+        if self._fileno() < 0:
+            raise trio.ClosedResourceError("this socket was already closed")
+        await trio.lowlevel.wait_readable(self._fileno())
+
+    def read(self) -> Optional[bytes]:
+        """Read what is there, b"" at the end of TCP; None if there is nothing."""
+        try:
+            return os.read(self._fileno(), READ_SIZE)
+        except BlockingIOError:
+            return None
+        except OSError as exc:
+            raise trio.BrokenResourceError(f"socket connection broken: {exc}") from exc
+
+    def read_into(self, space: memoryview) -> Optional[int]:
+        """Read what is there into memory, and return how many bytes that is, otherwise the same."""
+        try:
+            return os.readv(self._fileno(), [space])
+        except BlockingIOError:
+            return None
+        except OSError as exc:
+            raise trio.BrokenResourceError(f"socket connection broken: {exc}") from exc
+
+
+def quick_socket(stream: Any) -> Optional[QuickSocket]:
+    """Return what can be done at once with a stream, None if it isn't known to be a socket."""
+    if type(stream) is not trio.SocketStream or os.name == "nt":
+        return None
+    return QuickSocket(stream)
 
 
 async def close_at_once(*resources: trio.abc.AsyncResource) -> None:
