@@ -522,6 +522,7 @@ class Session:
 
     def _fail_writing(self, exc: BaseException) -> None:
         """Take notice that nothing can be written any more; what has arrived can still be read."""
+        forget_frames(exc)
         self._mute = exc
         self._begin_end()
         self._room.unpark_all()
