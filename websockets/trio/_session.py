@@ -152,14 +152,6 @@ class Session:
         self._aborted = False
         self._closed = trio.Event()
 
-    # Facts
-
-    @property
-    def state(self) -> int:
-        """State of the endpoint."""
-        state: int = self.endpoint.state
-        return state
-
     def closed_exc(self) -> Exception:
         """Return what tells how the connection ended."""
         return self._closed_exc(self.endpoint)

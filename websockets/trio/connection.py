@@ -25,6 +25,7 @@ from .._engine.limits import limits_of_queue
 from .._engine.overridable import made_once, overridable
 from .._sansio.chain import WatchedChain, chain_of
 from .._states import Side, State
+from ..asyncio.messages import Assembler
 from ..exceptions import (
     ConcurrencyError,
     ConnectionClosed,
@@ -171,6 +172,11 @@ class Connection(trio.abc.AsyncResource):
         session = self._ws_session
         latency: float = 0.0 if session is None else session.pings.latency
         return latency
+
+    @overridable
+    def recv_messages(self) -> Assembler:
+        """What has arrived and waits: see its attributes high, low, paused and frames."""
+        return Assembler(self.max_queue, self._ws_session)
 
     @overridable
     def pending_pings(self) -> dict[bytes, Any]:

@@ -72,6 +72,7 @@ class ServerConnection(Connection):
 
     protocol: ServerProtocol
     username: str
+    _ws_answerable = False  # whether there is TLS, if there has to be
     handler: Handler
     handler_kwargs: dict[str, Any]
 
@@ -209,6 +210,9 @@ class ServerConnection(Connection):
             with self._ws_opening:
                 if timeout is not None:
                     self._ws_opening.deadline = trio.current_time() + timeout
+                if isinstance(self.stream, trio.SSLStream):
+                    await self.stream.do_handshake()
+                self._ws_answerable = True
                 await self.handshake(*server.handshake_arguments)
         except GONE as exc:
             self.logger.debug("! connection lost during opening handshake", exc_info=exc)
@@ -221,7 +225,7 @@ class ServerConnection(Connection):
             return True
         if self._ws_opening.cancelled_caught and not server.closing:
             self.logger.debug("! timed out during opening handshake")
-        elif self.connection_exc is None:
+        elif self.connection_exc is None and self._ws_answerable:
             await self._ws_part()
         await self._ws_drop()
         return False

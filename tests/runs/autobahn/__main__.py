@@ -2,8 +2,8 @@
 The library under Autobahn's test suite: both sides, both backends, both event loops, and trio.
 
 ``make autobahn`` runs it. The suite plays its cases against an echo server or an echo client of
-ours, which are in ``testee.py`` and ``testee_on_trio.py``, and says how it went. What it says goes to ``docs/autobahn.md``;
-the exit status is 1 if a case didn't pass and that table doesn't say so.
+ours, which are in ``testee.py`` and ``testee_on_trio.py``, and says how it went. What it says goes
+to ``docs/autobahn.md``; the exit status is 1 if a case didn't pass and that table doesn't say so.
 """
 
 import argparse
@@ -69,7 +69,8 @@ HEAD = """\
 echo client, on both backends, both event loops and trio, and writes this table. A number tells how many
 cases passed; one that didn't is named after it, with the suite's verdict; a dash means that the
 cases weren't run. The cases 7.1.6, 7.13.1 and 7.13.2 count as passed: the suite doesn't judge them,
-it only tells what happened. A run fails if a case went worse than it stands here, and leaves that
+it only tells what happened. Runs on trio are of today's API, which looks at UTF-8 when a message is
+taken (6.4), and takes a close frame in the middle of a message for a violation (7.1.5). A run fails if a case went worse than it stands here, and leaves that
 place as it was. The suite's own reports are in `build/autobahn/reports`.
 
 """
