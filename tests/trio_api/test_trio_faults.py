@@ -10,6 +10,7 @@ import struct
 
 import pytest
 from on_trio import (
+    ExceptionGroup,
     Started,
     both_ends,
     both_sides,
@@ -323,6 +324,24 @@ async def test_an_extension_that_fails():
                 await ws.recv()
             assert isinstance(raised.value.__cause__, KeyError)
     assert codes == [(1011, "")] and records.lines == ["ERROR parser failed"]
+
+
+@both_sides
+@on_trio
+async def test_a_stream_that_does_what_no_stream_may(connection):
+    async def fail(max_bytes=None):
+        raise KeyError("of the stream")
+
+    records = Records()
+    async with connection(logger=records.logger) as (ws, peer):
+        ws.stream.receive_stream.receive_some = fail
+        await peer.send(TEXT, b"wakes the reader")
+        await ws.wait_closed()
+        with pytest.raises(ConnectionClosedError) as raised:
+            for _ in range(2):
+                await ws.recv()
+        assert isinstance(raised.value.__cause__, ExceptionGroup)
+    assert "ERROR unexpected internal error" in records.lines
 
 
 @on_trio

@@ -179,6 +179,10 @@ class Session:
                     tasks.cancel_scope.cancel()
                 finally:
                     self._tasks = None  # It may take none any more.
+        except Exception as bug:
+            self._face.logger.error("unexpected internal error", exc_info=True)
+            exc, self._aborted = bug, True
+            self._say_goodbye()
         except BaseException:
             # The program is ending: there is no time for more than this.
             self._say_goodbye()
