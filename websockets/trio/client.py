@@ -144,8 +144,7 @@ class connect:
         InvalidURI: if the URI isn't valid.
         InvalidHandshake: if the opening handshake fails.
         InvalidProxy: if a proxy's URI isn't valid.
-        OSError: if there is no connection to be had.
-        trio.BrokenResourceError: if TLS fails.
+        OSError: if there is no connection to be had; ``trio.BrokenResourceError`` if TLS fails.
         TimeoutError: if it takes too long.
     """
 

@@ -1,16 +1,19 @@
 """
-The same two programs as in ``testee.py``, on trio.
+The same two programs as in ``testee.py``, on trio; here messages have no limit of frames either.
 """
 
 import functools
 import json
+import os
 import sys
 
-import trio
-from testee import OPTIONS, PATIENCE
+os.environ["WEBSOCKETS_MAX_FRAGMENTS"] = str(2**30)  # it is read at import
 
-import websockets
-from websockets.trio import client, server
+import trio  # noqa: E402
+from testee import OPTIONS, PATIENCE  # noqa: E402
+
+import websockets  # noqa: E402
+from websockets.trio import client, server  # noqa: E402
 
 
 async def echo(ws):
