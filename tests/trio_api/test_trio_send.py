@@ -263,6 +263,25 @@ async def test_another_fragmented_message_behind_one_that_was_cancelled(connecti
 
 @both_sides
 @on_trio
+async def test_one_that_is_cancelled_before_it_begins_leaves_another_as_it_is(connection):
+    async with connection() as (ws, peer):
+        message = Dripping()
+        first = Started(ws.send(message))
+        message.put.send_nowait("a")
+        assert await peer.read() == (TEXT, b"a")
+        second = Started(ws.send(Dripping()))
+        await turns()
+        second.cancel()
+        await turns()
+        with pytest.raises(ExceptionGroup):
+            await broadcast([ws], "skipped", raise_exceptions=True)
+        message.put.send_nowait(None)
+        await first
+        assert await peer.read() == (FIN, b"")
+
+
+@both_sides
+@on_trio
 async def test_cancelling_before_the_first_fragment_changes_nothing(connection):
     async with connection() as (ws, peer):
         sending = Started(ws.send(Dripping()))

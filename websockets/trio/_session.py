@@ -416,12 +416,13 @@ class Session:
                     await self._fragments_failed()
                 raise
             finally:
-                self.in_fragments = False
-                if complete or self.endpoint.state != OPEN:
-                    self.endpoint.holds &= ~UNFINISHED
-                elif kind is not None:
-                    # Who is cancelled leaves the message unfinished: no other can begin any more.
-                    self._abandoned = True
+                if kind is not None:
+                    self.in_fragments = False
+                    if complete or self.endpoint.state != OPEN:
+                        self.endpoint.holds &= ~UNFINISHED
+                    else:
+                        # Who is cancelled leaves it unfinished: no other can begin any more.
+                        self._abandoned = True
 
     async def _fragments_failed(self) -> None:
         """
