@@ -220,7 +220,7 @@ async def test_a_reset_while_senders_wait(who):
                 await ours.send(bytes(1_000_000))
 
         flooding = [Started(flood()) for _ in range(3)]
-        await trio.sleep(0.1)
+        await turns()
         reset(theirs.stream)
         for task in flooding:
             with pytest.raises(ConnectionClosedError):
@@ -239,7 +239,6 @@ async def test_what_has_arrived_can_be_read_though_writing_fails():
     async with listening(accept) as server:
         async with connect(uri_of(server), compression=None, close_timeout=1) as ws:
             await ws.send("x")
-            await trio.sleep(0.05)
             with contextlib.suppress(ConnectionClosed):
                 while True:
                     await ws.send("x" * 1000)

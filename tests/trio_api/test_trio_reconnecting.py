@@ -5,7 +5,7 @@ Clients of today's API on trio that connect again and again.
 import contextlib
 
 import pytest
-from on_trio import TIME_LIMIT, answering, hold, on_trio, serving, trio, uri_of
+from on_trio import TIME_LIMIT, answering, echo, hold, on_trio, serving, trio, uri_of
 from todays import Records, accepting
 
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
@@ -179,6 +179,21 @@ async def test_a_task_ends_when_its_connection_has_ended():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(look)
         assert connections[0].state.name == "CLOSED"
+
+
+@on_trio
+async def test_in_a_task_that_has_not_started_yet():
+    async def look(task_status):
+        async for ws in connect(uri_of(server)):
+            await ws.send("x")
+            task_status.started(await ws.recv())
+            await ws.send("y")
+            assert await ws.recv() == "y"
+            return
+
+    async with serving(echo) as server:
+        async with trio.open_nursery() as nursery:
+            assert await nursery.start(look) == "x"
 
 
 @on_trio(autojump=True)

@@ -135,7 +135,7 @@ async def test_closing_waits_for_handlers():
 
     async def handler(connection):
         await connection.wait_closed()
-        await trio.sleep(0.01)
+        await turns()
         done.append(connection)
 
     async with serving(handler) as server, connect(uri_of(server)):
