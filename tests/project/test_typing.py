@@ -92,6 +92,7 @@ async def main() -> None:
         async with connect("ws://localhost", stream=None, local_address="127.0.0.1") as ws:
             number: int = ws.latency  # type: ignore[assignment]
             ws.close()  # type: ignore[attr-defined]
+        connect("ws://localhost", open_timout=1)  # type: ignore[call-arg]
         async for each in unix_connect("path", max_size=(1, None)):
             client: ClientConnection = each
         await server.aclose(code=1012)

@@ -16,7 +16,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 import trio
 
@@ -37,6 +37,11 @@ from ..uri import WebSocketURI, parse_uri
 from ._streams import close_at_once
 from ._tunnels import through_proxy
 from .connection import Connection
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._keywords import OnTrio
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup  # trio brings it along
@@ -174,11 +179,12 @@ class connect:
         max_queue: Union[int, None, tuple[Optional[int], Optional[int]]] = 16,
         logger: Optional[LoggerLike] = None,
         create_connection: Optional[Callable[..., ClientConnection]] = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OnTrio],
     ) -> None:
-        unix = kwargs.pop("unix", False)
-        path = kwargs.pop("path", None) if unix else None
-        for name in kwargs:
+        options: dict[str, Any] = dict(kwargs)
+        unix = options.pop("unix", False)
+        path = options.pop("path", None) if unix else None
+        for name in options:
             if unix or name not in OF_STREAMS:
                 raise TypeError(f"connect() got an unexpected keyword argument {name!r}")
         check_arguments(TODAYS_CONNECT, locals())
@@ -238,7 +244,7 @@ class connect:
         self.open_timeout = open_timeout
         self.reconnect_delays = reconnect_delays
         self.logger = logger
-        self.open_tcp_stream_kwargs: dict[str, Any] = kwargs
+        self.open_tcp_stream_kwargs = options
         self._unix = unix
         self._path = path
 
