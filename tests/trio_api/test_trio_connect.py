@@ -20,7 +20,7 @@ from on_trio import (
     trio,
     uri_of,
 )
-from todays import accepting
+from todays import Records, accepting
 
 from websockets.datastructures import Headers
 from websockets.exceptions import (
@@ -473,7 +473,10 @@ async def unix_listener(path):
 @on_trio
 async def test_a_unix_socket(tmp_path):
     path = str(tmp_path / "socket")
-    async with serving(hold, listeners=[await unix_listener(path)]):
+    records = Records()
+    listeners = [await unix_listener(path)]
+    async with serving(hold, listeners=listeners, logger=records.logger):
+        assert records.lines == [f"INFO server listening on {path}"]
         async with unix_connect(path) as ws:
             assert ws.request.headers["Host"] == "localhost"
             assert ws.remote_address == path

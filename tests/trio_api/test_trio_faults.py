@@ -16,10 +16,13 @@ from on_trio import (
     both_sides,
     client_and_peer,
     connect,
+    hold,
     is_client,
     listening,
     on_trio,
+    port_of,
     serving,
+    tcp_to,
     trio,
     turns,
     until,
@@ -175,6 +178,18 @@ async def test_a_broadcast_waits_for_nobody_but_who_is_behind():
             reads_nothing.stream.socket.close()
 
 
+@on_trio
+async def test_a_broadcast_to_a_connection_that_ends_meanwhile():
+    options = {"compression": None, "max_queue": 1, "max_size": None}
+    async with both_ends(options, **options) as (slow, reads_nothing):
+        sending = None
+        while sending is None or sending.done():
+            sending = Started(broadcast([slow], bytes(10_000_000), raise_exceptions=True))
+            await turns()
+        reset(reads_nothing.stream)
+        await sending
+
+
 # TCP that breaks
 
 
@@ -226,6 +241,33 @@ async def test_a_reset_while_senders_wait(who):
             with pytest.raises(ConnectionClosedError):
                 await task
         assert ours.state.name == "CLOSED"
+
+
+@pytest.mark.parametrize("who", ["server", "client"])
+@on_trio
+async def test_a_reset_in_the_middle_of_a_large_message(who):
+    options = {"compression": None, "max_size": None}
+    async with both_ends(options, **options) as ends:
+        ours, theirs = ends if who == "server" else ends[::-1]
+        masked = who == "server"
+        await theirs.stream.send_all(frame(BINARY, bytes(1_000_000), masked=masked)[:500_000])
+        await turns()
+        reset(theirs.stream)
+        with pytest.raises(ConnectionClosedError):
+            await ours.recv()
+
+
+@on_trio
+async def test_a_reset_before_the_request():
+    records = Records("DEBUG")
+    async with serving(hold, logger=records.logger) as server:
+        for begun in (b"", b"GET / HTTP/1.1\r\n"):
+            async with await tcp_to(port_of(server)) as peer:
+                await peer.write(begun)
+                await until(lambda: server.all_connections)
+                reset(peer.stream)
+            await until(lambda: not server.all_connections)
+    assert not [line for line in records.lines if line.startswith("ERROR")]
 
 
 @on_trio

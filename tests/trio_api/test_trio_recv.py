@@ -231,6 +231,8 @@ async def test_each_frame_is_an_item(connection):
     async with connection() as (ws, peer):
         await peer.send(TEXT, b"whole")
         assert await fragments_of(ws) == ["whole"]
+        await peer.send(TEXT, b"as bytes")
+        assert await fragments_of(ws, decode=False) == [b"as bytes"]
         await peer.send(BINARY, b"a", fin=False)
         await peer.send(CONT, b"b", fin=False)
         await peer.send(CONT, b"")

@@ -78,6 +78,29 @@ async def test_redirects_with_tls_in_front(server):
     )
 
 
+@on_trio
+async def test_with_tls(certificates):
+    async with trio.open_nursery() as nursery:
+        context = certificates.server_context()
+        listening = functools.partial(route, url_map(), 0, host="127.0.0.1", ssl=context)
+        server = await nursery.start(listening)
+        uri = uri_of(server, "/name/x", scheme="wss", host="localhost")
+        async with connect(uri, ssl=certificates.client_context()) as ws:
+            assert await ws.recv() == "{'name': 'x'}"
+        nursery.cancel_scope.cancel()
+
+
+def refuse_some(connection, request):
+    return connection.respond(403, "no\n") if "closed" in request.path else None
+
+
+@routing_test(process_request=refuse_some)
+async def test_a_plain_function_of_the_program(server):
+    with pytest.raises(InvalidStatus, match="403"):
+        await told(server, "/name/closed")
+    assert await told(server, "/name/open") == "{'name': 'open'}"
+
+
 async def refuse(connection, request):
     return connection.respond(403, "no\n") if "closed" in request.path else None
 

@@ -2,6 +2,7 @@
 A server on trio as an object: what it tells, how it closes, and what it leaves.
 """
 
+import contextlib
 import functools
 
 import pytest
@@ -127,6 +128,27 @@ async def test_a_handshake_that_waits_for_the_program_is_refused():
             assert (await peer.read_head()).startswith(b"HTTP/1.1 503")
             assert await peer.read_eof() == BODY
         await closing
+
+
+@on_trio
+async def test_a_client_that_is_accepted_while_the_server_closes():
+    async with serving(hold) as server:
+        peer = await tcp_to(port_of(server))  # Nobody has seen it yet.
+        closing = Started(server.aclose())
+        with contextlib.suppress(trio.BrokenResourceError, EOFError):
+            assert (await peer.read_head()).startswith(b"HTTP/1.1 503")
+        await peer.close()
+        with trio.fail_after(5):
+            await closing
+
+
+@on_trio
+async def test_a_server_that_never_ran():
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    server = Server(listeners, hold)
+    await server.aclose()
+    with pytest.raises(trio.ClosedResourceError):
+        await listeners[0].accept()
 
 
 @on_trio

@@ -162,7 +162,9 @@ async def test_what_comes_right_behind_the_answer_of_the_proxy():
     async def accept(stream):
         async with stream:
             await stream.receive_some()
-            await stream.send_all(ESTABLISHED + banner)
+            await stream.send_all(ESTABLISHED + banner[:10])
+            await stream.receive_some()
+            await stream.send_all(banner[10:])
             while await stream.receive_some():
                 pass
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .._keywords import OnTrio
 
 if sys.version_info < (3, 11):
-    from exceptiongroup import BaseExceptionGroup  # trio brings it along
+    from exceptiongroup import BaseExceptionGroup  # pragma: no cover (trio brings it along)
 
 __all__ = ["ClientConnection", "connect", "unix_connect"]
 

@@ -37,7 +37,7 @@ from ._streams import GONE, address_of, close_at_once, name_of
 from .connection import Connection
 
 if sys.version_info < (3, 11):
-    from exceptiongroup import ExceptionGroup  # trio brings it along
+    from exceptiongroup import ExceptionGroup  # pragma: no cover (trio brings it along)
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve"]
 
@@ -153,8 +153,6 @@ class ServerConnection(Connection):
             self.start_keepalive()
 
     def _ws_accept(self, request: Request) -> Response:
-        if self.server.closing:
-            return self._ws_refusal()
         select = self.server.select_subprotocol
         if select is None:
             return self.protocol.accept(request)
@@ -206,6 +204,8 @@ class ServerConnection(Connection):
         """Perform the opening handshake; return whether the connection is open."""
         server = self.server
         timeout = server.open_timeout
+        if server.closing:
+            self._ws_opening.cancel()
         try:
             with self._ws_opening:
                 if timeout is not None:
