@@ -85,6 +85,7 @@ ALL = [
     Contestant("raw", ("raw.py",), ("raw.py",), group="raw"),
     Contestant("ours", ("ours.py",), ("ours.py",), group="ours"),
     Contestant("ours-asyncio", ("todays.py",), ("todays.py",), group="ours"),
+    Contestant("ours-trio", ("on_trio.py",), ("on_trio.py",), group="ours"),
     Contestant("ours-pure", ("ours.py",), ("ours.py",), group="ours", environment=PURE),
     Contestant("picows", ("picows_core.py",), ("picows_core.py",), compression=("off",)),
     Contestant(
@@ -94,6 +95,7 @@ ALL = [
         compression=("off", "takeover"),
     ),
     Contestant("websockets", ("upstream.py",), ("upstream.py",)),
+    Contestant("websockets-trio", ("on_trio.py",), ("on_trio.py",)),
     Contestant("aiohttp", ("aiohttp_server.py",), ("aiohttp_client.py",)),
     Contestant("uvicorn+websockets", ("uvicorn_server.py", "websockets-sansio")),
     Contestant("uvicorn+wsproto", ("uvicorn_server.py", "wsproto")),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from . import legacy as legacy
     from . import proxy as proxy
     from . import streams as streams
+    from . import trio as trio
     from . import utils as utils
     from . import version as version
     from ._core import backend as backend
@@ -164,6 +165,7 @@ NAMES = {
     "proxy": "",
     "server": "ServerProtocol WebSocketServer WebSocketServerProtocol serve unix_serve",
     "streams": "",
+    "trio": "",
     "typing": """
         Data ExtensionHeader ExtensionName ExtensionParameter LoggerLike Origin StatusLike
         Subprotocol
@@ -183,7 +185,11 @@ def __getattr__(name: str) -> Any:
     if home is not None:
         value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
     elif name in MODULES:
-        value = importlib.import_module(f"{__name__}.{name}")
+        try:
+            value = importlib.import_module(f"{__name__}.{name}")
+        except ImportError as exc:
+            # It needs a package that isn't there; who looks at all names must not fail.
+            raise AttributeError(str(exc)) from exc
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
