@@ -18,6 +18,7 @@ import os
 import types
 
 MODULES = (
+    "application",
     "closing",
     "compression",
     "constants",
@@ -101,6 +102,7 @@ AS_BYTES = _active.constants.AS_BYTES
 AS_TEXT = _active.constants.AS_TEXT
 IN_FRAGMENTS = _active.constants.IN_FRAGMENTS
 OPEN = _active.constants.OPEN
+NOT_OPEN = _active.constants.NOT_OPEN
 CLOSED = _active.constants.CLOSED
 FULL = _active.constants.FULL
 UNFINISHED = _active.constants.UNFINISHED
@@ -114,6 +116,8 @@ SENT_WAIT = _active.constants.SENT_WAIT
 Endpoint = _active.endpoint.Endpoint
 EventEndpoint = _active.events.EventEndpoint
 FrameMaker = _active.events.FrameMaker
+Receive = _active.application.Receive
+Send = _active.application.Send
 MessageStream = _active.stream.MessageStream
 Receiver = _active.receiver.Receiver
 Waiter = _active.waiter.Waiter
