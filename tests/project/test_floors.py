@@ -10,6 +10,7 @@ FLOORS = {
     "websockets": 9,
     "websockets.__main__": 8,
     "websockets._terminal": 8,
+    "websockets.asgi": 7,
     "websockets.auth": 8,
     "websockets.legacy": 8,
     "websockets.client": 7,

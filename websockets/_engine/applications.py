@@ -219,9 +219,7 @@ def status_of(event: Event) -> int:
     return status
 
 
-def response_of(
-    start: Event, usual: Iterable[tuple[bytes, bytes]], body: bytes
-) -> Response:
+def response_of(start: Event, usual: Iterable[tuple[bytes, bytes]], body: bytes) -> Response:
     """
     Return the response that an application gives in place of a connection.
 
