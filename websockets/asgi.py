@@ -113,11 +113,18 @@ class WebSocketProtocol(Connection):
 
     def shutdown(self) -> None:
         """Close the connection with code 1012: the server is shutting down."""
-        self._ws_leaving = True
-        if self._ws_expected in (OPENING, ANSWERING):
+        phase = self._ws_phase
+        if phase.state == State.CLOSED:
+            return
+        if phase.state == State.CONNECTING:
+            self._ws_leaving = True
             self._ws_refuse(500, "Internal Server Error")
+        elif phase.state == State.CLOSING:
+            phase.hang_up()
         else:
-            self._ws_phase.close(1012, "")
+            # A client that has closed already is told no other code than its own.
+            self._ws_leaving = phase.close_code is None
+            phase.close(1012, "")
 
     def _ws_lost(self, exc: Optional[Exception]) -> None:
         super()._ws_lost(exc)
@@ -215,11 +222,12 @@ class WebSocketProtocol(Connection):
     def _ws_ended(self) -> Event:
         """Return the event that tells how the connection has ended."""
         stream = self._ws_phase.stream
-        if stream is not None:
-            close = stream.endpoint.close_rcvd or stream.endpoint.close_sent
-            if close is not None:
-                return disconnect(close.code, close.reason)
-        return disconnect(1012 if self._ws_leaving else 1006, "")
+        if stream is None:
+            return disconnect(1006)
+        if self._ws_leaving:
+            return disconnect(1012)
+        close = stream.endpoint.close_rcvd or stream.endpoint.close_sent
+        return disconnect(1006) if close is None else disconnect(close.code, close.reason)
 
     async def _ws_take(self, event: Event) -> None:
         """Do what an event of the application asks for."""

@@ -18,6 +18,11 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatu
 SEND, DISCONNECT = "websocket.send", "websocket.disconnect"
 
 
+# Where there is no close frame, or it was the server's own wish, there is no reason.
+LOST = {"type": DISCONNECT, "code": 1006}
+SHUT_DOWN = {"type": DISCONNECT, "code": 1012}
+
+
 def disconnect(code, reason=""):
     return {"type": DISCONNECT, "code": code, "reason": reason}
 
@@ -95,7 +100,7 @@ async def test_an_abrupt_end(end):
             peer.writer.write_eof()
             assert await peer.read_eof() == b""
         await until(lambda: host.app_state["kept"])
-        assert host.app_state["kept"] == [disconnect(1006)]
+        assert host.app_state["kept"] == [LOST]
 
 
 async def test_an_abrupt_end_while_the_application_waits_to_send():
@@ -156,7 +161,27 @@ async def test_a_client_that_goes_away_before_the_answer():
             peer.write(REQUEST + b"\r\n")
             await until(lambda: outcome)
         await until(lambda: not host.tasks and not host.connections)
-    assert outcome == [{"type": "websocket.connect"}, disconnect(1006)]
+    assert outcome == [{"type": "websocket.connect"}, LOST]
+
+
+async def test_a_client_that_was_gone_before_the_server_shuts_down():
+    async def application(scope, receive, send):
+        await receive()
+        await going_on.wait()
+        host.app_state["kept"].append(await receive())
+
+    going_on = asyncio.Event()
+    async with hosting(application) as host:
+        async with tcp_to(host.port) as peer:
+            peer.write(REQUEST + b"\r\n")
+            await until(lambda: host.tasks)
+            await turns()
+            [connection] = host.connections
+        await until(lambda: not host.connections)
+        connection.shutdown()
+        going_on.set()
+        await until(lambda: not host.tasks)
+    assert host.app_state["kept"] == [LOST]
 
 
 @pytest.mark.parametrize(
@@ -347,7 +372,7 @@ async def test_the_server_shuts_down():
         for client in clients:
             await client.wait_closed()
             assert client.close_code == 1012
-        assert host.app_state["kept"] == [disconnect(1012)] * 3
+        assert host.app_state["kept"] == [SHUT_DOWN] * 3
 
 
 async def test_an_application_hears_of_the_shutdown_from_a_client_that_says_nothing():
@@ -355,8 +380,41 @@ async def test_an_application_hears_of_the_shutdown_from_a_client_that_says_noth
         [connection] = host.connections
         connection.shutdown()
         await until(lambda: not host.tasks)
-        assert host.app_state["kept"] == [disconnect(1012)]
+        assert host.app_state["kept"] == [SHUT_DOWN]
         assert await peer.read_close() == (1012, "")
+
+
+async def test_messages_and_a_close_frame_that_wait_when_the_server_shuts_down():
+    async def application(scope, receive, send):
+        await accept(receive, send)
+        await going_on.wait()
+        while len(received) < 3:
+            received.append(await receive())
+
+    going_on, received = asyncio.Event(), []
+    async with hosted_peer(application) as (host, peer):
+        peer.write(frame(TEXT, b"1", masked=True) + frame(TEXT, b"2", masked=True))
+        peer.send(CLOSE, close_payload(3000, "mine"))
+        [connection] = host.connections
+        # What the client has said is there when it gets the answer, which the program delays.
+        assert await peer.read_close() == (3000, "mine")
+        connection.shutdown()
+        going_on.set()
+        await until(lambda: not host.tasks)
+    assert [event.get("text") for event in received[:2]] == ["1", "2"]
+    assert received[2] == disconnect(3000, "mine")
+
+
+async def test_the_server_shuts_down_while_a_client_does_not_answer_a_close_frame():
+    async def application(scope, receive, send):
+        await accept(receive, send)
+        await send({"type": "websocket.close"})
+
+    async with hosted_peer(application) as (host, peer):
+        assert await peer.read_close() == (1000, "")
+        await until(lambda: not host.tasks)
+        await host.shut_down()
+        assert await peer.read_eof() == b""
 
 
 async def test_an_application_that_sends_while_the_server_shuts_down():
@@ -368,7 +426,7 @@ async def test_an_application_that_sends_while_the_server_shuts_down():
                 await send({"type": SEND, "text": "x"})
                 await asyncio.sleep(0)
         finally:
-            assert await receive() == disconnect(1012)
+            assert await receive() == SHUT_DOWN
 
     going_on = asyncio.Event()
     async with hosting(application) as host, connect(host.uri) as ws:
@@ -396,7 +454,7 @@ async def test_the_server_shuts_down_before_the_application_answers(caplog):
         assert b" 500 " in await peer.read_head()
         assert await peer.read_eof() == b"Internal Server Error"
         await until(lambda: not host.tasks)
-        assert host.app_state["kept"] == [disconnect(1012)]
+        assert host.app_state["kept"] == [LOST]
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 

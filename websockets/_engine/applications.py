@@ -183,9 +183,10 @@ def close_of(event: Event) -> tuple[int, str]:
     return 1000 if code is None else code, event.get("reason") or ""
 
 
-def disconnect(code: int, reason: str) -> Event:
-    """Return the event that tells an application of the end."""
-    return {"type": "websocket.disconnect", "code": code, "reason": reason}
+def disconnect(code: int, reason: Optional[str] = None) -> Event:
+    """Return the event that tells an application of the end; without a close frame, no reason."""
+    event = {"type": "websocket.disconnect", "code": code}
+    return event if reason is None else {**event, "reason": reason}
 
 
 # Responses
