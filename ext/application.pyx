@@ -3,13 +3,13 @@ What an ASGI application calls on a connection: the compiled twin of websockets/
 
 Owns the short way of a message as an event. Must never know the order of events.
 
-Key decision: no coroutine for a message. What receive() is called on is also what is awaited, as it
-is for a Receiver, and only who calls it while another call is under way gets an object of its own;
-what send() gives for a message that has left is one object for all. Both are what a coroutine is to
+Key decision: no coroutine for a message. Both functions are bound methods, which Python calls
+without a tuple of arguments; what receive() gives is one object for all calls, unless another is
+under way, and so is what send() gives for a message that has left. Both are what a coroutine is to
 those who drive it, so that they can be made tasks of, too.
 """
 
-from cpython.dict cimport PyDict_CheckExact, PyDict_GetItem
+from cpython.dict cimport PyDict_CheckExact, PyDict_GetItem, PyDict_Size
 from cpython.object cimport PyTypeObject
 from cpython.ref cimport PyObject, Py_INCREF
 
@@ -20,6 +20,8 @@ from websockets._core.compiled import constants
 
 cdef extern from "receiver.h":
     object websockets_next(object self)
+    object websockets_owned(PyObject *reference)
+    void websockets_set_done(PyTypeObject *type)
     void websockets_set_step(
         PyTypeObject *type, int (*step)(object self, object value, PyObject **result) except -1
     )
@@ -33,39 +35,89 @@ cdef int NOT_SENT = constants.NOT_SENT
 cdef str TYPE = "type"
 cdef str TEXT = "text"
 cdef str BYTES = "bytes"
-cdef str RECEIVE = "websocket.receive"
 cdef str SEND = "websocket.send"
 
+# To copy a dict takes half the time of making one.
+cdef dict A_TEXT = {TYPE: "websocket.receive", TEXT: ""}
+cdef dict SOME_BYTES = {TYPE: "websocket.receive", BYTES: b""}
 
-cdef class Receive:
-    """What an application calls for the next event; the pure twin describes the arguments."""
 
-    cdef object _otherwise
+cdef class Channel:
+    """The two functions that an application calls; the pure twin describes the arguments."""
+
+    cdef object _next_event
+    cdef object _take
+    cdef object _written
     cdef object _end
     cdef object _ended
-    cdef MessageStream _stream
-    cdef Receiver _receiver
-    cdef bint _given  # to somebody for a call, who hasn't gone through with it
+    cdef Step _step
+    cdef MessageStream _from
+    cdef MessageStream _to
 
-    def __init__(self, otherwise, end, ended):
-        self._otherwise = otherwise
+    def __init__(self, next_event, take, written, end, ended):
+        self._next_event = next_event
+        self._take = take
+        self._written = written
         self._end = end
         self._ended = ended
 
-    def begin(self, MessageStream stream not None):
-        """Go on with messages: the connection is open."""
-        self._stream = stream
-        self._receiver = Receiver(stream, self._end)
+    def open_out(self, MessageStream stream not None):
+        """Let messages leave by a stream."""
+        self._to = stream
 
-    def __call__(self):
-        cdef Receive step = self
-        if self._receiver is None:
-            return self._otherwise()
-        if self._given:
-            step = Receive(self._otherwise, self._end, self._ended)
-            step.begin(self._stream)
-        step._given = True
+    def open_in(self, MessageStream stream not None):
+        """Take messages of a stream as the next events."""
+        self._from = stream
+        self._step = Step(stream, self._end, self._ended)
+
+    def receive(self):
+        """Give what is awaited for the next event."""
+        cdef Step step = self._step
+        if step is None:
+            return self._next_event()
+        if step.given:
+            step = Step(self._from, self._end, self._ended)
+        step.given = True
         return step
+
+    def send(self, event):
+        """Take an event."""
+        cdef int outcome = NOT_SENT
+        cdef object message
+        if self._to is not None and PyDict_CheckExact(event) and value(event, TYPE) == SEND:
+            message = value(event, TEXT)
+            # Without a third key there are no bytes.
+            if type(message) is not str or PyDict_Size(event) > 2:
+                data = value(event, BYTES)
+                if data is not None or type(message) is not str:
+                    message = data if type(data) is bytes else None
+            if message is not None:
+                outcome = self._to.try_send(message)
+        if outcome == SENT:
+            return GONE
+        if outcome == NOT_SENT:
+            return self._take(event)
+        return self._written()
+
+
+cdef object value(event, str key):
+    """Return what a dict has for a key, or None."""
+    cdef PyObject *found = PyDict_GetItem(event, key)
+    return None if found is NULL else <object> found
+
+
+cdef class Step:
+    """What is awaited for an event that is a message, or the end."""
+
+    cdef Receiver _receiver
+    cdef object _end
+    cdef object _ended
+    cdef bint given  # to somebody, who hasn't gone through with it
+
+    def __init__(self, MessageStream stream, end, ended):
+        self._receiver = Receiver(stream, end)
+        self._end = end
+        self._ended = ended
 
     def __await__(self):
         return self
@@ -87,84 +139,37 @@ cdef class Receive:
 
     def close(self):
         """Stop waiting, since who waits is given up."""
-        self._given = False
+        self.given = False
         self._receiver.end()
 
 
 cdef int receive(object self, object value, PyObject **result) except -1:
     """Go on until there is an event, or until there is something to wait for."""
-    cdef Receive step = <Receive> self
+    cdef Step step = <Step> self
     cdef PyObject *received = NULL
-    cdef int outcome
-    cdef object message, event
+    cdef object message
+    cdef dict event
+    step.given = False
     try:
-        outcome = advance(step._receiver, None, &received)
+        if advance(step._receiver, None, &received) != RETURN:
+            step.given = True
+            result[0] = received
+            return 1
     except step._end:
-        step._given = False
-        event = step._ended()
-        Py_INCREF(event)
-        result[0] = <PyObject *> event
+        ended = step._ended()
+        Py_INCREF(ended)
+        result[0] = <PyObject *> ended
         return RETURN
-    except BaseException:
-        step._given = False
-        raise
-    if outcome != RETURN:
-        result[0] = received
-        return outcome
-    step._given = False
-    message = owned(received)
-    event = {TYPE: RECEIVE, (TEXT if type(message) is str else BYTES): message}
+    message = websockets_owned(received)
+    if type(message) is str:
+        event = A_TEXT.copy()
+        event[TEXT] = message
+    else:
+        event = SOME_BYTES.copy()
+        event[BYTES] = message
     Py_INCREF(event)
     result[0] = <PyObject *> event
     return RETURN
-
-
-cdef extern from *:
-    """
-    /* Takes over a reference that is ours already. */
-    #define websockets_owned(reference) (reference)
-    """
-    object owned "websockets_owned" (PyObject *reference)
-
-
-cdef class Send:
-    """What an application calls with an event; the pure twin describes the arguments."""
-
-    cdef object _otherwise
-    cdef object _written
-    cdef MessageStream _stream
-
-    def __init__(self, otherwise, written):
-        self._otherwise = otherwise
-        self._written = written
-
-    def begin(self, MessageStream stream not None):
-        """Go on with messages: the connection is open."""
-        self._stream = stream
-
-    def __call__(self, event):
-        cdef int outcome = NOT_SENT
-        cdef object message
-        if self._stream is not None and PyDict_CheckExact(event):
-            if value(event, TYPE) == SEND:
-                message = value(event, BYTES)
-                if message is None:
-                    message = value(event, TEXT)
-                    if type(message) is str:
-                        outcome = self._stream.try_send(message)
-                elif type(message) is bytes:
-                    outcome = self._stream.try_send(message)
-        if outcome == SENT:
-            return GONE
-        if outcome == NOT_SENT:
-            return self._otherwise(event)
-        return self._written()
-
-
-cdef object value(event, str key):
-    """Return what a dict has for a key, or None."""
-    cdef PyObject *found = PyDict_GetItem(event, key)
-    return None if found is NULL else <object> found
 
 
 cdef class Gone:
@@ -193,4 +198,5 @@ cdef class Gone:
 
 cdef Gone GONE = Gone()
 
-websockets_set_step(<PyTypeObject *> Receive, receive)
+websockets_set_step(<PyTypeObject *> Step, receive)
+websockets_set_done(<PyTypeObject *> Gone)

@@ -79,7 +79,7 @@ class WebSocketProtocol(Connection):
     _ws_leaving = False  # whether the server is shutting down
     _ws_scope: Event
     _ws_answer: Any  # the response that opens the connection, or what there is of another
-    _ws_application: Any = ()  # what the application calls
+    _ws_channel: Any = None  # what the application calls
 
     def __init__(
         self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None
@@ -165,12 +165,12 @@ class WebSocketProtocol(Connection):
             config.asgi_version,
             self.app_state.copy(),
         )
-        receive = _core.Receive(self._ws_next, ConnectionClosed, self._ws_ended)
-        send = _core.Send(self._ws_take, self._ws_written)
-        self._ws_application = receive, send
+        channel = self._ws_channel = _core.Channel(
+            self._ws_next, self._ws_take, self._ws_written, ConnectionClosed, self._ws_ended
+        )
         logger = self.protocol.logger
         try:
-            result = await config.loaded_app(scope, receive, send)
+            result = await config.loaded_app(scope, channel.receive, channel.send)
         except asyncio.CancelledError:
             # The server can't wait any longer.
             self._ws_phase.fail(1012)
@@ -187,8 +187,8 @@ class WebSocketProtocol(Connection):
                 logger.error("ASGI callable should return None, but returned '%s'.", result)
             self._ws_give_up()
         finally:
-            # They refer to this connection.
-            self._ws_application = ()
+            # It refers to this connection.
+            self._ws_channel = None
 
     def _ws_is_gone(self) -> bool:
         return self._ws_leaving or self._ws_phase.state not in (State.CONNECTING, State.OPEN)
@@ -210,12 +210,12 @@ class WebSocketProtocol(Connection):
         if self._ws_connecting:
             self._ws_connecting = False
             if self._ws_expected == OPENED:
-                self._ws_application[0].begin(self._ws_phase.stream)
+                self._ws_channel.open_in(self._ws_phase.stream)
             return {"type": "websocket.connect"}
         if self._ws_expected in (OPENING, ANSWERING):
             await self._ws_future("decided", False)
         if self._ws_expected == OPENED and self._ws_phase.stream is not None:
-            event: Event = await self._ws_application[0]()
+            event: Event = await self._ws_channel.receive()
             return event
         return self._ws_ended()
 
@@ -278,10 +278,9 @@ class WebSocketProtocol(Connection):
         self._ws_respond(answer)
         self._ws_begin()
         self._ws_expected = OPENED
-        receive, send = self._ws_application
-        send.begin(self._ws_phase.stream)
+        self._ws_channel.open_out(self._ws_phase.stream)
         if not self._ws_connecting:
-            receive.begin(self._ws_phase.stream)
+            self._ws_channel.open_in(self._ws_phase.stream)
         self._ws_tell("decided")
 
     def _ws_refuse(self, status: int, text: str) -> None:
