@@ -1,11 +1,17 @@
 """FastAPI and Starlette on uvicorn, whose own words for what happens are what is asked for here."""
 
 import asyncio
+import contextlib
+import re
+import socket
+import sys
+import tempfile
+from pathlib import Path
 
 import fastapi
 from fastapi import WebSocket, WebSocketDisconnect, WebSocketException
-from loopback import main, raises
-from uvicorn_host import hosted
+from loopback import ROOT, main, raises, scenario
+from uvicorn_host import HAS_ASGI, hosted
 
 import websockets
 from websockets.asyncio.client import connect
@@ -117,6 +123,72 @@ async def a_room_of_many(hosting):
         assert [await member.recv() for member in members] == ["to the others"] * 9
         for member in members:
             await member.close()
+
+
+# What docs/howto shows, as it stands there.
+
+PAGE = ROOT / "docs" / "howto" / "fastapi.md"
+BLOCK = re.compile(
+    r"^```py\n# (\w+\.py)\n(.*?)^```$|^    ((?:uvicorn|gunicorn) [^\n]*)$", re.M | re.S
+)
+
+
+@contextlib.asynccontextmanager
+async def program(folder, *command):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        cwd=folder,
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+async def listening(process, port):
+    """Wait until a program listens, unless it ends."""
+    while process.returncode is None:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError((await process.stderr.read()).decode())
+
+
+async def the_guide():
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+    commands = []
+    with tempfile.TemporaryDirectory() as folder:
+        for match in BLOCK.finditer(PAGE.read_text("utf-8")):
+            name, text, command = match.groups()
+            if command is None:
+                text = text.replace("uvicorn.run(", f"uvicorn.run(port={port}, app=")
+                Path(folder, name).write_text(text)
+                if "uvicorn.run(" in text:
+                    commands.append([name])
+            else:
+                words = command.split()
+                where = ["--port", str(port)] if words[0] == "uvicorn" else ["--bind", f":{port}"]
+                commands.append(["-m", *words, *where])
+        assert len(commands) == 4
+        for command in commands:
+            async with program(folder, *command) as process:
+                await listening(process, port)
+                async with connect(f"ws://127.0.0.1:{port}/rooms/7") as ws:
+                    await ws.send("x")
+                    assert await ws.recv() == "7: x"
+            await process.wait()
+
+
+if HAS_ASGI:
+    scenario(the_guide)
 
 
 if __name__ == "__main__":
