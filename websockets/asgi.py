@@ -133,25 +133,21 @@ class WebSocketProtocol(Connection):
 
     def _ws_changed(self) -> None:
         super()._ws_changed()
-        phase = self._ws_phase
-        if phase.state != State.OPEN:
-            # Who waits for a message is told.
-            phase.stream.waiter.wake(False)
+        # It ends: who waits for a message is told.
+        self._ws_phase.stream.waiter.wake(False)
 
     # From the request to the end
 
     async def _ws_serve(self) -> None:
-        try:
-            await self._ws_handshaken()
-        except Exception:
-            return  # The client went away before.
+        await self._ws_handshaken()
         if self.request is not None:
             self._ws_answer = self.protocol.accept(self.request)
             if self.protocol.handshake_exc is None:
                 await self._ws_run()
                 return
             self._ws_respond(self._ws_answer)
-        self._ws_phase.half_close()
+        if not self._ws_phase.is_gone():
+            self._ws_phase.half_close()
 
     async def _ws_run(self) -> None:
         """Run the application, and see to it that it has said what is to become of the client."""

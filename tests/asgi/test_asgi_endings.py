@@ -8,10 +8,10 @@ import socket
 import struct
 
 import pytest
-from hosting import accept, echo, hold, hosted_peer, hosting
-from peer import CLOSE, PING, REQUEST, TEXT, close_payload, frame, tcp_to, turns, until
+from hosting import Host, accept, echo, hold, hosted_peer, hosting
+from peer import CLOSE, PING, REQUEST, TEXT, Writes, close_payload, frame, tcp_to, turns, until
 
-from websockets.asgi import ClientDisconnected
+from websockets.asgi import ClientDisconnected, WebSocketProtocol
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
@@ -182,6 +182,20 @@ async def test_a_client_that_was_gone_before_the_server_shuts_down():
         going_on.set()
         await until(lambda: not host.tasks)
     assert host.app_state["kept"] == [LOST]
+
+
+async def test_a_client_that_goes_away_before_its_request_is_whole():
+    async def application(scope, receive, send):
+        raise AssertionError("it was called")
+
+    host, transport = Host(application), Writes()
+    protocol = WebSocketProtocol(config=host.config, server_state=host, app_state={})
+    protocol.connection_made(transport)
+    protocol.data_received(REQUEST[:20])
+    assert host.connections == {protocol} and len(host.tasks) == 1
+    protocol.connection_lost(None)
+    await until(lambda: not host.tasks)
+    assert not host.connections and transport.writes == []
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,14 @@ async def test_compression_may_be_off():
             assert "Sec-WebSocket-Extensions" not in ws.response.headers
 
 
+async def test_debug_mode():
+    asyncio.get_running_loop().set_debug(True)
+    async with hosting(echo) as host, connect(host.uri) as ws:
+        for _ in range(2):
+            await ws.send("x")
+            assert await ws.recv() == "x"
+
+
 async def test_several_tasks_send():
     async def application(scope, receive, send):
         await accept(receive, send)

@@ -3,6 +3,7 @@ What an ASGI application is told of a connection: its scope.
 """
 
 import json
+import sys
 
 import pytest
 from hosting import accept, hosting
@@ -104,8 +105,17 @@ async def test_tls(certificates):
 
 @needs_unix
 async def test_a_unix_socket(tmp_path):
+    await over_a_unix_socket(str(tmp_path / "socket"))
+
+
+@pytest.mark.one_loop
+@pytest.mark.skipif(sys.platform != "linux", reason="there are no such names")
+async def test_a_unix_socket_without_a_file(tmp_path):
+    await over_a_unix_socket(f"\0{tmp_path}")
+
+
+async def over_a_unix_socket(path):
     application = Telling()
-    path = str(tmp_path / "socket")
     async with hosting(application, path=path):
         async with unix_connect(path) as ws:
             await ws.wait_closed()
