@@ -59,6 +59,16 @@ cdef class Writer:
         return True
 
 
+    cpdef int write_before_closing(self, list pieces) except -1:
+        """Write what was held back, and then the program closed the transport itself."""
+        cdef int descriptor
+        if not self.write(pieces) and self._socket is not None and self._waiting() == 0:
+            descriptor = self._fileno(self._socket)
+            if descriptor >= 0:
+                send(descriptor, pieces)
+        return 0
+
+
 cdef list send(int descriptor, list pieces):
     """Send what the socket takes; return what is left, or None."""
     cdef websockets_piece vector[PIECES]

@@ -23,6 +23,7 @@ __all__ = [
     "BACKOFF_INITIAL_DELAY",
     "BACKOFF_MAX_DELAY",
     "BACKOFF_MIN_DELAY",
+    "Series",
     "backoff",
     "process_exception",
     "reconnecting",
@@ -80,6 +81,50 @@ def backoff(
         yield max_delay
 
 
+class Series:
+    """
+    Attempts to connect, of which each that fails is followed by a pause.
+
+    Arguments:
+        logger: where failures that may pass are told.
+        process_exception: is given each failure; it returns None to try again, or the exception to
+            raise, which may be the same. What it raises counts as what it returns.
+        delays: makes an iterator of the seconds before each new attempt of a series; where it ends,
+            the failure is final.
+    """
+
+    def __init__(
+        self,
+        logger: Any,
+        process_exception: Callable[[Exception], Optional[Exception]],
+        delays: Callable[[], Iterator[float]],
+    ) -> None:
+        self._logger = logger
+        self._judge = process_exception
+        self._delays = delays
+        self._pauses: Optional[Iterator[float]] = None
+
+    def succeeded(self) -> None:
+        """Take notice that there is a connection: the next failure begins a new series."""
+        self._pauses = None
+
+    def failed(self, exc: Exception) -> float:
+        """Return the seconds until the next attempt, or raise the failure if it is final."""
+        verdict = _verdict(self._judge, exc)
+        if verdict is exc:
+            raise exc
+        if verdict is not None:
+            raise verdict from exc
+        if self._pauses is None:
+            self._pauses = self._delays()
+        pause = next(self._pauses, None)
+        if pause is None:
+            raise exc
+        reason = traceback.format_exception_only(type(exc), exc)[-1].strip()
+        self._logger.info("connect failed; reconnecting in %.1f seconds: %s", pause, reason)
+        return pause
+
+
 async def reconnecting(
     connect: Callable[[], Awaitable[Any]],
     logger: Any,
@@ -91,31 +136,17 @@ async def reconnecting(
 
     Arguments:
         connect: opens a connection.
-        logger: where failures that may pass are told.
-        process_exception: is given each failure; it returns None to try again, or the exception to
-            raise, which may be the same. What it raises counts as what it returns.
-        delays: makes an iterator of the seconds before each new attempt of a series; where it ends,
-            the failure is final.
+        logger, process_exception, delays: as for :class:`Series`.
     """
-    pauses: Optional[Iterator[float]] = None
+    series = Series(logger, process_exception, delays)
     while True:
+        pause: Optional[float] = None
         try:
             connection = await connect()
         except Exception as exc:
-            verdict = _verdict(process_exception, exc)
-            if verdict is exc:
-                raise
-            if verdict is not None:
-                raise verdict from exc
-            if pauses is None:
-                pauses = delays()
-            pause = next(pauses, None)
-            if pause is None:
-                raise
-            reason = traceback.format_exception_only(type(exc), exc)[-1].strip()
-            logger.info("connect failed; reconnecting in %.1f seconds: %s", pause, reason)
+            pause = series.failed(exc)
         else:
-            pauses = pause = None
+            series.succeeded()
             try:
                 yield connection
             finally:

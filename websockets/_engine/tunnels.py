@@ -1,10 +1,10 @@
 """
-Ways through proxies: HTTP's CONNECT (RFC 9110 9.3.6), with TLS or without, and SOCKS.
+Ways through proxies on asyncio, with TLS or without.
 
-Owns the conversation with a proxy. Must never know what goes through it. Key decision: an HTTP
-proxy's transport is handed on to the next protocol, be it TLS or a connection, in the same way in
-which an event loop hands on a new one; so nothing behind it knows that there is a proxy. SOCKS is
-left to ``python-socks``, which programs install that want it.
+Owns the order of steps to a transport that leads through a proxy. Must never know what a proxy is
+asked, nor what goes through it. Key decision: an HTTP proxy's transport is handed on to the next
+protocol, be it TLS or a connection, in the same way in which an event loop hands on a new one; so
+nothing behind it knows that there is a proxy.
 """
 
 from __future__ import annotations
@@ -13,74 +13,65 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Callable, Optional
 
-from .._core import MessageHeadReader
+from .._handshake.tunnels import SOCKS, Tunnel, socks_error, socks_proxy
 from .._transports.secure import connect_over_tls
-from ..exceptions import InvalidProxyMessage, InvalidProxyStatus, ProxyError
-from ..http11 import Response
-from ..proxy import Proxy, parse_proxy, prepare_connect_request
+from ..proxy import Proxy, parse_proxy
 from ..uri import WebSocketURI
 
 __all__ = ["through_proxy"]
 
-# How python-socks calls them, and whether the proxy looks names up.
-SOCKS = {
-    "socks5h": ("SOCKS5", True),
-    "socks5": ("SOCKS5", False),
-    "socks4a": ("SOCKS4", True),
-    "socks4": ("SOCKS4", False),
-}
-
 Connect = Callable[..., Awaitable[Any]]
 
 
-class Tunnel(asyncio.Protocol):
+class Asking(asyncio.Protocol):
     """
     Ask an HTTP proxy for a tunnel.
 
     Arguments:
         loop: the event loop.
-        request: what to ask.
+        tunnel: what to ask, and what is made of the answer.
 
     Attributes:
-        response: a future for the proxy's answer.
-        rest: the bytes that came behind that.
+        answered: a future that is done when there is a tunnel.
+        rest: the bytes that came through it.
     """
 
-    def __init__(self, loop: Any, request: bytes) -> None:
-        self.response: asyncio.Future[Response] = loop.create_future()
+    def __init__(self, loop: Any, tunnel: Tunnel) -> None:
+        self.answered: asyncio.Future[None] = loop.create_future()
         self.rest = b""
-        self._request = request
-        self._head = MessageHeadReader(True, True)
+        self._tunnel = tunnel
 
     def connection_made(self, transport: Any) -> None:
         """Take a transport, and ask."""
-        transport.write(self._request)
+        transport.write(self._tunnel.request)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the proxy."""
-        head = self._head
-        if self.response.done():
+        if self.answered.done():
             self.rest += data
             return
         try:
-            if head.feed(data):
-                self.rest = head.rest
-                self.response.set_result(Response(head.status, head.reason, head.headers))
+            if self._tunnel.feed(data):
+                self.rest = self._tunnel.rest
+                self.answered.set_result(None)
         except Exception as exc:
             self._fail(exc)
 
     def eof_received(self) -> None:
         """Take notice that the proxy ends TCP."""
-        self._fail(EOFError("the connection to the proxy ended"))
+        self.connection_lost(None)
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """Take notice that the transport is gone."""
-        self._fail(exc or EOFError("the connection to the proxy ended"))
+        if not self.answered.done():
+            try:
+                self._tunnel.fail(exc)
+            except Exception as failure:
+                self._fail(failure)
 
     def _fail(self, exc: Exception) -> None:
-        if not self.response.done():
-            self.response.set_exception(exc)
-            self.response.exception()  # Nobody asks if connecting is cancelled at the same time.
+        self.answered.set_exception(exc)
+        self.answered.exception()  # Nobody asks if connecting is cancelled at the same time.
 
 
 async def through_proxy(
@@ -130,15 +121,10 @@ async def through_proxy(
         raise ValueError("proxy_ssl argument is incompatible with an http:// proxy")
     theirs.setdefault("host", proxy.host)
     theirs.setdefault("port", proxy.port)
-    tunnel = Tunnel(loop, prepare_connect_request(proxy, wsuri, user_agent))
-    transport = await connect_over_tls(loop, loop.create_connection, tunnel, theirs)
+    asking = Asking(loop, Tunnel(proxy, wsuri, user_agent))
+    transport = await connect_over_tls(loop, loop.create_connection, asking, theirs)
     try:
-        try:
-            response = await tunnel.response
-        except Exception as exc:
-            raise InvalidProxyMessage("did not receive a valid HTTP response from proxy") from exc
-        if not 200 <= response.status_code < 300:
-            raise InvalidProxyStatus(response)
+        await asking.answered
     except BaseException:
         transport.abort()
         raise
@@ -147,8 +133,8 @@ async def through_proxy(
         protocol = factory()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
-        if tunnel.rest:
-            protocol.data_received(tunnel.rest)
+        if asking.rest:
+            protocol.data_received(asking.rest)
         return transport, protocol
 
     return connect, ours
@@ -156,23 +142,8 @@ async def through_proxy(
 
 async def through_socks(proxy: Proxy, wsuri: WebSocketURI, kwds: dict[str, Any]) -> Any:
     """Connect through a SOCKS proxy; return the socket."""
-    try:
-        from python_socks import ProxyType
-        from python_socks.async_.asyncio import Proxy as Socks
-    except ImportError:
-        raise ImportError("connecting through a SOCKS proxy requires python-socks") from None
-    kind, rdns = SOCKS[proxy.scheme]
-    socks = Socks(
-        ProxyType[kind],
-        kwds.pop("host", proxy.host),
-        kwds.pop("port", proxy.port),
-        proxy.username,
-        proxy.password,
-        rdns,
-    )
+    socks = socks_proxy("async_.asyncio", proxy, kwds.pop("host", None), kwds.pop("port", None))
     try:
         return await socks.connect(wsuri.host, wsuri.port, **kwds)
-    except OSError:
-        raise
     except Exception as exc:
-        raise ProxyError("failed to connect to SOCKS proxy") from exc
+        raise socks_error(exc)  # noqa: B904 (it has its cause)

@@ -11,13 +11,19 @@ from __future__ import annotations
 import re
 import urllib.parse
 from collections.abc import Collection
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 from ..datastructures import Headers, HeadersLike
-from ..exceptions import InvalidHeader, InvalidURI, RedirectRefused, SecurityError
+from ..exceptions import (
+    InvalidHeader,
+    InvalidStatus,
+    InvalidURI,
+    RedirectRefused,
+    SecurityError,
+)
 from ..uri import WebSocketURI, parse_uri
 
-__all__ = ["Redirect", "follow", "for_another_server", "redirect_location"]
+__all__ = ["Redirect", "follow", "for_another_server", "judge", "redirect_location"]
 
 # RFC 9110 15.4: those whose Location is where the client should go. In 300 it is the server's
 # choice; 304, 305 and 306 don't redirect.
@@ -69,8 +75,8 @@ def follow(
     Arguments:
         uri: URI that was tried.
         location: value of the Location header, which may be relative to that.
-        given: which of "sock", "unix", "host" and "port" the program has given to say where the
-            connection goes, instead of the URI.
+        given: which of "sock", "unix", "host", "port" and "address" the program has given to say
+            where the connection goes, instead of the URI.
         as_http: whether "http" and "https" in ``location`` stand for "ws" and "wss".
 
     Raises:
@@ -95,11 +101,40 @@ def follow(
             how = "a Unix socket"
         elif "host" in given or "port" in given:
             how = "an explicit host or port"
+        elif "address" in given:
+            how = "an explicit host and port"
         if how is not None:
             raise RedirectRefused(f"cannot follow cross-origin redirect to {new_uri} with {how}")
     elif new.user_info is None:
         new = new._replace(user_info=old.user_info)
     return Redirect(new_uri, new, same_origin)
+
+
+def judge(exc: Exception, uri: str, given: Collection[str]) -> Union[Redirect, Exception]:
+    """
+    Tell what to do about an opening handshake that failed.
+
+    Arguments:
+        exc: the exception.
+        uri, given: as for :func:`follow`.
+
+    Returns:
+        where to go next; ``exc`` if it redirects nowhere, or another exception to raise instead.
+
+    Raises:
+        InvalidURI: if the location isn't a valid URI.
+    """
+    if not isinstance(exc, InvalidStatus):
+        return exc
+    location = redirect_location(exc.response.status_code, exc.response.headers)
+    if location is None:
+        return exc
+    try:
+        return follow(uri, location, given)
+    except InvalidURI:
+        raise
+    except Exception as refused:
+        return refused
 
 
 def for_another_server(headers: Optional[HeadersLike]) -> Headers:

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 from .. import _environment
 from .._engine.arguments import TODAYS_CONNECT
 from .._engine.connecting import complete, follow_redirects, within
+from .._engine.making import watch_end
 from .._engine.overridable import made_once
 from .._engine.reaching import reach
 from .._engine.reconnecting import backoff, process_exception, reconnecting
-from .._handshake.redirects import follow, for_another_server, redirect_location
+from .._handshake.redirects import for_another_server, judge
 from .._sansio.client import ClientProtocol
 from .._starting import Function, Starting
 from ..datastructures import HeadersLike
-from ..exceptions import InvalidStatus, InvalidURI
 from ..extensions.base import ClientExtensionFactory
 from ..extensions.permessage_deflate import enable_client_permessage_deflate
 from ..headers import validate_subprotocols
@@ -231,6 +231,7 @@ class connect(Starting):
         if self.ws_uri.secure and "ssl" in kwargs and kwargs["ssl"] is None:
             raise ValueError("ssl=None is incompatible with a wss:// URI")
         connection = self.factory(self.ws_uri)
+        watch_end(asyncio.get_running_loop(), connection, ClientConnection, self.logger)
         await reach(self.ws_uri, connection, kwargs, self.proxy, self.user_agent_header)
         return connection
 
@@ -244,19 +245,11 @@ class connect(Starting):
         Returns:
             the URI to go on with; ``exc`` to raise it, or another exception to raise instead.
         """
-        if not isinstance(exc, InvalidStatus):
-            return exc
-        location = redirect_location(exc.response.status_code, exc.response.headers)
-        if location is None:
-            return exc
         kwargs = self.create_connection_kwargs
         given = [name for name in ("sock", "unix", "host", "port") if kwargs.get(name) is not None]
-        try:
-            redirect = follow(self.uri, location, given)
-        except InvalidURI:
-            raise
-        except Exception as refused:
-            return refused
+        redirect = judge(exc, self.uri, given)
+        if isinstance(redirect, Exception):
+            return redirect
         if not redirect.same_origin and self.additional_headers is not None:
             self.additional_headers = for_another_server(self.additional_headers)
         return redirect.uri

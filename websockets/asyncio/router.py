@@ -1,19 +1,16 @@
 """
 Servers that choose a handler by the path of the request, with werkzeug's rules.
 
-Owns the step from a request to a handler, a redirect or 404. Must never know how a handshake is
-answered. Key decision: werkzeug is asked for only when a router is made, so that nobody needs it
-who doesn't use one.
+Owns how a router is put before a server. Must never know how a handler is chosen.
 """
 
 from __future__ import annotations
 
-import http
 import inspect
-import urllib.parse
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union
 
+from .._handshake.routing import Routing, require_werkzeug
 from ..http11 import Request, Response
 from .server import Server, ServerConnection, serve
 
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Router", "route", "unix_route"]
 
 
-class Router:
+class Router(Routing):
     """
     Choose handlers by the path of requests.
 
@@ -34,54 +31,6 @@ class Router:
             default.
         url_scheme: "ws", or "wss" for redirects with TLS.
     """
-
-    def __init__(
-        self, url_map: Any, server_name: Optional[str] = None, url_scheme: str = "ws"
-    ) -> None:
-        self.url_map = url_map
-        self.server_name = server_name
-        self.url_scheme = url_scheme
-        for rule in self.url_map.iter_rules():
-            rule.websocket = True
-
-    def get_server_name(self, connection: ServerConnection, request: Request) -> str:
-        """Return the name of the server that a request asks."""
-        if self.server_name is None:
-            return request.headers["Host"]
-        return self.server_name
-
-    def redirect(self, connection: ServerConnection, url: str) -> Response:
-        """Return the response that sends a client elsewhere."""
-        response = connection.respond(http.HTTPStatus.FOUND, f"Found at {url}")
-        response.headers["Location"] = url
-        return response
-
-    def not_found(self, connection: ServerConnection) -> Response:
-        """Return the response where there is no handler."""
-        return connection.respond(http.HTTPStatus.NOT_FOUND, "Not Found")
-
-    def route_request(self, connection: ServerConnection, request: Request) -> Optional[Response]:
-        """
-        Choose the handler for a request, as ``process_request`` of :func:`serve`.
-
-        Returns:
-            None if there is one, then it is in ``connection.handler``; otherwise a response.
-        """
-        from werkzeug.exceptions import NotFound
-        from werkzeug.routing import RequestRedirect
-
-        adapter = self.url_map.bind(
-            server_name=self.get_server_name(connection, request), url_scheme=self.url_scheme
-        )
-        parts = urllib.parse.urlsplit(request.path)
-        try:
-            handler, kwargs = adapter.match(path_info=parts.path, query_args=parts.query)
-        except RequestRedirect as redirect:
-            return self.redirect(connection, redirect.new_url)
-        except NotFound:
-            return self.not_found(connection)
-        connection.handler, connection.handler_kwargs = handler, kwargs
-        return None
 
     async def handler(self, connection: ServerConnection) -> None:
         """Handle a connection by the handler that was chosen."""
@@ -114,7 +63,7 @@ def route(
         args, kwargs: arguments of :func:`~websockets.asyncio.server.serve` behind its ``handler``.
             A ``process_request`` comes before the router, and wins if it returns a response.
     """
-    _require_werkzeug("route")
+    require_werkzeug("route")
     url_scheme = "ws" if ssl is None else "wss"
     if ssl is not None and ssl is not True:
         kwargs["ssl"] = ssl
@@ -142,12 +91,5 @@ def unix_route(url_map: Any, path: Optional[str] = None, **kwargs: Any) -> Serve
         path: path of the socket in the file system; it may be left out if ``sock`` is given.
         kwargs: arguments of :func:`route`, or of :meth:`asyncio.loop.create_unix_server`.
     """
-    _require_werkzeug("unix_route")
+    require_werkzeug("unix_route")
     return route(url_map, unix=True, path=path, **kwargs)
-
-
-def _require_werkzeug(name: str) -> None:
-    try:
-        import werkzeug.routing  # noqa: F401
-    except ImportError:
-        raise ImportError(f"{name}() requires werkzeug") from None

@@ -22,20 +22,15 @@ from .._engine.arguments import TODAYS_SERVE
 from .._engine.connecting import within
 from .._engine.making import maker
 from .._engine.overridable import made_once
-from .._handshake.credentials import check_against, is_pair
+from .._handshake.credentials import BasicAuth
 from .._registry import WebSocketServer, is_running
 from .._sansio.server import ServerProtocol
 from .._starting import Function
 from .._states import State
 from .._transports.secure import served_over_tls
-from ..exceptions import InvalidHeader
 from ..extensions.base import ServerExtensionFactory
 from ..extensions.permessage_deflate import enable_server_permessage_deflate
-from ..headers import (
-    build_www_authenticate_basic,
-    parse_authorization_basic,
-    validate_subprotocols,
-)
+from ..headers import validate_subprotocols
 from ..http11 import SERVER, Request, Response
 from ..typing import DataLike, LoggerLike, Origin, StatusLike, Subprotocol
 from .connection import Connection
@@ -542,39 +537,16 @@ def basic_auth(
         ValueError: if neither or both are given.
         TypeError: if the credentials aren't pairs of strings.
     """
-    if (credentials is None) == (check_credentials is None):
-        raise ValueError("provide either credentials or check_credentials")
-    if credentials is not None:
-        pairs: Any = [credentials] if is_pair(credentials) else credentials
-        try:
-            pairs = list(pairs)
-        except TypeError:
-            pairs = [None]
-        if not all(map(is_pair, pairs)):
-            raise TypeError(f"invalid credentials argument: {credentials!r}")
-        check_credentials = check_against(pairs)
-    check: Any = check_credentials
+    auth = BasicAuth.of(realm, credentials, check_credentials)
 
     async def process_request(connection: ServerConnection, request: Request) -> Optional[Response]:
-        try:
-            authorization = request.headers["Authorization"]
-        except KeyError:
-            return refused(connection, "Missing credentials\n")
-        except LookupError:
-            return refused(connection, "Unsupported credentials\n")
-        try:
-            username, password = parse_authorization_basic(authorization)
-        except InvalidHeader:
-            return refused(connection, "Unsupported credentials\n")
-        right = check(username, password)
-        if not (await right if inspect.isawaitable(right) else right):
-            return refused(connection, "Invalid credentials\n")
-        connection.username = username
-        return None
-
-    def refused(connection: ServerConnection, text: str) -> Response:
-        response = connection.respond(HTTPStatus.UNAUTHORIZED, text)
-        response.headers["WWW-Authenticate"] = build_www_authenticate_basic(realm)
-        return response
+        claimed = auth.claimed(request)
+        if isinstance(claimed, str):
+            return auth.decide(connection, None, claimed)  # type: ignore[no-any-return]
+        right = auth.check(*claimed)
+        if inspect.isawaitable(right):
+            right = await right
+        username = claimed[0] if right else None
+        return auth.decide(connection, username, "Invalid credentials\n")  # type: ignore[no-any-return]
 
     return process_request

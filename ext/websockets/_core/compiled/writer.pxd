@@ -9,3 +9,4 @@ cdef class Writer:
     cdef object _fileno
 
     cpdef bint write(self, list pieces) except -1
+    cpdef int write_before_closing(self, list pieces) except -1
