@@ -133,6 +133,7 @@ if TYPE_CHECKING:
 # The same for those who run this. What is empty here is a module itself.
 NAMES = {
     "_core": "backend",
+    "asgi": "",
     "asyncio": "",
     "asyncio.client": "ClientConnection",
     "asyncio.router": "Router route unix_route",

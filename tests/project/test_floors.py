@@ -11,6 +11,7 @@ FLOORS = {
     "websockets.__main__": 9,
     "websockets.cli": 8,
     "websockets._terminal": 8,
+    "websockets.asgi": 7,
     "websockets.auth": 8,
     "websockets.legacy": 8,
     "websockets.client": 7,

@@ -20,6 +20,7 @@ import types
 import warnings
 
 MODULES = (
+    "application",
     "closing",
     "compression",
     "constants",
@@ -113,6 +114,7 @@ AS_BYTES = _active.constants.AS_BYTES
 AS_TEXT = _active.constants.AS_TEXT
 IN_FRAGMENTS = _active.constants.IN_FRAGMENTS
 OPEN = _active.constants.OPEN
+NOT_OPEN = _active.constants.NOT_OPEN
 CLOSED = _active.constants.CLOSED
 FULL = _active.constants.FULL
 UNFINISHED = _active.constants.UNFINISHED
@@ -126,6 +128,7 @@ SENT_WAIT = _active.constants.SENT_WAIT
 Endpoint = _active.endpoint.Endpoint
 EventEndpoint = _active.events.EventEndpoint
 FrameMaker = _active.events.FrameMaker
+Channel = _active.application.Channel
 MessageStream = _active.stream.MessageStream
 Receiver = _active.receiver.Receiver
 Waiter = _active.waiter.Waiter
