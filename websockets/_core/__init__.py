@@ -18,6 +18,7 @@ import os
 import types
 
 MODULES = (
+    "blocking",
     "closing",
     "compression",
     "constants",
@@ -111,10 +112,13 @@ OWING = _active.constants.OWING
 OVER = _active.constants.OVER
 NOT_SENT = _active.constants.NOT_SENT
 SENT_WAIT = _active.constants.SENT_WAIT
+SENT = _active.constants.SENT
+LOST = _active.constants.LOST
 Endpoint = _active.endpoint.Endpoint
 EventEndpoint = _active.events.EventEndpoint
 FrameMaker = _active.events.FrameMaker
 MessageStream = _active.stream.MessageStream
+BlockingStream = _active.blocking.BlockingStream
 Receiver = _active.receiver.Receiver
 Waiter = _active.waiter.Waiter
 Writer = _active.writer.Writer

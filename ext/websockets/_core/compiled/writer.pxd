@@ -9,3 +9,6 @@ cdef class Writer:
     cdef object _fileno
 
     cpdef bint write(self, list pieces) except -1
+
+
+cpdef list send_now(sock, list pieces)
