@@ -19,6 +19,7 @@ import types
 
 MODULES = (
     "blocking",
+    "calls",
     "closing",
     "compression",
     "constants",
@@ -31,6 +32,7 @@ MODULES = (
     "heads",
     "inbox",
     "keys",
+    "locks",
     "mask",
     "messages",
     "outbox",
@@ -118,7 +120,8 @@ Endpoint = _active.endpoint.Endpoint
 EventEndpoint = _active.events.EventEndpoint
 FrameMaker = _active.events.FrameMaker
 MessageStream = _active.stream.MessageStream
-BlockingStream = _active.blocking.BlockingStream
+Mutex = _active.locks.Mutex
+ThreadStream = _active.calls.ThreadStream
 Receiver = _active.receiver.Receiver
 Waiter = _active.waiter.Waiter
 Writer = _active.writer.Writer

@@ -115,7 +115,7 @@ class BlockingStream:
             with self.mutex:
                 if self.receiving or (self.streaming and form != IN_FRAGMENTS):
                     raise ConcurrencyError(RUNNING)
-                if self.endpoint.inbox.waiting or form == IN_FRAGMENTS:
+                if self.endpoint.inbox.waiting:
                     message = self._next(form)
                     if message is not None:
                         return message

@@ -116,7 +116,7 @@ class Connection(Begun):
     ) -> None:
         self.socket = sock
         self.protocol = protocol
-        self.protocol_mutex = threading.Lock()
+        self.protocol_mutex = _core.Mutex()
         set_unless_usual(
             self,
             CONNECTION,
@@ -489,7 +489,7 @@ class Connection(Begun):
             True,
         )
         sock, layer, system = plain_of(self.socket, SYSTEM)
-        stream = _core.BlockingStream(
+        stream = _core.ThreadStream(
             endpoint, self.protocol_mutex, sock, layer, system, self.recv_bufsize
         )
         if protocol.logger.isEnabledFor(logging.INFO):
