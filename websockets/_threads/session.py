@@ -245,7 +245,7 @@ class Session:
         if not isinstance(message, Iterable):
             raise TypeError("data must be str, bytes, or iterable")
         kind: Optional[int] = None
-        came = complete = False
+        came = begun = complete = False
         try:
             for fragment in message:
                 came = True
@@ -256,16 +256,17 @@ class Session:
                     if text is not None:
                         opcode = OP_TEXT if text else OP_BINARY
                     self._begin_fragments()
+                    begun = True
                 self._frame(opcode, payload, False)
-            if kind is not None:
+            if begun:
                 complete = True
                 self._frame(OP_CONT, b"", True)
         except BaseException as exc:
             if came:
-                self._fragments_failed(exc, kind is not None and not complete)
+                self._fragments_failed(exc, begun and not complete)
             raise
         finally:
-            if kind is not None and self._in_fragments:
+            if begun:
                 with self.mutex:
                     self._in_fragments = False
                     if not self._unfinished:
@@ -629,5 +630,6 @@ class Session:
         keeper().forget(self)
         self._transport._shutdown(2)  # Who waits for it to take more looks up.
         self.release()
+        self.terminate_pings()
         self.face._ws_lost(exc)
         stream.wake()

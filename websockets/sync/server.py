@@ -387,7 +387,8 @@ class Server:
             self.logger.info("server closing")
             self._waker.send(b"\0")
         self._stopped.wait()
-        self.socket.close()
+        for sock in (self.socket, self._waker, self._wakes):
+            sock.close()
         with self._lock:
             opening, connections = list(self._opening), list(self._all)
         for sock in opening:
