@@ -123,6 +123,7 @@ class Session:
         """Begin with messages; ``early`` is what came behind the handshake. With the mutex."""
         if early:
             self.endpoint.receive(early)
+        self.flush()  # Our half of the handshake may be in there.
         self.attend()
         if not self.stream.ended:
             self.watch()

@@ -10,6 +10,7 @@ messages go to its stream at once.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import warnings
 import weakref
@@ -297,6 +298,7 @@ class Connection(Begun):
             if not outcome:
                 return
             if outcome == _core.LOST:
+                self._ws_session.wait_closed(None)
                 raise self.close_exc
         if isinstance(message, (str, bytes, bytearray, memoryview)):
             self._ws_session.send(message, text)
@@ -411,7 +413,11 @@ class Connection(Begun):
 
     def _ws_warn(self) -> None:
         self.pending_legacy_warning = False
-        warnings.warn(LEGACY, DeprecationWarning, stacklevel=4)
+        level = 1
+        # Whoever called a method of ours, and not one method that calls another.
+        while sys._getframe(level).f_globals.get("__name__") == __name__:
+            level += 1
+        warnings.warn(LEGACY, DeprecationWarning, stacklevel=level + 1)
 
     # What subclasses may override or call
 

@@ -145,13 +145,17 @@ class ServerConnection(Connection):
             elif self.server._closing:
                 self.response = self._ws_refusal()
                 protocol.send_response(self.response)
+            response = self.response
+            accepted = protocol.handshake_exc is None and response is not None
+            if accepted and response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+                # It is open before the client can know.
+                self._ws_begin()
+                return
             self._ws_write(deadline)
         except TimeoutError as exc:
             raise TimeoutError("timed out while waiting for handshake request") from exc
         if protocol.handshake_exc is not None:
             raise protocol.handshake_exc
-        if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-            self._ws_begin()
 
     def _ws_response(self, process_request: Any, server_header: Optional[str]) -> Response:
         response = None
@@ -287,7 +291,7 @@ class Server:
         except OSError as exc:
             return exc.errno not in NO_ROOM
         sock.setblocking(True)
-        thread = threading.Thread(target=self._serve, args=(sock,))
+        thread = threading.Thread(target=self._serve, args=(sock,), daemon=False)
         with self._lock:
             self._threads.add(thread)
             self._opening.add(sock)
