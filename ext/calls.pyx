@@ -109,7 +109,8 @@ cdef class ThreadStream(BlockingStream):
                 self.reader = 0
                 if self._fresh or self.ended or not data:
                     # It is the end, or a signal handler was here.
-                    self._fresh.append(data)
+                    if data is not None:
+                        self._fresh.append(data)
                     break
                 self.heard = True
                 if endpoint.receive(data):
@@ -136,6 +137,21 @@ cdef class ThreadStream(BlockingStream):
         finally:
             self.receiving = False
 
+    cdef _read(self):
+        """Read, without the mutex; the pure twin's base class describes it."""
+        cdef int descriptor = self._fileno()
+        if not AVAILABLE or descriptor < 0 or self._space is not None:
+            BlockingStream._read(self)
+            return
+        try:
+            data = receive(descriptor, self._size[0], self._size[0])
+        except OSError as exc:
+            if exc.errno is None:
+                raise  # Not the system has raised it, but a signal handler.
+            data = exc
+        if data is not None:
+            self._fresh.append(data)
+
     cpdef int send(self, message) except -1:
         """Send a message; the pure twin's base class describes it."""
         cdef long long position
@@ -155,7 +171,11 @@ cdef class ThreadStream(BlockingStream):
 
 
 cdef bytes receive(int descriptor, long long missing, Py_ssize_t size):
-    """Read from a socket, of which more of a frame is missing; wait if nothing is there."""
+    """
+    Read from a socket, of which more of a frame is missing; wait if nothing is there.
+
+    Return None if a signal handler was called meanwhile: it may have read as well.
+    """
     cdef char short[ON_STACK]
     cdef char *memory = short
     cdef Py_ssize_t count
@@ -168,14 +188,14 @@ cdef bytes receive(int descriptor, long long missing, Py_ssize_t size):
     else:
         size = ON_STACK
     try:
-        while True:
-            with nogil:
-                count = websockets_recv(descriptor, memory, size)
-            if count >= 0:
-                break
+        with nogil:
+            count = websockets_recv(descriptor, memory, size)
+        if count < 0:
             if errno != EINTR:
                 PyErr_SetFromErrno(OSError)
             PyErr_CheckSignals()
+            Py_XDECREF(data)
+            return None
     except BaseException:
         Py_XDECREF(data)
         raise

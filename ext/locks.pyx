@@ -5,6 +5,8 @@ Owns the lock of the system. Must never know what it guards. Key decision: compi
 without a call from Python, and waits for it without looking for signals: nobody holds it for long.
 """
 
+from sys import is_finalizing
+
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pythread cimport (
     PyThread_acquire_lock,
@@ -20,6 +22,8 @@ cdef extern from "pythread.h":
     int PyThread_acquire_lock_timed(
         PyThread_type_lock lock, long long microseconds, int interruptible
     ) noexcept nogil
+
+cdef long long SECOND = 1000000  # microseconds
 
 
 cdef class Mutex:
@@ -39,9 +43,16 @@ cdef class Mutex:
 
     cdef int enter(self) except -1:
         """Take it."""
+        cdef int outcome
         if not PyThread_acquire_lock(self._lock, 0):
-            with nogil:
-                PyThread_acquire_lock(self._lock, 1)
+            while True:
+                with nogil:
+                    outcome = PyThread_acquire_lock_timed(self._lock, SECOND, 0)
+                if outcome == ACQUIRED:
+                    break
+                if is_finalizing():
+                    # A daemon's thread may have been stopped for ever while it had it.
+                    raise RuntimeError("the interpreter is shutting down")
         self._held = True
         return 0
 
@@ -84,7 +95,7 @@ cdef class Mutex:
         return self._held
 
     def __enter__(self):
-        self.acquire()
+        self.enter()
         return True
 
     def __exit__(self, *exc_info):

@@ -167,9 +167,8 @@ def listening(*functions):
         task.result()
 
 
-@contextlib.contextmanager
-def client_and_peer(headers=(), **options):
-    """Our client's end of an open connection, and the peer that is its server."""
+def client_with_peer(headers=(), **options):
+    """Return our client's end of an open connection, and the peer that is its server."""
     options.setdefault("compression", None)
     options.setdefault("proxy", None)
 
@@ -183,14 +182,19 @@ def client_and_peer(headers=(), **options):
         listener.settimeout(PATIENCE)
         task = Task(accept)
         uri = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
-        connection = connect(uri, legacy=True, **options)
-        peer = task.result()
-        try:
-            yield connection, peer
-        finally:
-            peer.close()
-            connection.close_timeout = 0
-            connection.close()
+        return connect(uri, legacy=True, **options), task.result()
+
+
+@contextlib.contextmanager
+def client_and_peer(headers=(), **options):
+    """The same, for a while."""
+    connection, peer = client_with_peer(headers, **options)
+    try:
+        yield connection, peer
+    finally:
+        peer.close()
+        connection.close_timeout = 0
+        connection.close()
 
 
 @contextlib.contextmanager

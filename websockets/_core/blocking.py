@@ -13,6 +13,7 @@ functions for that. Key decisions:
 - What was read is kept before it is looked at, in one step that no signal handler can come into,
   and so is what the socket doesn't take: an exception, wherever it comes from, loses nothing.
 - A thread that already reads and is interrupted by a signal handler may read in that handler, too.
+  Python then goes on with the first read, whatever came meanwhile; compiled code looks first.
 """
 
 from __future__ import annotations

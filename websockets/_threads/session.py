@@ -10,6 +10,7 @@ the keeper is one more such thread, which comes when the others have been away f
 from __future__ import annotations
 
 import codecs
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from time import monotonic
@@ -549,7 +550,8 @@ class Session:
 
     def _wait_for_the_end(self) -> None:
         """Wait until TCP has ended, at most for the time that this may take."""
-        timeout = self.face.close_timeout
+        # While the interpreter ends there may be nobody left who reads or writes.
+        timeout = 0 if sys.is_finalizing() else self.face.close_timeout
         if self.stream.wait(self.is_over, timeout):
             return
         with self.mutex:
