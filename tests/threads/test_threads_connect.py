@@ -150,11 +150,20 @@ def test_headers():
     "arguments, options, error, text",
     [
         (["http://localhost"], {}, InvalidURI, "isn't a valid URI"),
-        (["ws://localhost"], {"ssl": True}, ValueError, "ssl argument is incompatible with a ws:// URI"),
+        (
+            ["ws://localhost"],
+            {"ssl": True},
+            ValueError,
+            "ssl argument is incompatible with a ws:// URI",
+        ),
         (["ws://localhost"], {"compression": "x"}, ValueError, "unsupported compression: x"),
-        (["ws://localhost"], {"subprotocols": "x"}, TypeError, "subprotocols must be a list, not a str"),
+        (
+            ["ws://localhost"],
+            {"subprotocols": "x"},
+            TypeError,
+            "subprotocols must be a list, not a str",
+        ),
         (["ws://localhost"], {"unknown": 1}, TypeError, "unexpected keyword argument 'unknown'"),
-        (["ws://localhost"], {"process_exception": print}, TypeError, "unexpected keyword"),
     ],
 )
 def test_wrong_arguments(arguments, options, error, text):
@@ -173,14 +182,20 @@ def test_a_refusal():
         with pytest.raises(InvalidStatus) as caught:
             no_proxy(uri)
     response = caught.value.response
-    assert (response.status_code, response.body, response.headers["X-Why"]) == (404, b"not here", "no")
+    assert (response.status_code, response.body, response.headers["X-Why"]) == (
+        404,
+        b"not here",
+        "no",
+    )
     assert str(caught.value) == "server rejected WebSocket connection: HTTP 404"
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 101 Sw", b"hello\r\n\r\n"])
 def test_what_is_no_answer(answer):
     with listening(lambda peer: (peer.read_head(), peer.write(answer))) as uri:
-        with pytest.raises(InvalidMessage, match="^did not receive a valid HTTP response$") as caught:
+        with pytest.raises(
+            InvalidMessage, match="^did not receive a valid HTTP response$"
+        ) as caught:
             no_proxy(uri)
     assert caught.value.__cause__ is not None
     if not answer:
@@ -283,7 +298,12 @@ def test_a_class_of_its_own():
         assert type(ws) is Mine
         [(args, kwargs)] = made
         assert args == (ws.socket, ws.protocol)
-        assert kwargs == {"ping_interval": 5, "ping_timeout": 20, "close_timeout": 10, "max_queue": (4, 2)}
+        assert kwargs == {
+            "ping_interval": 5,
+            "ping_timeout": 20,
+            "close_timeout": 10,
+            "max_queue": (4, 2),
+        }
 
 
 def test_a_subprotocol():

@@ -140,7 +140,9 @@ def test_functions_that_fail(name, caplog):
     assert f"{name} failed" in caplog.text
 
 
-@pytest.mark.parametrize("origin, status", [("https://a.test", 101), ("https://xb.test", 101), (None, 403), ("x", 403)])
+@pytest.mark.parametrize(
+    "origin, status", [("https://a.test", 101), ("https://xb.test", 101), (None, 403), ("x", 403)]
+)
 def test_origins(origin, status):
     with serving(echo, origins=["https://a.test", re.compile(r"https://.*b\.test")]) as server:
         if status == 101:

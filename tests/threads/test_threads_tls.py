@@ -96,9 +96,7 @@ def test_a_client_that_does_not_finish_its_tls_handshake(certificates):
 def test_a_server_that_does_not_finish_the_tls_handshake():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         with pytest.raises(TimeoutError, match="timed out"):
-            connect(
-                f"wss://127.0.0.1:{listener.getsockname()[1]}/", open_timeout=0.05, proxy=None
-            )
+            connect(f"wss://127.0.0.1:{listener.getsockname()[1]}/", open_timeout=0.05, proxy=None)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -239,7 +237,9 @@ def test_tls_through_a_proxy(certificates):
 def test_a_proxy_with_tls(certificates, inner):
     context = certificates.server_context() if inner else None
     with serving(echo, ssl=context, max_size=None) as server:
-        with running(lambda: HTTPProxy(port_of(server), ssl=certificates.server_context())) as proxy:
+        with running(
+            lambda: HTTPProxy(port_of(server), ssl=certificates.server_context())
+        ) as proxy:
             with connect(
                 "wss://localhost:1/" if inner else "ws://localhost:1/",
                 proxy=f"https://{proxy.host}",
@@ -281,7 +281,11 @@ def test_a_context_for_a_proxy_without_tls(certificates):
     with pytest.raises(
         ValueError, match="^proxy_ssl argument is incompatible with an http:// proxy$"
     ):
-        connect("ws://elsewhere.test/", proxy="http://localhost:1", proxy_ssl=certificates.client_context())
+        connect(
+            "ws://elsewhere.test/",
+            proxy="http://localhost:1",
+            proxy_ssl=certificates.client_context(),
+        )
 
 
 @pytest.mark.parametrize("scheme", ["socks5h", "socks4a"])
@@ -289,7 +293,9 @@ def test_a_socks_proxy(scheme):
     pytest.importorskip("python_socks")
     with serving(echo) as server, running(lambda: SOCKSProxy(port_of(server))) as proxy:
         with connect(
-            "ws://elsewhere.test/", proxy=f"{scheme}://{proxy.host}", source_address=("127.0.0.1", 0)
+            "ws://elsewhere.test/",
+            proxy=f"{scheme}://{proxy.host}",
+            source_address=("127.0.0.1", 0),
         ) as ws:
             ws.send("x")
             assert ws.recv() == "x"

@@ -115,7 +115,7 @@ class Keeper:
             elif wake:
                 self._wakes_at = -NEVER
         if wake:
-            self._wake()
+            self._waker.wake()
         return timer
 
     def timer_cancelled(self) -> None:
@@ -165,10 +165,8 @@ class Keeper:
     def _start(self) -> None:
         if self._selector is None:
             self._selector = selectors.DefaultSelector()
-            receiver, self._waker = socket.socketpair()
-            receiver.setblocking(False)
-            self._waker.setblocking(False)
-            self._selector.register(receiver, READ, None)
+            self._waker = Waker()
+            self._selector.register(self._waker, READ, None)
         thread = threading.Thread(target=self._run, name="websockets-keeper", daemon=True)
         self.thread = thread
         try:
@@ -176,12 +174,6 @@ class Keeper:
         except RuntimeError:
             # The interpreter is ending, or there is no room for a thread: who waits, waits itself.
             self.thread = None
-
-    def _wake(self) -> None:
-        try:
-            self._waker.send(b"\0")
-        except BlockingIOError:
-            pass  # It will wake up anyway.
 
     def _run(self) -> None:
         try:
@@ -211,11 +203,12 @@ class Keeper:
             self._wakes_at = -NEVER
             if idle and not (events or self._timers or self._watched):
                 self.thread = None
+                self._close()
                 return False
         with self._working:
             for key, found in events:
                 if key.data is None:
-                    key.fileobj.recv(4096)
+                    self._waker.clear()
                 else:
                     guarded(key.data.ready, found)
         return True
@@ -255,8 +248,59 @@ class Keeper:
             for key in list((self._selector.get_map() or {}).values()):
                 if key.data is not None:
                     key.data.left()
-            self._selector.close()
-            self._selector = None
+            self._close()
+
+    def _close(self) -> None:
+        self._selector.close()
+        self._waker.close()
+        self._selector = self._waker = None
+
+
+class Waker:
+    """What wakes a thread that waits with a selector."""
+
+    def __init__(self) -> None:
+        if sys.platform == "win32":  # pragma: no cover
+            # Only sockets can be waited for there.
+            self._sockets = socket.socketpair()
+            for sock in self._sockets:
+                sock.setblocking(False)
+        else:
+            self._reads, self._writes = os.pipe()
+            os.set_blocking(self._reads, False)
+            os.set_blocking(self._writes, False)
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait for."""
+        if sys.platform == "win32":  # pragma: no cover
+            return self._sockets[0].fileno()
+        return self._reads
+
+    def wake(self) -> None:
+        """Wake it; any thread may."""
+        try:
+            if sys.platform == "win32":  # pragma: no cover
+                self._sockets[1].send(b"\0")
+            else:
+                os.write(self._writes, b"\0")
+        except BlockingIOError:
+            pass  # It will wake up anyway.
+
+    def clear(self) -> None:
+        """Take notice of it."""
+        if sys.platform == "win32":  # pragma: no cover
+            self._sockets[0].recv(4096)
+        else:
+            os.read(self._reads, 4096)
+
+    def close(self) -> None:
+        """Close it."""
+        if sys.platform == "win32":  # pragma: no cover
+            for sock in self._sockets:
+                sock.close()
+        else:
+            os.close(self._reads)
+            os.close(self._writes)
 
 
 def guarded(function: Callable[..., Any], *args: Any) -> None:

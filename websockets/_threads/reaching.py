@@ -115,9 +115,9 @@ def through_proxy(
         if proxy.scheme == "https":
             sock = over_tls(sock, context, deadline, name=name or proxy.host)
         ask(sock, Tunnel(proxy, wsuri, user_agent), deadline)
-    except TimeoutError as exc:
+    except TimeoutError:
         end_of(sock)
-        raise TimeoutError("timed out while connecting to HTTP proxy") from exc
+        raise TimeoutError("timed out while connecting to HTTP proxy") from None
     except BaseException:
         end_of(sock)
         raise

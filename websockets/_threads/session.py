@@ -280,7 +280,7 @@ class Session:
             opcode, payload = prepare_data(fragment)
         if opcode is None or (first is not None and opcode != first):
             what = "bytes or str" if first is None else "uniform types"
-            raise TypeError(f"data iterable must contain {what}")
+            raise TypeError(f"iterable must contain {what}")
         return opcode, payload
 
     def _begin_fragments(self) -> None:
@@ -301,7 +301,7 @@ class Session:
         """See to a message in fragments that can't be completed."""
         if isinstance(exc, (ConcurrencyError, ProtocolError)) and not begun:
             return
-        if isinstance(exc, Exception):
+        if isinstance(exc, Exception) and not isinstance(exc, ConcurrencyError):
             # After an error the connection is of no use.
             self._fail_open("error in fragmented message")
             self.wait_closed(None)
@@ -374,6 +374,11 @@ class Session:
     def acknowledge_pings(self, payload: bytes) -> None:
         """Take a pong: the ping with this payload, and those before it, are answered."""
         self._pings.acknowledge(payload)
+
+    def push(self) -> None:
+        """Write what was put in the endpoint's outbox by hand, and act on it; with the mutex."""
+        self.flush()
+        self.attend()
 
     def terminate_pings(self) -> None:
         """Release those who wait for pongs and want to know that there won't be any."""
@@ -552,7 +557,11 @@ class Session:
         """Wait until TCP has ended, at most for the time that this may take."""
         # While the interpreter ends there may be nobody left who reads or writes.
         timeout = 0 if sys.is_finalizing() else self.face.close_timeout
-        if self.stream.wait(self.is_over, timeout):
+        if timeout == 0:
+            if not self.ending.is_over:
+                self.ending.expired = True
+                self.abort()
+        elif self.stream.wait(self.is_over, timeout):
             return
         with self.mutex:
             # The keeper would do the same at this moment, if there is one.

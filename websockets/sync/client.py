@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import logging
 import socket
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from typing import Any, Optional, Union
 
 from .. import _environment
 from .._engine.arguments import TODAYS_CONNECT, check_arguments
+from .._engine.overridable import made_once
 from .._engine.reconnecting import Series, backoff, process_exception
 from .._handshake.redirects import for_another_server, judge
 from .._sansio.client import ClientProtocol
@@ -50,6 +52,11 @@ class ClientConnection(Connection):
     protocol: ClientProtocol
     _ws_is_client: Any = True
 
+    @made_once
+    def response_rcvd(self) -> threading.Event:
+        """An event that is set when the response has come, or there won't be any."""
+        return self._ws_event()
+
     def handshake(
         self,
         additional_headers: Optional[HeadersLike] = None,
@@ -79,8 +86,8 @@ class ClientConnection(Connection):
         try:
             self._ws_write(deadline)
             self._ws_handshaken(deadline)
-        except TimeoutError as exc:
-            raise TimeoutError("timed out while waiting for handshake response") from exc
+        except TimeoutError:
+            raise TimeoutError("timed out while waiting for handshake response") from None
         refused = self.protocol.handshake_exc
         if refused is None:
             self._ws_begin()
@@ -427,9 +434,6 @@ def connect(
     arguments = dict(locals())
     kwargs = arguments.pop("kwargs")
     del arguments["legacy"]
-    for name in ("process_exception", "reconnect_delays"):
-        if name in kwargs and legacy is not False:
-            raise TypeError(f"connect() got an unexpected keyword argument {name!r}")
     connecting = reconnect(**arguments, **kwargs)
     if legacy is False:
         return connecting

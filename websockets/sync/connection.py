@@ -9,6 +9,7 @@ messages go to its stream at once.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -29,6 +30,7 @@ from .._threads.deadline import Deadline
 from .._threads.session import Session
 from .._threads.sockets import end_of, plain_of, recv_within, send_within
 from .._threads.system import SYSTEM
+from ..asyncio.messages import Assembler
 from ..exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
 from ..framing import encode_data
 from ..typing import Data, DataLike, Subprotocol
@@ -85,6 +87,7 @@ class Connection(Begun):
         response: the :class:`~websockets.http11.Response`, None before.
         ping_interval, ping_timeout, close_timeout: as given; they may be set at any time.
         recv_bufsize: bytes that are read at once, of the class.
+        connection_exc: the exception with which TCP ended, or None.
 
     Subclasses may override each documented method. ``process_event()`` is called for frames only if
     it is overridden, as that takes time.
@@ -102,6 +105,7 @@ class Connection(Begun):
     protocol: Any
     request: Any = None
     response: Any = None
+    connection_exc: Optional[BaseException] = None
 
     _ws_is_client: Any = False
 
@@ -196,6 +200,11 @@ class Connection(Begun):
     @overridable
     def _ws_logger(self) -> Any:
         return self.logger
+
+    @overridable
+    def recv_messages(self) -> Assembler:
+        """What has arrived and waits: see its attributes high, low, paused and frames."""
+        return Assembler(self.max_queue, self._ws_stream)
 
     @overridable
     def pending_pings(self) -> dict[bytes, Any]:
@@ -435,6 +444,46 @@ class Connection(Begun):
         elif hasattr(event, "status_code"):
             self.response = event
 
+    @contextlib.contextmanager
+    def send_context(self, *, expected_state: State = State.OPEN) -> Iterator[None]:
+        """
+        Send what is done in the context, which has the mutex.
+
+        Arguments:
+            expected_state: the state that the connection has to be in.
+
+        Raises:
+            ConnectionClosed: if it isn't; when it is closed, unless it is opening.
+        """
+        if expected_state is not State.CONNECTING:
+            self._ws_ready()
+            self._ws_session.ensure_open()
+        with self.protocol_mutex:
+            yield
+            self.send_data()
+
+    def send_data(self) -> None:
+        """Write what waits to be sent, with the mutex."""
+        if self._ws_session is None:
+            self._ws_write(Deadline(None))
+        else:
+            self._ws_session.push()
+
+    def set_connection_exc(self, exc: Optional[BaseException]) -> None:
+        """Note why TCP ended, unless that is known."""
+        if self.connection_exc is None:
+            self.connection_exc = exc
+
+    def acknowledge_pings(self, data: bytes) -> None:
+        """Take a pong: it answers the ping with the same data, and those before."""
+        with self.protocol_mutex:
+            self._ws_session.acknowledge_pings(data)
+
+    def terminate_pending_pings(self) -> None:
+        """Let who waits for pongs and wants to know it know that there won't be any."""
+        with self.protocol_mutex:
+            self._ws_session.terminate_pings()
+
     def recv_events(self) -> None:
         """See to all that arrives, until the connection ends."""
         self.wait_closed()
@@ -477,6 +526,9 @@ class Connection(Begun):
                 message = event
         if message is not None:
             self.process_event(message)
+        for name in ("request_rcvd", "response_rcvd"):
+            if name in vars(self):
+                getattr(self, name).set()
         return message
 
     def _ws_begin(self) -> None:
@@ -508,6 +560,13 @@ class Connection(Begun):
             session.begin(protocol._rest)
         self.start_keepalive()
 
+    def _ws_event(self) -> threading.Event:
+        """Return an event for the peer's half of the opening handshake, which is mostly there."""
+        event = threading.Event()
+        if self._ws_session is not None or self.state is not State.CONNECTING:
+            event.set()
+        return event
+
     def _ws_chain(self) -> Any:
         """Return what passes frames through the extensions, None if there are none."""
         protocol = self.protocol
@@ -525,6 +584,8 @@ class Connection(Begun):
 
     def _ws_lost(self, exc: Optional[BaseException]) -> None:
         """Take notice that the socket has ended."""
+        if exc is not None:
+            self.set_connection_exc(exc)
         if self._ws_session is None:
             return
         self._ws_changed()

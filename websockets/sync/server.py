@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .._core import forget_frames
 from .._engine.arguments import TODAYS_SERVE, check_arguments
+from .._engine.overridable import made_once
 from .._handshake.credentials import BasicAuth
 from .._sansio.server import ServerProtocol
 from .._states import State
@@ -100,6 +101,11 @@ class ServerConnection(Connection):
             max_queue=max_queue,
         )
 
+    @made_once
+    def request_rcvd(self) -> threading.Event:
+        """An event that is set when the request has come, or there won't be any."""
+        return self._ws_event()
+
     def respond(self, status: StatusLike, text: str) -> Response:
         """
         Make an HTTP response with a text, for ``process_request`` and ``process_response``.
@@ -152,8 +158,8 @@ class ServerConnection(Connection):
                 self._ws_begin()
                 return
             self._ws_write(deadline)
-        except TimeoutError as exc:
-            raise TimeoutError("timed out while waiting for handshake request") from exc
+        except TimeoutError:
+            raise TimeoutError("timed out while waiting for handshake request") from None
         if protocol.handshake_exc is not None:
             raise protocol.handshake_exc
 
