@@ -97,6 +97,10 @@ ALL = [
     Contestant("aiohttp", ("aiohttp_server.py",), ("aiohttp_client.py",)),
     Contestant("uvicorn+websockets", ("uvicorn_server.py", "websockets-sansio")),
     Contestant("uvicorn+wsproto", ("uvicorn_server.py", "wsproto")),
+    Contestant("raw-threads", client=("raw_threads.py",), group="raw"),
+    Contestant("ours-threads", client=("ours_threads.py",), group="ours"),
+    Contestant("websockets.sync", client=("upstream_threads.py",)),
+    Contestant("websocket-client", client=("websocket_client.py",)),
     Contestant("tornado", ("tornado_server.py",), compression=("off", "takeover")),
 ]
 BY_NAME = {contestant.name: contestant for contestant in ALL}
