@@ -71,13 +71,14 @@ def over_tls(
         server_side: which side this is.
         name: the name that the server's certificate has to have.
     """
-    from .._transports.trust import own_context
+    from .._transports.trust import own_context, shared_context
     from .tls import TLSSocket
 
+    own = None
     try:
         if context is None or context is True:
-            context = own_context()
-        tls = TLSSocket(sock, context, server_side, name)
+            context, own = shared_context(), own_context
+        tls = TLSSocket(sock, context, server_side, name, own)
         tls.do_handshake(deadline)
     except BaseException:
         end_of(sock)

@@ -10,7 +10,7 @@ couldn't stand by itself; and a record costs one system call.
 from __future__ import annotations
 
 import ssl
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from .deadline import Deadline
 from .sockets import recv_within, send_within
@@ -43,10 +43,11 @@ class TLSSocket:
         context: an :class:`ssl.SSLContext`.
         server_side: which side this is.
         server_hostname: the name that the server's certificate has to have.
+        own_context: makes the context that a program is given when it asks for the connection's,
+            if it must not have that one because others use it, too.
 
     Attributes:
         sock: as given.
-        context: as given.
         ended: whether the peer has ended TLS.
     """
 
@@ -56,9 +57,11 @@ class TLSSocket:
         context: ssl.SSLContext,
         server_side: bool = False,
         server_hostname: Optional[str] = None,
+        own_context: Optional[Callable[[], Any]] = None,
     ) -> None:
         self.sock = sock
-        self.context = context
+        self._context = context
+        self._own_context = own_context
         self.server_side = server_side
         self.server_hostname = server_hostname
         self.ended = False
@@ -74,6 +77,14 @@ class TLSSocket:
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self.sock, name)
+
+    @property
+    def context(self) -> Any:
+        """The context, of which a program may change what it likes."""
+        if self._own_context is not None:
+            self._context = self._tls.context = self._own_context()
+            self._own_context = None
+        return self._context
 
     # With the connection's mutex
 
