@@ -39,4 +39,4 @@ def test_decode(benchmark, text):
 @pytest.mark.parametrize("backend", ["compiled", "pure"])
 def test_validate(benchmark, text, backend):
     validator = load(backend).Utf8Validator()
-    assert benchmark(validator.feed, text, True) == -1
+    assert benchmark(validator.check, text, True) == -1

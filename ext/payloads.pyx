@@ -128,7 +128,7 @@ cdef class PayloadBuffer:
         self._size += size
         if self._validator is None:
             return -1
-        return self._validator.check(dst, size, ends and missing == 0)
+        return self._validator.check_bytes(dst, size, ends and missing == 0)
 
     cpdef object space(self, long long missing, bint ends):
         """Return memory for the next bytes; the pure twin describes the arguments."""
@@ -155,7 +155,7 @@ cdef class PayloadBuffer:
         self._size += size
         if self._validator is None:
             return -1
-        return self._validator.check(dst, size, ends and missing == 0)
+        return self._validator.check_bytes(dst, size, ends and missing == 0)
 
     def __getbuffer__(self, Py_buffer *view, int flags):
         if self._space == 0:

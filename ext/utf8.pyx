@@ -33,18 +33,18 @@ def use_simd(int level):
 cdef class Utf8Validator:
     """Check a text piece by piece; the pure twin describes how."""
 
-    cpdef Py_ssize_t feed(self, object data, bint final=False) except -2:
+    cpdef Py_ssize_t check(self, object data, bint final=False) except -2:
         cdef Py_buffer view
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
             if view.len < UNLOCKED_FROM:
-                return self.check(<const unsigned char *> view.buf, view.len, final)
+                return self.check_bytes(<const unsigned char *> view.buf, view.len, final)
             with nogil:
-                return self.check(<const unsigned char *> view.buf, view.len, final)
+                return self.check_bytes(<const unsigned char *> view.buf, view.len, final)
         finally:
             PyBuffer_Release(&view)
 
-    cdef Py_ssize_t check(
+    cdef Py_ssize_t check_bytes(
         self, const unsigned char *data, Py_ssize_t size, bint final
     ) noexcept nogil:
         cdef Py_ssize_t start = 0, stop

@@ -59,6 +59,15 @@ cdef class Writer:
         hand_over(pieces, self._transport)
         return True
 
+    cpdef int write_before_closing(self, list pieces) except -1:
+        """Write what was held back, and then the program closed the transport itself."""
+        cdef int descriptor
+        if not self.write(pieces) and self._socket is not None and self._waiting() == 0:
+            descriptor = self._fileno(self._socket)
+            if descriptor >= 0:
+                send(descriptor, pieces)
+        return 0
+
 
 cpdef list send_now(sock, list pieces):
     """Give a socket what it takes without waiting; the pure twin describes it."""

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from . import _core
+from ._closes import Close as Close
 from ._core import (
     OP_BINARY,
     OP_CLOSE,
@@ -110,6 +111,8 @@ class Frame(_FrameFields):
         if length >= 126:
             extended = await exactly(2 if length == 126 else 8)
             form, length = length, int.from_bytes(extended, "big")
+            if head[0] & 0x0F >= OP_CLOSE:
+                _core.check_control(head[0] & 0x80 != 0, length)
             _core.check_length(length, form)
         if max_size is not None and length > max_size:
             raise PayloadTooBig(length, max_size)
@@ -288,3 +291,6 @@ def encode_data(data: Union[str, BytesLike]) -> bytes:
         TypeError: if ``data`` is neither.
     """
     return bytes(memoryview(prepare_data(data)[1]))
+
+
+prepare_ctrl = encode_data  # what it was called later

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import warnings
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Optional
 
 from . import _core
@@ -22,12 +21,12 @@ from ._engine.overridable import made_once, overridable
 from ._engine.session import Session
 from ._sansio.protocol import SEND_EOF, Event, Protocol
 from ._states import CLIENT, CLOSED, CLOSING, CONNECTING, OPEN, SERVER, Side, State
-from .asyncio.connection import Connection, is_ours
+from .asyncio.connection import Connection
 from .datastructures import Headers
 from .exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
 from .framing import ExtensionChain
 from .http11 import Request, Response
-from .typing import Data, Subprotocol
+from .typing import Subprotocol
 
 if TYPE_CHECKING:
     import uuid
@@ -253,51 +252,9 @@ class WebSocketCommonProtocol(Connection):
 
     # Messages
 
-    async def recv(self, decode: Optional[bool] = None) -> Data:
-        """
-        Receive the next message: ``str`` if it is text, ``bytes`` if it is binary.
-
-        Cancelling it loses nothing: the next call returns the message.
-
-        Arguments:
-            decode: True for ``str`` and False for ``bytes``, whatever the message is.
-
-        Raises:
-            ConnectionClosed: when the connection is closed and all messages are read.
-            RuntimeError: if another coroutine is waiting in ``recv()``.
-        """
-        stream = self._ws_phase.stream
-        if stream is None:
-            await self.ensure_open()
-        form = _core.USUAL
-        if decode is not None:
-            form = _core.AS_TEXT if decode else _core.AS_BYTES
-        try:
-            message: Data = await _core.Receiver(stream, ConnectionClosed, form)
-        except ConnectionClosed:
-            if self.legacy_recv:
-                return None  # type: ignore[return-value]
-            raise
-        return message
-
-    def __aiter__(self) -> AsyncIterator[Data]:
-        stream = self._ws_phase.stream
-        if stream is None or not is_ours(self.recv, WebSocketCommonProtocol.recv):
-            return self._ws_iterate()
-        end = ConnectionClosed if self.legacy_recv else ConnectionClosedOK
-        iterator: AsyncIterator[Data] = _core.Receiver(stream, end).__aiter__()
-        return iterator
-
-    async def _ws_iterate(self) -> AsyncIterator[Data]:
-        """Iterate by calling recv(), which a subclass has overridden."""
-        try:
-            while True:
-                message = await self.recv()
-                if message is None:
-                    break
-                yield message
-        except ConnectionClosedOK:
-            pass
+    @property
+    def _ws_quiet_end(self) -> Any:
+        return ConnectionClosed if self.legacy_recv else ConnectionClosedOK
 
     async def ensure_open(self) -> None:
         """

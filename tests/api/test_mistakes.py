@@ -107,12 +107,16 @@ async def test_close_takes_a_code_and_a_reason(connection, arguments, text):
 
 
 @both_sides
+@pytest.mark.parametrize(
+    ("length", "complaint"),
+    [(125, "payload length 125 isn't in its shortest form"), (126, "control frame too long")],
+)
 @pytest.mark.parametrize("form", [126, 127])
-async def test_a_control_frame_with_a_long_form_of_its_length(connection, form):
+async def test_a_control_frame_with_a_long_form_of_its_length(connection, form, length, complaint):
     async with connection() as (ws, peer):
-        peer.write(bytes([0x80 | CLOSE, (0x80 if peer.masked else 0) | form]))
-        code, reason = await peer.read_close()
-        assert (code, reason) == (1002, "control frame too long")
+        header = bytes([0x80 | CLOSE, (0x80 if peer.masked else 0) | form])
+        peer.write(header + length.to_bytes(2 if form == 126 else 8, "big"))
+        assert await peer.read_close() == (1002, complaint)
         await peer.close()
 
 

@@ -163,16 +163,15 @@ def test_control_frames_are_not_fragmented(core, opcode):
 @pytest.mark.parametrize("length", [126, 127, 65535, 65536])
 def test_control_frames_have_125_bytes_at_most(core, opcode, length):
     assert read(core, [frame(opcode, bytes(125))]) == [(True, 0, opcode, bytes(125))]
-    text = refusal(core, [header(opcode, length)[:2]])
-    assert text == "control frame too long"
+    assert refusal(core, [header(opcode, length)]) == "control frame too long"
 
 
 @pytest.mark.parametrize("opcode", CONTROL)
 @pytest.mark.parametrize("form", [2, 8])
 def test_the_length_of_a_control_frame_has_one_form(core, opcode, form):
     # RFC 6455 5.2: the shortest form; so many bytes would be fine.
-    text = refusal(core, [header(opcode, 125, form=form)[:2]])
-    assert text == "control frame too long"
+    text = refusal(core, [header(opcode, 125, form=form)])
+    assert text == "payload length 125 isn't in its shortest form"
 
 
 @pytest.mark.parametrize("opcode", CONTROL)
@@ -338,7 +337,6 @@ def test_check_start(core):
         (0xC1, 0x05, False, False),
         (0x83, 0x05, False, True),
         (0x09, 0x05, False, True),
-        (0x89, 0x7E, False, True),
     ]:
         with pytest.raises(ProtocolError):
             core.frames.check_start(*arguments)

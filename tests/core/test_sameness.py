@@ -118,7 +118,7 @@ def test_utf8(backends, pieces):
         validator = core.utf8.Utf8Validator()
         shown = []
         for piece in pieces:
-            shown.append(validator.feed(piece, piece is pieces[-1]))
+            shown.append(validator.check(piece, piece is pieces[-1]))
             if shown[-1] >= 0:
                 break
         stories.append(shown)

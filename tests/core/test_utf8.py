@@ -38,7 +38,7 @@ def may_continue(data):
 def validate(core, pieces, final=True):
     validator = core.utf8.Utf8Validator()
     for index, piece in enumerate(pieces):
-        position = validator.feed(piece, final and index == len(pieces) - 1)
+        position = validator.check(piece, final and index == len(pieces) - 1)
         if position >= 0:
             return position
     return -1
@@ -101,9 +101,9 @@ def test_all_short_strings(core, size):
     for numbers in itertools.product(range(256), repeat=size):
         data = bytes(numbers)
         expected = whole(data)
-        assert new().feed(data, True) == expected
+        assert new().check(data, True) == expected
         validator = new()
-        positions = [validator.feed(data[:1]), validator.feed(data[1:], True)]
+        positions = [validator.check(data[:1]), validator.check(data[1:], True)]
         assert max(positions) == expected
 
 
@@ -115,9 +115,9 @@ def test_all_pairs_of_bytes_in_long_text(core, position):
         data = before + bytes(numbers) + behind
         expected = whole(data)
         if expected < 0:
-            assert good.feed(data, True) == -1
+            assert good.check(data, True) == -1
         else:
-            assert core.utf8.Utf8Validator().feed(data, True) == expected
+            assert core.utf8.Utf8Validator().check(data, True) == expected
 
 
 @in_every_surrounding
@@ -164,7 +164,7 @@ def test_the_first_bad_byte_is_refused_when_it_is_seen(core, data, before):
             break
     validator = core.utf8.Utf8Validator()
     for index in range(len(data)):
-        position = validator.feed(data[index : index + 1])
+        position = validator.check(data[index : index + 1])
         if not may_continue(data[: index + 1]):
             assert position == whole(data[: index + 1])
             return
@@ -250,9 +250,9 @@ def test_kinds_of_buffers(core):
 @pytest.mark.parametrize("wrong", ["text", None, 1])
 def test_what_is_not_bytes_like(core, wrong):
     with pytest.raises(TypeError):
-        core.utf8.Utf8Validator().feed(wrong)
+        core.utf8.Utf8Validator().check(wrong)
 
 
 def test_views_with_gaps(core):
     with pytest.raises((BufferError, TypeError)):
-        core.utf8.Utf8Validator().feed(memoryview(b"abcdef")[::2])
+        core.utf8.Utf8Validator().check(memoryview(b"abcdef")[::2])

@@ -48,7 +48,7 @@ def test_schedules_on_a_network_in_memory(schedule):
         def new_loop():
             loops.append(VirtualLoop())
             # When messages are gathered depends on a clock, too.
-            patch.setattr(websockets.asyncio.connection, "monotonic", loops[0].time)
+            patch.setattr(websockets.asyncio.callbacks, "monotonic", loops[0].time)
             return loops[0]
 
         play(new_loop, *schedule)

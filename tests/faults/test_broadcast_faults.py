@@ -201,3 +201,13 @@ async def test_a_message_of_another_type_is_still_refused():
                 websockets.broadcast([one.ws for one in ones], message)
         for one in ones:
             got(one, [])
+
+
+@pytest.mark.parametrize("stranger", [None, "ws", 1, object])
+async def test_what_is_no_connection_is_named_and_keeps_none_from_the_message(stranger):
+    async with several(2) as ones:
+        with pytest.raises(TypeError, match=r"^broadcast\(\) needs connections, not ") as raised:
+            websockets.broadcast([ones[0].ws, stranger, ones[1].ws], "message")
+        assert str(raised.value).endswith(repr(stranger))
+        for one in ones:
+            got(one, [b"message"])

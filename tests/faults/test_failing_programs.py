@@ -14,6 +14,7 @@ from peer import REQUEST, assert_serves, echo, hold, port_of, tcp_to, until, uri
 from variants import LOOPS
 
 import websockets
+from websockets.asyncio.client import ClientConnection, connect
 
 both_loops = pytest.mark.parametrize("new_loop", LOOPS.values(), ids=LOOPS)
 
@@ -419,6 +420,37 @@ def test_a_handler_hears_of_the_end_though_its_connection_fails_to(
     server = loop.run_until_complete(start())
     ended, _ = run_until_done(loop, stop())
     assert heard == [1000]
+    assert ended == ([exc] if exc in ENDS_PROGRAMS else [])
+    assert [record.exc_info[1] for record in caplog.records] == [exc]
+    loop.close()
+
+
+@both_loops
+@pytest.mark.parametrize(
+    "exc", [ZeroDivisionError(), *ENDS_PROGRAMS, Outcome()], ids=lambda exc: type(exc).__name__
+)
+@pytest.mark.parametrize("calls", ["before", "after"])
+@pytest.mark.parametrize("cls", [websockets.WebSocketClientProtocol, ClientConnection])
+def test_a_client_is_closed_though_its_connection_fails_to_hear_of_the_end(
+    cls, calls, exc, new_loop, caplog
+):
+    class Failing(cls):
+        def connection_lost(self, reason):
+            if calls == "after":
+                super().connection_lost(reason)
+            raise exc
+
+    async def use():
+        async with websockets.serve(hold, "127.0.0.1", 0) as server:
+            if cls is ClientConnection:
+                ws = await connect(uri_of(server), create_connection=Failing)
+            else:
+                ws = await websockets.connect(uri_of(server), create_protocol=Failing)
+            await asyncio.wait_for(ws.close(), 10)
+            assert ws.close_code == 1000
+
+    loop = new_loop()
+    ended, _ = run_until_done(loop, use())
     assert ended == ([exc] if exc in ENDS_PROGRAMS else [])
     assert [record.exc_info[1] for record in caplog.records] == [exc]
     loop.close()

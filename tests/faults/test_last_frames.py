@@ -132,6 +132,43 @@ async def test_what_answers_a_part_of_a_burst_in_the_same_turn_leaves(side, end)
         check_order(one)
 
 
+@pytest.mark.parametrize("end", ["close", "abort"])
+@pytest.mark.parametrize("tls", [False, True], ids=["TCP", "TLS"])
+@both_sides
+async def test_what_was_sent_leaves_before_a_program_ends_the_transport_itself(
+    side, tls, end, certificates
+):
+    """As it would without gathering; but what TLS hasn't encrypted isn't waited for by abort()."""
+    heard = asyncio.get_running_loop().create_future()
+
+    async def say_and_end(ws):
+        await say(ws)
+        getattr(ws.transport, end)()
+        await ws.wait_closed()
+
+    async def hear(ws):
+        messages = []
+        with contextlib.suppress(websockets.ConnectionClosed):
+            async for message in ws:
+                messages.append(message.encode())
+        heard.set_result(messages)
+
+    async def handler(ws):
+        await (say_and_end if side == "server" else hear)(ws)
+
+    options = {"ssl": certificates.server_context()} if tls else {}
+    async with websockets.serve(handler, "127.0.0.1", 0, **options) as server:
+        secure = {"ssl": certificates.client_context()} if tls else {}
+        uri = f"{'wss' if tls else 'ws'}://127.0.0.1:{port_of(server)}"
+        async with websockets.connect(uri, **secure) as ws:
+            await (hear if side == "server" else say_and_end)(ws)
+        messages = await heard
+        if tls and end == "abort":
+            assert messages == PAYLOADS[: len(messages)]
+        else:
+            assert messages == PAYLOADS
+
+
 @both_sides
 async def test_what_was_sent_before_close_leaves(side):
     async with held(side) as one:

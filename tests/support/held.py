@@ -204,7 +204,7 @@ class Clock:
 def given(clock):
     """Give connections that are opened a clock."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(websockets.asyncio.connection, "monotonic", clock)
+        patch.setattr(websockets.asyncio.callbacks, "monotonic", clock)
         yield
 
 

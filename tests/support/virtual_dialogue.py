@@ -49,7 +49,7 @@ def virtually(function, *args, buffered=False, **kwargs):
     try:
         with pytest.MonkeyPatch.context() as patch:
             # When messages are gathered depends on a clock, too.
-            patch.setattr(websockets.asyncio.connection, "monotonic", loop.time, raising=False)
+            patch.setattr(websockets.asyncio.callbacks, "monotonic", loop.time, raising=False)
             result = loop.run_until_complete(function(loop, *args, **kwargs))
         loop.run_until_complete(turns())
         assert not asyncio.all_tasks(loop)

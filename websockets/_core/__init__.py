@@ -9,7 +9,8 @@ given a socket, a lock, and functions that wait.
 
 Key decision: each module here has a compiled twin of the same name in websockets._core.compiled.
 The compiled backend is taken when all twins are there and WEBSOCKETS_NO_EXTENSIONS is unset, empty
-or 0. The rest of the library imports the core's names from here only.
+or 0. Where twins are missing that should be there, that is told, once. The rest of the library
+imports the core's names from here only.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import importlib
 import os
 import types
+import warnings
 
 MODULES = (
     "blocking",
@@ -73,7 +75,17 @@ def _choose() -> types.SimpleNamespace:
         return load("pure")
     try:
         return load("compiled")
-    except ImportError:  # pragma: no cover (tested in a copy of the package)
+    except ImportError as error:  # pragma: no cover (tested in a copy of the package)
+        from .._unbuilt import complaint
+
+        wrong = complaint(os.path.dirname(__file__), error)
+        if wrong:
+            warnings.warn(
+                f"websockets runs in pure Python, many times slower than it could: {wrong} "
+                "(WEBSOCKETS_NO_EXTENSIONS=1 says that this is meant)",
+                RuntimeWarning,
+                stacklevel=1,
+            )
         return load("pure")
 
 

@@ -68,9 +68,8 @@ def check_start(byte0: int, byte1: int, masked: bool, any_rsv: bool) -> None:
         raise ProtocolError("incorrect masking")
     if byte0 & 0x70 and not any_rsv:
         check_rsv(byte0 & 0x70)
-    if opcode >= OP_CLOSE:
-        # RFC 6455 5.5 and 5.2: 125 bytes at most, whose length has no other form than 7 bits; 126
-        # and 127 stand for longer forms.
+    # What has more than 7 bits of length is checked when these are there.
+    if opcode >= OP_CLOSE and byte1 & 0x7F < 126:
         check_control(byte0 & 0x80 != 0, byte1 & 0x7F)
 
 
@@ -258,6 +257,8 @@ class FrameReader:
             if extended == 8 and chunk[start + 2] & 0x80:
                 check_length(1 << 63, form)
             length = int.from_bytes(chunk[start + 2 : start + 2 + extended], "big")
+            if opcode >= OP_CLOSE:
+                check_control(byte0 & 0x80 != 0, length)
             check_length(length, form)
         if not self._require(size + length if opcode >= OP_CLOSE else size):
             return False

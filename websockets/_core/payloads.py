@@ -82,7 +82,7 @@ class PayloadBuffer:
         self._buffer += data
         if self._validator is None:
             return -1
-        return self._validator.feed(data, ends and missing == 0)
+        return self._validator.check(data, ends and missing == 0)
 
     def space(self, missing: int, ends: bool) -> Optional[memoryview]:
         """

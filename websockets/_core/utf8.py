@@ -25,7 +25,7 @@ class Utf8Validator:
         self._valid = 0  # bytes accepted so far
         self._pending = 0  # bytes at their end that don't make a character yet
 
-    def feed(self, data: Any, final: bool = False) -> int:
+    def check(self, data: Any, final: bool = False) -> int:
         """
         Check the next piece; with ``final``, check as well that the text doesn't end half-way.
 

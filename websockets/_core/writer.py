@@ -7,6 +7,7 @@ transport would only hand bytes to its socket, the compiled twin does that itsel
 
 from __future__ import annotations
 
+import os
 from typing import Any, Optional
 
 __all__ = ["Writer", "send_now"]
@@ -27,10 +28,11 @@ class Writer:
 
     def __init__(self, transport: Any, sock: Any) -> None:
         self._transport = transport
+        self._socket = sock
 
     def detach(self) -> None:
         """Let go of the transport: it is gone."""
-        self._transport = None
+        self._transport = self._socket = None
 
     def write(self, pieces: list[bytes]) -> bool:
         """Write byte strings; return whether the transport is still there."""
@@ -39,6 +41,22 @@ class Writer:
             return False
         hand_over(pieces, self._transport)
         return True
+
+    def write_before_closing(self, pieces: list[bytes]) -> None:
+        """
+        Write what was held back, and then the program closed the transport itself.
+
+        A transport takes nothing then, but its socket is there until the event loop turns, and has
+        most probably room.
+        """
+        if not self.write(pieces) and self._socket is not None:
+            if self._transport.get_write_buffer_size() == 0:
+                descriptor = type(self._socket).fileno(self._socket)
+                if descriptor >= 0:
+                    try:
+                        os.write(descriptor, b"".join(pieces))
+                    except OSError:
+                        pass  # The peer is gone as well.
 
 
 def hand_over(pieces: list[Any], transport: Any) -> None:

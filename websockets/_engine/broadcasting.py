@@ -43,7 +43,8 @@ def broadcast(
         text: True to send bytes as text, False to send text as bytes.
 
     Raises:
-        TypeError: if the message is of another type.
+        TypeError: if the message is of another type, or something isn't a connection; then
+            the connections have got the message.
     """
     if raise_exceptions and sys.version_info < (3, 11):
         raise ValueError("raise_exceptions requires Python 3.11 or later")
@@ -52,6 +53,7 @@ def broadcast(
         opcode = OP_TEXT if text else OP_BINARY
     frames: dict[Any, bytes] = {}
     errors: list[Exception] = []
+    stranger: Optional[Exception] = None  # what isn't a connection keeps none from the message
     for connection in tuple(connections):  # one that breaks may leave them
         try:
             if not connection._ws_stream.try_share(opcode, payload, frames):
@@ -62,7 +64,9 @@ def broadcast(
             else:
                 connection._ws_logger.warning("skipped broadcast: %s", exc)
         except Exception as exc:
-            if raise_exceptions:
+            if not hasattr(connection, "_ws_stream"):
+                stranger = TypeError(f"broadcast() needs connections, not {connection!r}")
+            elif raise_exceptions:
                 error = RuntimeError("failed to write message")
                 error.__cause__ = exc
                 errors.append(error)
@@ -73,5 +77,7 @@ def broadcast(
                     exc,
                     exc_info=True,
                 )
+    if stranger is not None:
+        raise stranger
     if errors:
         raise ExceptionGroup("skipped broadcast", errors)  # noqa: F821

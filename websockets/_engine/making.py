@@ -1,5 +1,5 @@
 """
-Making a server's connections, where a program's own code may fail.
+Making connections, where a program's own code may fail.
 
 Owns the calls of ``create_protocol`` and of ``connection_made()`` and ``connection_lost()`` that a
 subclass overrides, as the event loop makes them. Must never know what a connection does. Key
@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["let_out", "maker"]
+__all__ = ["let_out", "maker", "watch_end"]
 
 
 class Unmade:
@@ -40,6 +40,34 @@ def let_out(loop: Any, exc: BaseException) -> None:
 def reraise(exc: BaseException) -> None:
     """Raise an exception."""
     raise exc
+
+
+def watch_end(loop: Any, protocol: Any, usual: Any, logger: Any) -> None:
+    """
+    Let a connection end though an overridden ``connection_lost()`` raises.
+
+    Arguments:
+        loop: the event loop.
+        protocol: a connection that isn't connected yet.
+        usual: the class that its own is a subclass of, if it is one of ours.
+        logger: where the error is logged.
+    """
+    kind = type(protocol)
+    if issubclass(kind, usual) and kind.connection_lost is not usual.connection_lost:
+        itself = weakref.ref(protocol)
+        protocol.connection_lost = functools.partial(end, loop, itself, usual, logger)
+
+
+def end(loop: Any, itself: Callable[[], Any], usual: Any, logger: Any, reason: Any) -> None:
+    """Call what a program has overridden, for the one time that there is."""
+    protocol = itself()
+    del protocol.connection_lost
+    try:
+        protocol.connection_lost(reason)
+    except BaseException as exc:
+        logger.error("error in connection_lost()", exc_info=True)
+        usual.connection_lost(protocol, reason)  # This does nothing if it was called before.
+        let_out(loop, exc)
 
 
 def maker(
@@ -84,8 +112,7 @@ def maker(
         # it here would keep one that is never called.
         itself = weakref.ref(protocol)
         protocol.connection_made = functools.partial(begin, itself)
-        if kind.connection_lost is not usual.connection_lost:
-            protocol.connection_lost = functools.partial(end, itself)
+        watch_end(loop, protocol, usual, logger)
 
     def begin(itself: Callable[[], Any], transport: Any) -> None:
         protocol = itself()
@@ -99,16 +126,6 @@ def maker(
                 # It hasn't begun, so that it can't end.
                 transport.set_protocol(Unmade())
             transport.abort()
-            let_out(loop, exc)
-
-    def end(itself: Callable[[], Any], reason: Any) -> None:
-        protocol = itself()
-        del protocol.connection_lost
-        try:
-            protocol.connection_lost(reason)
-        except BaseException as exc:
-            logger.error("error in connection_lost()", exc_info=True)
-            usual.connection_lost(protocol, reason)  # This does nothing if it was called before.
             let_out(loop, exc)
 
     return make

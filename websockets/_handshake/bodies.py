@@ -3,7 +3,7 @@ The body of a response, from bytes as they arrive (RFC 9112 sections 6.3 and 7.1
 
 Owns the three ways in which a body ends: its length, a last chunk, the end of the stream. Must
 never know what a body is for, nor the head beyond the headers that tell the way. Key decision: a
-reader is fed like the core's readers of heads, so that no connection needs a stream for it.
+reader takes bytes as they come, so that no connection needs a stream for it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class BodyReader:
         self._missing = 0  # bytes of the current chunk
         self._trailers = 0
 
-    def feed(self, data: bytes) -> bool:
+    def append(self, data: bytes) -> bool:
         """
         Take bytes; return whether the body is complete.
 
@@ -56,7 +56,7 @@ class BodyReader:
         """
         self._buffer += data
         if self._chunked:
-            return self._feed_chunks()
+            return self._parse_chunks()
         if self._length is not None:
             return self._take(self._length - len(self.body)) and self._complete()
         size = len(self.body) + len(self._buffer)
@@ -65,7 +65,7 @@ class BodyReader:
         self._take(len(self._buffer))
         return False
 
-    def feed_eof(self) -> None:
+    def end(self) -> None:
         """
         Take notice that the stream ends.
 
@@ -78,7 +78,7 @@ class BodyReader:
             came, length = len(self.body), self._length
             raise EOFError(f"stream ends after {came} bytes, expected {length} bytes")
 
-    def _feed_chunks(self) -> bool:
+    def _parse_chunks(self) -> bool:
         while True:
             if self._missing:
                 came = len(self.body)

@@ -83,7 +83,7 @@ class ResponseReader:
                 return False
             data = head.rest
             self._body = BodyReader(head.status, head.headers)
-        if not self._body.feed(data):
+        if not self._body.append(data):
             return False
         self._complete(self._body)
         return True
@@ -97,7 +97,7 @@ class ResponseReader:
         """
         if self._body is None:
             raise cut_off(self._head, "status")
-        self._body.feed_eof()
+        self._body.end()
         self._complete(self._body)
         return True
 

@@ -42,12 +42,16 @@ class TLSLayer:
         shutdown_timeout: seconds to wait for the peer's close_notify.
         own_context: makes the context that a program is given when it asks for the connection's,
             if it must not have that one because others use it, too.
+
+    Attributes:
+        before_closing: called before TLS ends, so that what was held back is written; or None.
     """
 
     _timer: Any = None
     _peer_ended = False
     _error: Optional[Exception] = None
     _read_buffer: Any = None
+    before_closing: Optional[Callable[[], Any]] = None
     _stream: Any = None  # what large parts of messages are decrypted into
 
     # Reading: TCP's is stopped while either of the two doesn't want more.
@@ -124,7 +128,7 @@ class TLSLayer:
             self._timer.cancel()
             self._timer = None
         self._writer.detach()
-        self._stream = None
+        self._stream = self.before_closing = None
         self._held, self._unsent, self._unsent_size = b"", (), 0
         protocol.connection_lost(exc)
 
@@ -395,6 +399,8 @@ class TLSLayer:
         """Send what was written before, and end TLS, then TCP."""
         if self._state != OPEN:
             return
+        if self.before_closing is not None:
+            self.before_closing()
         self._state = CLOSING
         self._timer = self._loop.call_later(self._shutdown_timeout, self._tcp.abort)
         self._paused = False
@@ -405,7 +411,9 @@ class TLSLayer:
     def abort(self) -> None:
         """End TCP at once."""
         self._state = CLOSED
-        self._tcp.abort()
+        # asyncio's transports can't be aborted once they are lost.
+        if self._protocol is not None:
+            self._tcp.abort()
 
     def is_closing(self) -> bool:
         """Whether it is closed, or closing."""

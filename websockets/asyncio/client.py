@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 from .. import _environment
 from .._engine.arguments import TODAYS_CONNECT
 from .._engine.connecting import complete, follow_redirects, within
+from .._engine.making import watch_end
 from .._engine.overridable import made_once
 from .._engine.reaching import reach
 from .._engine.reconnecting import backoff, process_exception, reconnecting
@@ -230,6 +231,7 @@ class connect(Starting):
         if self.ws_uri.secure and "ssl" in kwargs and kwargs["ssl"] is None:
             raise ValueError("ssl=None is incompatible with a wss:// URI")
         connection = self.factory(self.ws_uri)
+        watch_end(asyncio.get_running_loop(), connection, ClientConnection, self.logger)
         await reach(self.ws_uri, connection, kwargs, self.proxy, self.user_agent_header)
         return connection
 

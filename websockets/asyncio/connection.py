@@ -4,46 +4,29 @@ The face of an open connection on asyncio, which both generations of the API hav
 Owns names, arguments, defaults and exceptions. Must never know a rule of the protocol nor keep a
 flag of the connection: those are the engine's. The opening handshake is in client.py and server.py;
 8.1's classes, in websockets/protocol.py, are subclasses with more names and other defaults. Key
-decision: a connection has one phase at a time, an object of the engine that each method here asks,
-and nothing of the engine has a name that a program's class may have.
+decision: a connection has one phase at a time, an object of the engine that each method here asks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import codecs
-import contextlib
 import logging
-import sys
 import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
-from time import monotonic
-from types import SimpleNamespace, TracebackType
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .. import _core, _environment
-from .._closes import OK_CLOSE_CODES
 from .._engine.arguments import CONNECTION, set_unless_usual
-from .._engine.ending import Ending
 from .._engine.fragments import fragments_of
-from .._engine.limits import limits_of_queue, limits_of_writing
-from .._engine.opening import Opening
-from .._engine.orderly import OrderlySession
 from .._engine.overridable import by_name, made_once, overridable
-from .._engine.phases import UNCONNECTED
-from .._sansio.chain import WatchedChain, chain_of
 from .._states import State
-from .._transports.descriptors import plain_socket
 from .._transports.known import extra_info
-from ..exceptions import (
-    ConcurrencyError,
-    ConnectionClosed,
-    ConnectionClosedError,
-    ConnectionClosedOK,
-)
+from ..exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK
 from ..framing import encode_data
 from ..typing import Data, DataLike, Subprotocol
-from .messages import Assembler
+from .hooks import Hooks
 
 if TYPE_CHECKING:
     import uuid
@@ -52,40 +35,10 @@ __all__ = ["Connection"]
 
 Address = Union[tuple[str, int], tuple[str, int, int, int], str, None]
 
-# Bytes that messages which are sent quickly, one after the other, may wait for each other with.
-GATHERED = 65536
-
-# The running task of an event loop, asked without a detour through Python: current_task() is a
-# Python function before 3.12, and the dict isn't there from 3.14 on.
-running_loop: Any = asyncio._get_running_loop
-task_of: Any = asyncio.current_task
-if sys.version_info < (3, 12):
-    task_of = asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]
-
-# What a task is given when it goes on: for futures, of whatever event loop, tasks have a short way.
-_no_loop: Any = SimpleNamespace(get_debug=bool)
-DONE: Any = asyncio.Future(loop=_no_loop)
-DONE.set_result(None)
-
 RUNNING = "cannot call {} while another coroutine is already running recv or recv_streaming"
 
 
-class Begun:
-    """An object with a phase; apart from :class:`Connection`, whose signature it would hide."""
-
-    _ws_phase: Any
-    _ws_stream: Any  # the short way of bytes and messages in this phase
-
-    # They are there whatever a subclass does before it calls __init__(). Python looks attributes
-    # up in half the time if the class hasn't got them as well.
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        self = super().__new__(cls)
-        self._ws_phase = self._ws_stream = UNCONNECTED
-        return self
-
-
-# asyncio's loop prefers the interface of buffered protocols and uvloop the other, each to its good.
-class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
+class Connection(Hooks):
     """
     A WebSocket connection: what servers and clients have in common.
 
@@ -131,19 +84,7 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
     gather_writes: bool = True
     max_fragments: Optional[int] = _environment.MAX_FRAGMENTS
 
-    loop: asyncio.AbstractEventLoop
-    protocol: Any
-    transport: Any = None
-    request: Any = None
-    response: Any = None
-    connection_exc: Optional[Exception] = None
-
-    # All that isn't documented begins with _ws_, so that programs' own attributes don't meet it.
-    _ws_session: Any = OrderlySession
-    _ws_futures: Sequence[tuple[str, Any]] = ()
-    _ws_own_keepalive: Any = None  # the task of a program's keepalive()
-    _ws_in_fragments = True  # whether fragments wait for the program, or messages
-    _ws_whole_close = True  # whether close_timeout is for all steps, or for each
+    _ws_quiet_end: Any = ConnectionClosedOK  # what ends an iteration without being an error
 
     def __init__(
         self,
@@ -236,37 +177,6 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
     def _ws_logger(self) -> Any:
         return self.logger
 
-    @overridable
-    def recv_messages(self) -> Assembler:
-        """What has arrived and waits: see its attributes high, low, paused and frames."""
-        return Assembler(self.max_queue, self._ws_phase.stream)
-
-    @overridable
-    def pending_pings(self) -> dict[bytes, Any]:
-        """The pings that wait for their pongs, by payload."""
-        pings: dict[bytes, Any] = self._ws_phase.pending_pings
-        return pings
-
-    @overridable
-    def keepalive_task(self) -> Any:
-        """What sends pings regularly, with ``cancel()`` and ``done()``; None if nothing does."""
-        return self._ws_phase.keepalive
-
-    @made_once
-    def connection_lost_waiter(self) -> asyncio.Future[None]:
-        """A future that is done when the transport is gone."""
-        return self._ws_future("lost", False)
-
-    def _ws_future(self, event: str, done: bool) -> asyncio.Future[None]:
-        """Make a future for an event, done if that has happened or the connection is closed."""
-        waiter: asyncio.Future[None] = self.loop.create_future()
-        if done or self._ws_phase.state == State.CLOSED:
-            waiter.set_result(None)
-        else:
-            # To look for it in __dict__ later would make that dict, which slows all attributes.
-            self._ws_futures = [*self._ws_futures, (event, waiter)]
-        return waiter
-
     # Messages
 
     async def recv(self, decode: Optional[bool] = None) -> Data:
@@ -285,11 +195,16 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
         """
         stream = self._ws_phase.stream
         if stream is None:
-            await self._ws_phase.ensure_open()
+            await self._ws_ensure_open()
         form = _core.USUAL
         if decode is not None:
             form = _core.AS_TEXT if decode else _core.AS_BYTES
-        message: Data = await _core.Receiver(stream, ConnectionClosed, form)
+        try:
+            message: Data = await _core.Receiver(stream, ConnectionClosed, form)
+        except ConnectionClosed:
+            if self._ws_quiet_end is ConnectionClosed:
+                return None  # type: ignore[return-value]
+            raise
         return message
 
     async def recv_streaming(self, decode: Optional[bool] = None) -> AsyncIterator[Data]:
@@ -307,7 +222,7 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
         """
         stream = self._ws_phase.stream
         if stream is None:
-            await self._ws_phase.ensure_open()
+            await self._ws_ensure_open()
         if stream.waiter.waiting or stream.streaming:
             raise ConcurrencyError(RUNNING.format("recv_streaming"))
         stream.streaming = True
@@ -348,14 +263,17 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
         stream = self._ws_phase.stream
         if stream is None or not is_ours(self.recv, Connection.recv):
             return self._ws_iterate()
-        iterator: AsyncIterator[Data] = _core.Receiver(stream, ConnectionClosedOK).__aiter__()
+        iterator: AsyncIterator[Data] = _core.Receiver(stream, self._ws_quiet_end).__aiter__()
         return iterator
 
     async def _ws_iterate(self) -> AsyncIterator[Data]:
         """Iterate by calling recv(), which a subclass has overridden."""
         try:
             while True:
-                yield await self.recv()
+                message = await self.recv()
+                if message is None and self._ws_quiet_end is ConnectionClosed:
+                    break
+                yield message
         except ConnectionClosedOK:
             pass
 
@@ -433,9 +351,6 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
         await self._ws_ensure_open()
         await self._ws_phase.pong(payload)
 
-    async def _ws_ensure_open(self) -> None:
-        await self._ws_phase.ensure_open()
-
     # Closing
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
@@ -472,309 +387,6 @@ class Connection(Begun, asyncio.Protocol, asyncio.BufferedProtocol):
             await self.close()
         else:
             await self.close(1011)
-
-    # Called by the transport, or by a program that has one of its own
-
-    def connection_made(self, transport: Any) -> None:
-        """Take a transport."""
-        self.transport = transport
-        try:
-            self.loop = asyncio.get_running_loop()
-        except RuntimeError:
-            # A program that drives this by hand, from outside, has given the loop.
-            if not hasattr(self, "loop"):
-                raise
-        ending = Ending(self.loop, transport, self.close_timeout, self._ws_whole_close)
-        ending.log = self._ws_log()
-        self._ws_phase = self._ws_stream = Opening(
-            transport, self.loop, self._ws_reader(), ending, self._ws_closed_exc
-        )
-        transport.set_write_buffer_limits(*limits_of_writing(self.write_limit))
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes from the peer."""
-        self._ws_stream.data_received(data)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Return what the transport may read into, as some transports want it."""
-        buffer: memoryview = self._ws_stream.get_buffer()
-        return buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Take bytes that the transport has read."""
-        data = self._ws_stream.buffer_updated(nbytes)
-        if data is not None:
-            self.data_received(data)
-
-    def eof_received(self) -> Optional[bool]:
-        """Take notice that the peer ends TCP; without a close frame that is abnormal."""
-        stay: Optional[bool] = self._ws_phase.eof_received()
-        return stay
-
-    def connection_lost(self, exc: Optional[Exception]) -> None:
-        """Take notice that the transport is gone; release everybody who waits."""
-        phase = self._ws_phase
-        self._ws_phase = phase.lost(exc)
-        self._ws_lost(exc)
-        phase.release()
-
-    def pause_writing(self) -> None:
-        """Make senders wait: the transport's buffer is full."""
-        self._ws_phase.pause_writing()
-
-    def resume_writing(self) -> None:
-        """Let senders go on."""
-        self._ws_phase.resume_writing()
-
-    # What subclasses may override or call
-
-    def process_event(self, event: Any) -> None:
-        """
-        Take notice of what the peer has sent.
-
-        Arguments:
-            event: its half of the opening handshake; and a :class:`~websockets.frames.Frame` for
-                each that comes, if this is overridden. Who overrides it sees frames, but messages
-                are put together elsewhere.
-        """
-        if hasattr(event, "method"):
-            self.request = event
-        elif hasattr(event, "status_code"):
-            self.response = event
-
-    @contextlib.asynccontextmanager
-    async def send_context(self, *, expected_state: State = State.OPEN) -> AsyncIterator[None]:
-        """
-        Send what is done in the context, and wait while the write buffer is full.
-
-        Arguments:
-            expected_state: the state that the connection has to be in.
-
-        Raises:
-            ConnectionClosed: if it isn't; when it is closed, unless it is opening.
-        """
-        if expected_state is not State.CONNECTING:
-            await self._ws_ensure_open()
-        yield
-        self.send_data()
-        await self.drain()
-
-    def send_data(self) -> None:
-        """Write what waits to be sent."""
-        if self._ws_phase.stream is None:
-            self._ws_write()
-        else:
-            self._ws_phase.push()
-
-    async def drain(self) -> None:
-        """Wait while the write buffer is full."""
-        await self._ws_phase.written()
-
-    def set_connection_exc(self, exc: Optional[Exception]) -> None:
-        """Note why TCP ended, unless that is known."""
-        if self.connection_exc is None:
-            self.connection_exc = exc
-
-    def acknowledge_pings(self, data: bytes) -> None:
-        """Take a pong: it answers the ping with the same data, and those before."""
-        self._ws_phase.acknowledge_pings(data)
-
-    def terminate_pending_pings(self) -> None:
-        """Let all who wait for pongs know that there won't be any."""
-        self._ws_phase.terminate_pings()
-
-    def start_keepalive(self) -> None:
-        """Begin to send pings regularly, if ``ping_interval`` isn't None."""
-        if self.ping_interval is None:
-            return
-        if type(self).keepalive is Connection.keepalive:
-            self._ws_phase.start_keepalive()
-        else:
-            self._ws_own_keepalive = self.loop.create_task(self.keepalive())
-            self.keepalive_task = self._ws_own_keepalive
-
-    async def keepalive(self) -> None:
-        """
-        Send pings regularly, and fail the connection if they aren't answered, until it ends.
-
-        A subclass that overrides this has it run in a task of its own.
-        """
-        self._ws_phase.start_keepalive()
-        await self._ws_phase.wait_closed()
-
-    # What subclasses of ours may do otherwise
-
-    _ws_is_client: Any = False
-
-    def _ws_chain(self) -> Any:
-        """Return what passes frames through the extensions, None if there are none."""
-        protocol = self.protocol
-        chain = None
-        if protocol.extensions or protocol.debug:
-            chain = chain_of(protocol.extensions, self.logger if protocol.debug else None, True)
-        if type(self).process_event is not Connection.process_event:
-            chain = WatchedChain(chain, weakref.WeakMethod(self.process_event))
-        return chain
-
-    def _ws_log(self) -> Any:
-        """Return what is told of the steps towards the end, None if nobody wants to know."""
-        protocol = self.protocol
-        # Where nothing is logged, no connection needs a logger of its own.
-        if protocol.logger.isEnabledFor(logging.INFO):
-            protocol.logger = self.logger
-        return self.logger.debug if protocol.debug else None
-
-    def _ws_changed(self) -> None:
-        """Log a change of the state."""
-        if self.protocol.debug:
-            self.protocol._log_changes()
-
-    def _ws_lost(self, exc: Optional[Exception]) -> None:
-        """Let the protocol and all others know that the transport is gone."""
-        if exc is not None:
-            self.set_connection_exc(exc)
-        if self._ws_phase.stream is None:
-            self.protocol.receive_eof()
-        else:
-            self._ws_changed()
-            if not self._ws_is_client:
-                self.protocol.logger.info("connection closed")
-        self._ws_tell("handshaken", "lost")
-        if self._ws_own_keepalive is not None:
-            self._ws_own_keepalive.cancel()
-            self._ws_own_keepalive = None
-
-    @overridable
-    def _ws_max_size(self) -> Optional[int]:
-        limit: Optional[int] = self.protocol.max_message_size
-        return limit
-
-    @overridable
-    def _ws_max_frame(self) -> Optional[int]:
-        limit: Optional[int] = self.protocol.max_fragment_size
-        return limit
-
-    def _ws_reader(self) -> Any:
-        """Return what reads the peer's half of the opening handshake."""
-        return HandshakeReader(self.protocol)
-
-    async def _ws_handshaken(self) -> Any:
-        """Return the peer's half of the opening handshake, None if it is no such thing."""
-        reader = await self._ws_phase.head()
-        self._ws_write()
-        message = reader.message
-        if message is not None:
-            self.process_event(message)
-        self._ws_tell("handshaken")
-        return message
-
-    def _ws_tell(self, *events: str) -> None:
-        """Let those go on who wait for one of these events, if somebody does."""
-        for event, waiter in self._ws_futures:
-            if event in events and not waiter.done():
-                waiter.set_result(None)
-
-    def _ws_write(self) -> None:
-        """Write what the protocol has to send."""
-        data = b"".join(self.protocol.data_to_send())
-        if data:
-            self.transport.write(data)
-
-    def _ws_begin(self) -> None:
-        """Begin with messages: the opening handshake is complete."""
-        before = self._ws_phase
-        opening = before.opening
-        high, low = limits_of_queue(self.max_queue)
-        endpoint = _core.Endpoint(
-            self._ws_is_client,
-            self._ws_max_size,
-            high,
-            self.max_fragments,
-            self._ws_chain(),
-            min(limits_of_writing(self.write_limit)[0], GATHERED) if self.gather_writes else 0,
-            low,
-            self._ws_max_frame,
-            self._ws_in_fragments,
-        )
-        loop, transport = self.loop, self.transport
-        stream = _core.MessageStream(
-            endpoint,
-            _core.Waiter(loop, running_loop, task_of, DONE),
-            _core.Writer(transport, plain_socket(transport)),
-            loop,
-            monotonic,
-        )
-        cls = type(self)
-        stream.whole = cls.data_received is not Connection.data_received
-        session = self._ws_session(self, opening, stream, self.read_limit, self._ws_is_watchful())
-        self._ws_phase, self._ws_stream = session, stream
-        self._ws_begun(endpoint)
-        session.begin(opening.early)
-        if before.state == State.CLOSED:
-            # It was lost in the meantime; what came before that can be read.
-            self._ws_phase = session.lost(None)
-            session.release()
-
-    def _ws_is_watchful(self) -> bool:
-        """Whether a program wants to be asked before each message."""
-        return False
-
-    def _ws_begun(self, endpoint: Any) -> None:
-        """Do what is to be done before the first message arrives."""
-        self.protocol._open_with(endpoint)
-        self.start_keepalive()
-
-    @staticmethod
-    def _ws_closed_exc(endpoint: Any) -> ConnectionClosed:
-        """Return the exception that tells how a connection ended, of its endpoint or None."""
-        if endpoint is None:
-            return ConnectionClosedError(None, None)
-        rcvd, sent = endpoint.close_rcvd, endpoint.close_sent
-        ok = rcvd is not None and sent is not None
-        ok = ok and rcvd.code in OK_CLOSE_CODES and sent.code in OK_CLOSE_CODES
-        cls = ConnectionClosedOK if ok else ConnectionClosedError
-        exc = cls(rcvd, sent, endpoint.close_rcvd_then_sent)
-        exc.__cause__ = endpoint.failure
-        return exc
-
-
-class HandshakeReader:
-    """
-    Read the peer's half of the opening handshake, as a protocol without I/O reads it.
-
-    Arguments:
-        protocol: the protocol.
-
-    Attributes:
-        message: the request or the response, None if it is neither.
-        rest: the bytes that came behind it.
-    """
-
-    def __init__(self, protocol: Any) -> None:
-        self.message: Any = None
-        self._protocol = protocol
-        protocol._takes_over = True
-
-    @property
-    def rest(self) -> bytes:
-        """The bytes that came behind it."""
-        rest: bytes = self._protocol._rest
-        return rest
-
-    def feed(self, data: bytes) -> bool:
-        """Take bytes; return whether nothing more is to be read."""
-        self._protocol.receive_data(data)
-        return self._is_complete()
-
-    def feed_eof(self) -> bool:
-        """Take notice that the stream ends; return whether nothing more is to be read."""
-        self._protocol.receive_eof()
-        return self._is_complete()
-
-    def _is_complete(self) -> bool:
-        for event in self._protocol.events_received():
-            self.message = event
-        return self.message is not None or self._protocol.handshake_exc is not None
 
 
 def payload_of(data: Any) -> bytes:

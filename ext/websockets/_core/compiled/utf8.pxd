@@ -6,7 +6,7 @@ cdef class Utf8Validator:
     cdef int _pending
     cdef unsigned char _bytes[4]
 
-    cdef Py_ssize_t check(
+    cdef Py_ssize_t check_bytes(
         self, const unsigned char *data, Py_ssize_t size, bint final
     ) noexcept nogil
-    cpdef Py_ssize_t feed(self, object data, bint final=*) except -2
+    cpdef Py_ssize_t check(self, object data, bint final=*) except -2

@@ -9,6 +9,7 @@ cdef class Writer:
     cdef object _fileno
 
     cpdef bint write(self, list pieces) except -1
+    cpdef int write_before_closing(self, list pieces) except -1
 
 
 cpdef list send_now(sock, list pieces)

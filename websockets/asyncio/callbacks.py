@@ -1,0 +1,315 @@
+"""
+What a transport calls on a connection, and how that comes to its first message.
+
+Owns the order of steps between a transport and the engine. Must never know a name that programs
+call a connection by, nor a rule of the protocol. Key decision: a connection has one phase at a
+time, an object of the engine; what another generation of the API does in its own way is a method
+here, and nothing of it has a name that a program's class may have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from time import monotonic
+from types import SimpleNamespace
+from typing import Any, Optional
+
+from .. import _core
+from .._closes import OK_CLOSE_CODES
+from .._engine.ending import Ending
+from .._engine.limits import limits_of_queue, limits_of_writing
+from .._engine.opening import Opening
+from .._engine.orderly import OrderlySession
+from .._engine.overridable import overridable
+from .._engine.phases import UNCONNECTED
+from .._sansio.chain import chain_of
+from .._states import State
+from .._transports.descriptors import plain_socket
+from ..exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
+
+__all__ = ["Callbacks"]
+
+# Bytes that messages which are sent quickly, one after the other, may wait for each other with.
+GATHERED = 65536
+
+# The running task of an event loop, asked without a detour through Python: current_task() is a
+# Python function before 3.12, and the dict isn't there from 3.14 on.
+running_loop: Any = asyncio._get_running_loop
+task_of: Any = asyncio.current_task
+if sys.version_info < (3, 12):
+    task_of = asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]
+
+# What a task is given when it goes on: for futures, of whatever event loop, tasks have a short way.
+_no_loop: Any = SimpleNamespace(get_debug=bool)
+DONE: Any = asyncio.Future(loop=_no_loop)
+DONE.set_result(None)
+
+
+# asyncio's loop prefers the interface of buffered protocols and uvloop the other, each to its good.
+class Callbacks(asyncio.Protocol, asyncio.BufferedProtocol):
+    """A protocol, as asyncio calls what a transport calls."""
+
+    loop: asyncio.AbstractEventLoop
+    protocol: Any
+    logger: Any
+    close_timeout: Any
+    max_queue: Any
+    write_limit: Any
+    read_limit: int
+    gather_writes: bool
+    max_fragments: Optional[int]
+    transport: Any = None
+
+    # All that isn't documented begins with _ws_, so that programs' own attributes don't meet it.
+    _ws_phase: Any
+    _ws_stream: Any  # the short way of bytes and messages in this phase
+    _ws_session: Any = OrderlySession
+    _ws_futures: Sequence[tuple[str, Any]] = ()
+    _ws_own_keepalive: Any = None  # the task of a program's keepalive()
+    _ws_in_fragments = True  # whether fragments wait for the program, or messages
+    _ws_whole_close = True  # whether close_timeout is for all steps, or for each
+
+    # They are there whatever a subclass does before it calls __init__(). Python looks attributes
+    # up in half the time if the class hasn't got them as well.
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls)
+        self._ws_phase = self._ws_stream = UNCONNECTED
+        return self
+
+    def connection_made(self, transport: Any) -> None:
+        """Take a transport."""
+        self.transport = transport
+        try:
+            self.loop = asyncio.get_running_loop()
+        except RuntimeError:
+            # A program that drives this by hand, from outside, has given the loop.
+            if not hasattr(self, "loop"):
+                raise
+        ending = Ending(self.loop, transport, self.close_timeout, self._ws_whole_close)
+        ending.log = self._ws_log()
+        self._ws_phase = self._ws_stream = Opening(
+            transport, self.loop, self._ws_reader(), ending, self._ws_closed_exc
+        )
+        transport.set_write_buffer_limits(*limits_of_writing(self.write_limit))
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the peer."""
+        self._ws_stream.data_received(data)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return what the transport may read into, as some transports want it."""
+        buffer: memoryview = self._ws_stream.get_buffer()
+        return buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take bytes that the transport has read."""
+        data = self._ws_stream.buffer_updated(nbytes)
+        if data is not None:
+            self.data_received(data)
+
+    def eof_received(self) -> Optional[bool]:
+        """Take notice that the peer ends TCP; without a close frame that is abnormal."""
+        stay: Optional[bool] = self._ws_phase.eof_received()
+        return stay
+
+    def connection_lost(self, exc: Optional[Exception]) -> None:
+        """Take notice that the transport is gone; release everybody who waits."""
+        phase = self._ws_phase
+        self._ws_phase = phase.lost(exc)
+        self._ws_lost(exc)
+        phase.release()
+
+    def pause_writing(self) -> None:
+        """Make senders wait: the transport's buffer is full."""
+        self._ws_phase.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Let senders go on."""
+        self._ws_phase.resume_writing()
+
+    # What another generation of the API, or a program, does in its own way
+
+    def process_event(self, event: Any) -> None:
+        """Take notice of the peer's half of the opening handshake."""
+
+    def set_connection_exc(self, exc: Optional[Exception]) -> None:
+        """Note why TCP ended."""
+
+    def start_keepalive(self) -> None:
+        """Begin to send pings regularly."""
+
+    async def _ws_ensure_open(self) -> None:
+        """Return if messages can be sent."""
+        await self._ws_phase.ensure_open()
+
+    _ws_is_client: Any = False
+
+    def _ws_chain(self) -> Any:
+        """Return what passes frames through the extensions, None if there are none."""
+        protocol = self.protocol
+        if not (protocol.extensions or protocol.debug):
+            return None
+        return chain_of(protocol.extensions, self.logger if protocol.debug else None, True)
+
+    def _ws_log(self) -> Any:
+        """Return what is told of the steps towards the end, None if nobody wants to know."""
+        protocol = self.protocol
+        # Where nothing is logged, no connection needs a logger of its own.
+        if protocol.logger.isEnabledFor(logging.INFO):
+            protocol.logger = self.logger
+        return self.logger.debug if protocol.debug else None
+
+    def _ws_changed(self) -> None:
+        """Log a change of the state."""
+        if self.protocol.debug:
+            self.protocol._log_changes()
+
+    def _ws_lost(self, exc: Optional[Exception]) -> None:
+        """Let the protocol and all others know that the transport is gone."""
+        if exc is not None:
+            self.set_connection_exc(exc)
+        if self._ws_phase.stream is None:
+            self.protocol.receive_eof()
+        else:
+            self._ws_changed()
+            if not self._ws_is_client:
+                self.protocol.logger.info("connection closed")
+        self._ws_tell("handshaken", "lost")
+        if self._ws_own_keepalive is not None:
+            self._ws_own_keepalive.cancel()
+            self._ws_own_keepalive = None
+
+    @overridable
+    def _ws_max_size(self) -> Optional[int]:
+        limit: Optional[int] = self.protocol.max_message_size
+        return limit
+
+    @overridable
+    def _ws_max_frame(self) -> Optional[int]:
+        limit: Optional[int] = self.protocol.max_fragment_size
+        return limit
+
+    def _ws_reader(self) -> Any:
+        """Return what reads the peer's half of the opening handshake."""
+        return HandshakeReader(self.protocol)
+
+    async def _ws_handshaken(self) -> Any:
+        """Return the peer's half of the opening handshake, None if it is no such thing."""
+        reader = await self._ws_phase.head()
+        self._ws_write()
+        message = reader.message
+        if message is not None:
+            self.process_event(message)
+        self._ws_tell("handshaken")
+        return message
+
+    def _ws_tell(self, *events: str) -> None:
+        """Let those go on who wait for one of these events, if somebody does."""
+        for event, waiter in self._ws_futures:
+            if event in events and not waiter.done():
+                waiter.set_result(None)
+
+    def _ws_write(self) -> None:
+        """Write what the protocol has to send."""
+        data = b"".join(self.protocol.data_to_send())
+        if data:
+            self.transport.write(data)
+
+    def _ws_begin(self) -> None:
+        """Begin with messages: the opening handshake is complete."""
+        before = self._ws_phase
+        opening = before.opening
+        high, low = limits_of_queue(self.max_queue)
+        endpoint = _core.Endpoint(
+            self._ws_is_client,
+            self._ws_max_size,
+            high,
+            self.max_fragments,
+            self._ws_chain(),
+            min(limits_of_writing(self.write_limit)[0], GATHERED) if self.gather_writes else 0,
+            low,
+            self._ws_max_frame,
+            self._ws_in_fragments,
+        )
+        loop, transport = self.loop, self.transport
+        stream = _core.MessageStream(
+            endpoint,
+            _core.Waiter(loop, running_loop, task_of, DONE),
+            _core.Writer(transport, plain_socket(transport)),
+            loop,
+            monotonic,
+        )
+        cls = type(self)
+        stream.whole = cls.data_received is not Callbacks.data_received
+        session = self._ws_session(self, opening, stream, self.read_limit, self._ws_is_watchful())
+        self._ws_phase, self._ws_stream = session, stream
+        self._ws_begun(endpoint)
+        session.begin(opening.early)
+        if before.state == State.CLOSED:
+            # It was lost in the meantime; what came before that can be read.
+            self._ws_phase = session.lost(None)
+            session.release()
+
+    def _ws_is_watchful(self) -> bool:
+        """Whether a program wants to be asked before each message."""
+        return False
+
+    def _ws_begun(self, endpoint: Any) -> None:
+        """Do what is to be done before the first message arrives."""
+        self.protocol._open_with(endpoint)
+        self.start_keepalive()
+
+    @staticmethod
+    def _ws_closed_exc(endpoint: Any) -> ConnectionClosed:
+        """Return the exception that tells how a connection ended, of its endpoint or None."""
+        if endpoint is None:
+            return ConnectionClosedError(None, None)
+        rcvd, sent = endpoint.close_rcvd, endpoint.close_sent
+        ok = rcvd is not None and sent is not None
+        ok = ok and rcvd.code in OK_CLOSE_CODES and sent.code in OK_CLOSE_CODES
+        cls = ConnectionClosedOK if ok else ConnectionClosedError
+        exc = cls(rcvd, sent, endpoint.close_rcvd_then_sent)
+        exc.__cause__ = endpoint.failure
+        return exc
+
+
+class HandshakeReader:
+    """
+    Read the peer's half of the opening handshake, as a protocol without I/O reads it.
+
+    Arguments:
+        protocol: the protocol.
+
+    Attributes:
+        message: the request or the response, None if it is neither.
+        rest: the bytes that came behind it.
+    """
+
+    def __init__(self, protocol: Any) -> None:
+        self.message: Any = None
+        self._protocol = protocol
+        protocol._takes_over = True
+
+    @property
+    def rest(self) -> bytes:
+        """The bytes that came behind it."""
+        rest: bytes = self._protocol._rest
+        return rest
+
+    def feed(self, data: bytes) -> bool:
+        """Take bytes; return whether nothing more is to be read."""
+        self._protocol.receive_data(data)
+        return self._is_complete()
+
+    def feed_eof(self) -> bool:
+        """Take notice that the stream ends; return whether nothing more is to be read."""
+        self._protocol.receive_eof()
+        return self._is_complete()
+
+    def _is_complete(self) -> bool:
+        for event in self._protocol.events_received():
+            self.message = event
+        return self.message is not None or self._protocol.handshake_exc is not None
