@@ -102,7 +102,7 @@ class Session:
         closed_exc: Callable[[Any], Exception],
         log: Optional[Callable[[str], None]],
     ) -> None:
-        self.face = face
+        self.face: Any = face
         self.stream = stream
         self.endpoint = stream.endpoint
         self.mutex = stream.mutex
@@ -112,7 +112,7 @@ class Session:
         self._closed_exc = closed_exc
         self._pings = Pings()
         self._transport = Transport(self)
-        self.ending = Ending(self, self._transport, face.close_timeout, True)
+        self.ending: Any = Ending(self, self._transport, face.close_timeout, True)
         self.ending.log = log
         self._answer_timer: Any = None
         self._seen = 0
@@ -152,7 +152,8 @@ class Session:
 
     def is_over(self) -> bool:
         """Whether TCP has ended."""
-        return self.ending.is_over
+        over: bool = self.ending.is_over
+        return over
 
     # A clock and timers, as the steps of the end and keepalive ask for them
 
@@ -435,6 +436,8 @@ class Session:
             return
         if endpoint.urgent:
             self.flush()
+        if stream.ended:
+            return
         if endpoint.pongs is not None:
             for payload in endpoint.pongs:
                 self._pings.acknowledge(payload)
@@ -555,12 +558,14 @@ class Session:
 
     def _wait_for_the_end(self) -> None:
         """Wait until TCP has ended, at most for the time that this may take."""
+        if self.ending.is_over:
+            return
         # While the interpreter ends there may be nobody left who reads or writes.
         timeout = 0 if sys.is_finalizing() else self.face.close_timeout
         if timeout == 0:
-            if not self.ending.is_over:
+            with self.mutex:
                 self.ending.expired = True
-                self.abort()
+                self._transport.abort()
         elif self.stream.wait(self.is_over, timeout):
             return
         with self.mutex:
@@ -583,7 +588,7 @@ class Session:
 
     def wait_closed(self, timeout: Optional[float]) -> bool:
         """Wait until TCP has ended; return whether it has."""
-        return self.ending.is_over or self.stream.wait(self.is_over, timeout) or self.is_over()
+        return self.is_over() or self.stream.wait(self.is_over, timeout) or self.is_over()
 
     def _settle(self) -> None:
         """Send the close frame that waits for answers of the program, with the mutex."""
@@ -600,6 +605,8 @@ class Session:
             return
         if not ending.begun:
             self.flush()
+            if self.stream.ended:
+                return
             ending.timeout = self.face.close_timeout
             if self.keepalive is not None:
                 self.keepalive.stop()
@@ -640,8 +647,59 @@ class Session:
         stream.give_up()
         self.ending.over()
         keeper().forget(self)
-        self._transport._shutdown(2)  # Who waits for it to take more looks up.
+        self._transport.shut_down()  # Who waits for it to take more looks up.
         self.release()
         self.terminate_pings()
         self.face._ws_lost(exc)
+        # Nothing that is left refers to the connection, which is freed when the program lets go.
+        stream.host = Remains(endpoint, self.sock, self._closed_exc)
+        self._transport.detach()
+        self.ending = Over(self.ending.expired)
+        self.face = None
         stream.wake()
+
+
+class Over:
+    """What is left of the steps by which a connection has ended."""
+
+    __slots__ = ("expired",)
+
+    is_over = begun = True
+    log = None
+
+    def __init__(self, expired: bool) -> None:
+        self.expired = expired
+
+
+class Remains:
+    """
+    The host of a stream whose connection has ended.
+
+    Arguments:
+        endpoint: the endpoint.
+        sock: the socket.
+        closed_exc: as for :class:`Session`.
+    """
+
+    __slots__ = ("_closed_exc", "_endpoint", "_sock")
+
+    def __init__(self, endpoint: Any, sock: Any, closed_exc: Callable[[Any], Exception]) -> None:
+        self._endpoint = endpoint
+        self._sock = sock
+        self._closed_exc = closed_exc
+
+    def attend(self) -> None:
+        """Do nothing: there is nobody who could be told anything."""
+
+    def before_waiting(self) -> None:
+        """Raise ConnectionClosed."""
+        raise self._closed_exc(self._endpoint)
+
+    def release(self) -> None:
+        """Close the socket, for which no thread waits any more."""
+        self._sock.close()
+
+    def ignore(self, *args: Any) -> None:
+        """Do nothing: it is over."""
+
+    watch = eof_received = broken = ignore

@@ -26,7 +26,7 @@ class Transport:
     __slots__ = ("_closing", "_session", "_wants_eof")
 
     def __init__(self, session: Any) -> None:
-        self._session = session
+        self._session: Any = session
         self._closing = False
         self._wants_eof = False
 
@@ -51,19 +51,23 @@ class Transport:
     def abort(self) -> None:
         """End both sides at once."""
         self._closing = True
-        stream = self._session.stream
-        if stream.ended:
+        session = self._session
+        if session is None or session.stream.ended:
             return
+        stream = session.stream
         stream.give_up()
         if stream.reader and stream.reader != stream.ident():
-            self._shutdown(socket.SHUT_RDWR)
+            self.shut_down()
         else:
-            self._session.lost(None)
+            session.lost(None)
 
     def written(self) -> None:
         """Take notice that nothing waits to be written."""
-        stream = self._session.stream
-        if not (self._wants_eof or self._closing) or stream.ended or stream.has_unsent():
+        session = self._session
+        if session is None or not (self._wants_eof or self._closing):
+            return
+        stream = session.stream
+        if stream.ended or stream.has_unsent():
             return
         ends, self._wants_eof = self._wants_eof, False
         if stream.layer is not None:
@@ -72,10 +76,15 @@ class Transport:
         if self._closing:
             self.abort()
         elif ends:
-            self._shutdown(socket.SHUT_WR)
+            self.shut_down(socket.SHUT_WR)
 
-    def _shutdown(self, how: int) -> None:
+    def shut_down(self, how: int = socket.SHUT_RDWR) -> None:
+        """Let those who wait for the socket know that it ends."""
         try:
             self._session.sock.shutdown(how)
         except OSError:
             pass  # The peer was first.
+
+    def detach(self) -> None:
+        """Let go of the connection: it has ended."""
+        self._session = None

@@ -16,7 +16,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Literal, Optional, Union, overload
 
 from .. import _environment
 from .._engine.arguments import TODAYS_CONNECT, check_arguments
@@ -36,6 +36,11 @@ from ..http11 import USER_AGENT
 from ..typing import LoggerLike, Origin, Subprotocol
 from ..uri import WebSocketURI, parse_uri
 from .connection import Connection
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._keywords import Blocking, ToAddress
 
 __all__ = ["ClientConnection", "connect", "reconnect", "unix_connect", "unix_reconnect"]
 
@@ -147,15 +152,16 @@ class reconnect:
         max_queue: Union[int, None, tuple[Optional[int], Optional[int]]] = 16,
         logger: Optional[LoggerLike] = None,
         create_connection: Optional[Callable[..., ClientConnection]] = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ToAddress],
     ) -> None:
-        if "ssl_context" in kwargs:
-            ssl = kwargs.pop("ssl_context")
+        options: Any = kwargs
+        if "ssl_context" in options:
+            ssl = options.pop("ssl_context")
             warnings.warn("ssl_context was renamed to ssl", DeprecationWarning, stacklevel=3)
-        self._unix = kwargs.pop("unix", False)
-        self._path = kwargs.pop("path", None)
+        self._unix = options.pop("unix", False)
+        self._path = options.pop("path", None)
         check_arguments(TODAYS_CONNECT, locals())
-        unknown = set(kwargs) - CREATE_CONNECTION
+        unknown = set(options) - CREATE_CONNECTION
         if unknown:
             raise TypeError(f"connect() got an unexpected keyword argument {min(unknown)!r}")
         self.uri = uri
@@ -212,7 +218,7 @@ class reconnect:
         self.reconnect_delays = reconnect_delays
         self.logger = logger
         self.create_connection = create_connection
-        self.create_connection_kwargs: dict[str, Any] = kwargs
+        self.create_connection_kwargs: dict[str, Any] = options
 
     # What subclasses may override
 
@@ -358,6 +364,16 @@ class reconnect:
 CREATE_CONNECTION = set(inspect.signature(socket.create_connection).parameters)
 
 
+@overload
+def connect(uri: str, *, legacy: Literal[False], **kwargs: Unpack[Blocking]) -> reconnect: ...
+
+
+@overload
+def connect(
+    uri: str, *, legacy: Optional[Literal[True]] = None, **kwargs: Unpack[Blocking]
+) -> ClientConnection: ...
+
+
 def connect(
     uri: str,
     *,
@@ -443,11 +459,31 @@ def connect(
     return connection
 
 
+@overload
 def unix_connect(
     path: Optional[str] = None,
     uri: Optional[str] = None,
     *,
-    legacy: Optional[bool] = None,
+    legacy: Literal[False],
+    **kwargs: Unpack[Blocking],
+) -> reconnect: ...
+
+
+@overload
+def unix_connect(
+    path: Optional[str] = None,
+    uri: Optional[str] = None,
+    *,
+    legacy: Optional[Literal[True]] = None,
+    **kwargs: Unpack[Blocking],
+) -> ClientConnection: ...
+
+
+def unix_connect(
+    path: Optional[str] = None,
+    uri: Optional[str] = None,
+    *,
+    legacy: Any = None,
     **kwargs: Any,
 ) -> Any:
     """
@@ -459,8 +495,8 @@ def unix_connect(
             ``ssl``.
         legacy, kwargs: arguments of :func:`connect`.
     """
-    uri = _unix_uri(uri, kwargs)
-    return connect(uri, unix=True, path=path, legacy=legacy, **kwargs)
+    function: Any = connect
+    return function(_unix_uri(uri, kwargs), unix=True, path=path, legacy=legacy, **kwargs)
 
 
 def unix_reconnect(
@@ -473,7 +509,8 @@ def unix_reconnect(
         path, uri: as for :func:`unix_connect`.
         kwargs: arguments of :class:`reconnect`.
     """
-    return reconnect(_unix_uri(uri, kwargs), unix=True, path=path, **kwargs)
+    options: Any = {"unix": True, "path": path, **kwargs}
+    return reconnect(_unix_uri(uri, kwargs), **options)
 
 
 def _unix_uri(uri: Optional[str], kwargs: dict[str, Any]) -> str:

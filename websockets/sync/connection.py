@@ -17,7 +17,7 @@ import warnings
 import weakref
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 from .. import _core, _environment
 from .._closes import OK_CLOSE_CODES
@@ -44,6 +44,9 @@ LEGACY = (
     "connect() must be used as a context manager: with connect(...) as websocket: ...; "
     "alternatively, use websocket = connect(..., legacy=True) to connect directly"
 )
+
+
+Entered = TypeVar("Entered", bound="Connection")
 
 
 class Begun:
@@ -398,7 +401,7 @@ class Connection(Begun):
         self.protocol.receive_eof()
         end_of(self.socket)
 
-    def __enter__(self) -> Any:
+    def __enter__(self: Entered) -> Entered:
         self.pending_legacy_warning = False
         return self
 

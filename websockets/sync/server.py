@@ -43,7 +43,9 @@ from .connection import Connection
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
 
 if TYPE_CHECKING:
-    WebSocketServer = object
+    from typing_extensions import Unpack
+
+    from .._keywords import BlockingServer
 
 FAILED = "Failed to open a WebSocket connection.\nSee server log for more information.\n"
 
@@ -484,7 +486,7 @@ def serve(
     max_queue: Union[int, None, tuple[Optional[int], Optional[int]]] = 16,
     logger: Optional[LoggerLike] = None,
     create_connection: Optional[Callable[..., ServerConnection]] = None,
-    **kwargs: Any,
+    **kwargs: Unpack[BlockingServer],
 ) -> Server:
     """
     Make a WebSocket server that listens: ``with serve(...) as server: server.serve_forever()``.
@@ -521,10 +523,11 @@ def serve(
             and returns an instance of it or of a subclass.
         kwargs: arguments of :func:`socket.create_server`.
     """
-    if "ssl_context" in kwargs:
-        ssl = kwargs.pop("ssl_context")
+    options: Any = kwargs
+    if "ssl_context" in options:
+        ssl = options.pop("ssl_context")
         warnings.warn("ssl_context was renamed to ssl", DeprecationWarning, stacklevel=2)
-    unix, path = kwargs.pop("unix", False), kwargs.pop("path", None)
+    unix, path = options.pop("unix", False), options.pop("path", None)
     check_arguments(TODAYS_SERVE, locals())
     if subprotocols is not None:
         validate_subprotocols(subprotocols)
@@ -552,7 +555,7 @@ def serve(
             max_queue=max_queue,
         )
 
-    listener = listening(host, port, sock, unix, path, kwargs)
+    listener = listening(host, port, sock, unix, path, options)
     server = Server(listener, handler, logger)
     server.open_timeout = open_timeout
     server.select_subprotocol = select_subprotocol
