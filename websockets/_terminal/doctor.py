@@ -31,9 +31,9 @@ from .showing import escape, show_unknown_characters
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
-# Distributions that bring the package, or one of that name.
+# Distributions that bring the package, or one of that name. Ours has either: under the second one
+# it stands in for a release of the other, and names its own version in the local part.
 NAMES = ("cywebsockets", "websockets")
-VERSIONS = (distribution_version, f"{version}+cy{distribution_version}")
 
 OPTIONAL = ("python-socks", "redis", "trio", "uvloop", "werkzeug")
 
@@ -131,7 +131,7 @@ def ownership(found: list[Owner]) -> Iterator[str]:
         )
     if len(here) == 1 and here[0].is_ours and not here[0].editable:
         [owner] = here
-        if owner.version not in VERSIONS:
+        if owner.version.rpartition("+cy")[2] != distribution_version:
             yield f"the files are of version {distribution_version}, not {owner}: {INSTALL_AGAIN}"
         elif changed_files(owner):
             changed = changed_files(owner)
