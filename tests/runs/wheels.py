@@ -172,6 +172,7 @@ def test_beside_others(number, python):
     room = Room(f"beside {number}", python)
     room.say("installs")
     packages = STAND_IN[number]
+    room.pip("install", "trustme")  # for the programs
     room.pip("install", "--no-index", f"--find-links={NAMED}", f"websockets=={number}")
     # In steps, as people do it, so that each package has its chance to replace what is there.
     for package in packages:
