@@ -98,3 +98,8 @@ def test_names_that_are_not_in_the_document():
     assert websockets.http.Headers is websockets.datastructures.Headers
     assert websockets.http.HeadersLike is websockets.datastructures.HeadersLike
     assert websockets.http.USER_AGENT
+
+
+def test_the_command_line_is_a_function():
+    code = "import websockets.cli; websockets.cli.main(['--version'])"
+    assert fresh(code)[0] == "cywebsockets"
