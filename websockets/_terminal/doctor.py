@@ -198,9 +198,9 @@ def examine() -> dict[str, Any]:
     requiring = who_requires_websockets()
     if requiring and not any(owner.name == "websockets" for owner in found):
         notes.append(
-            f"{', '.join(requiring)} want a distribution named 'websockets', which pip will "
-            "install over this one; the wheel of that name, which comes with each release, "
-            "prevents that"
+            f"a distribution named 'websockets' is required by {', '.join(requiring)}; pip will "
+            "install it over this one, unless there is the wheel of that name which comes with "
+            "each release"
         )
     return {
         "api": version,
