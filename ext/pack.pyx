@@ -16,6 +16,7 @@ from cpython.buffer cimport (
     PyObject_GetBuffer,
 )
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.ref cimport PyObject
 from libc.string cimport memcpy
 
 ctypedef unsigned char byte
@@ -69,8 +70,9 @@ cdef extern from *:
     #pragma GCC diagnostic pop
     #endif
     """
-    Py_ssize_t websockets_references(object object)
-    void websockets_resize(object object, Py_ssize_t size)
+    # Pointers, because Cython counts a reference more while it hands on an object.
+    Py_ssize_t websockets_references(PyObject *object)
+    void websockets_resize(PyObject *bytes, Py_ssize_t size)
 
 cdef extern from "mask.h":
     void websockets_mask(
@@ -146,11 +148,11 @@ cdef int write_header(byte *header, int byte0, long long length, bytes key) exce
 cdef bytes spare_frame(Py_ssize_t size):
     """Make a frame in the memory of one that nobody has any more, if there is one."""
     global spare, spare_room
-    if spare is None or websockets_references(spare) > 1 or not size <= spare_room <= 4 * size:
+    if spare is None or websockets_references(<PyObject *> spare) > 1 or not size <= spare_room <= 4 * size:
         spare = PyBytes_FromStringAndSize(NULL, size)
         spare_room = size
     else:
-        websockets_resize(spare, size)
+        websockets_resize(<PyObject *> spare, size)
     return spare
 
 

@@ -37,14 +37,6 @@ cdef int IN_FRAGMENTS = constants.IN_FRAGMENTS
 cdef class Receiver:
     """Receive messages; the pure twin describes the arguments."""
 
-    cdef MessageStream _stream
-    cdef object _end
-    cdef int _form
-    cdef bint _iterating
-    cdef bint _stepping  # somebody was given this for a step, and hasn't gone through with it
-    cdef bint _suspended
-    cdef unsigned long long _turn  # of this in the waiter, which mustn't keep alive what is forgotten
-
     def __cinit__(self, MessageStream stream not None, end, int form=0):
         self._stream = stream
         self._end = end

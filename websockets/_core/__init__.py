@@ -21,6 +21,7 @@ import types
 import warnings
 
 MODULES = (
+    "application",
     "blocking",
     "calls",
     "closing",
@@ -117,6 +118,7 @@ AS_BYTES = _active.constants.AS_BYTES
 AS_TEXT = _active.constants.AS_TEXT
 IN_FRAGMENTS = _active.constants.IN_FRAGMENTS
 OPEN = _active.constants.OPEN
+NOT_OPEN = _active.constants.NOT_OPEN
 CLOSED = _active.constants.CLOSED
 FULL = _active.constants.FULL
 UNFINISHED = _active.constants.UNFINISHED
@@ -132,6 +134,7 @@ LOST = _active.constants.LOST
 Endpoint = _active.endpoint.Endpoint
 EventEndpoint = _active.events.EventEndpoint
 FrameMaker = _active.events.FrameMaker
+Channel = _active.application.Channel
 MessageStream = _active.stream.MessageStream
 Mutex = _active.locks.Mutex
 ThreadStream = _active.calls.ThreadStream
