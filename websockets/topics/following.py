@@ -15,10 +15,11 @@ import logging
 import random
 from typing import Any, Optional
 
+from .._engine.connecting import within
 from .events import OLDEST, Batch, Message, Position, Unavailable
 from .scripts import READ, Reply, channel_of, keys_of, unpack
 
-__all__ = ["Follower", "judge"]
+__all__ = ["SILENCE", "Follower", "end", "judge"]
 
 logger = logging.getLogger("websockets.topics")
 
@@ -28,6 +29,7 @@ MESSAGES_AT_ONCE = 100  # of each of them
 HELD = 1000  # messages of a topic that wait while its log is read
 FIRST_PAUSE = 0.05  # seconds before the first attempt to connect again
 LAST_PAUSE = 2.0
+SILENCE = "Redis doesn't answer in time"
 
 
 class Stalled(ConnectionError):
@@ -88,6 +90,7 @@ class Follower:
         self._to_do = asyncio.Event()
         self._to_read = asyncio.Event()
         self._heard = False
+        self._closed = False
         self._task: Optional[asyncio.Task[None]] = None
 
     def start(self) -> None:
@@ -96,9 +99,9 @@ class Follower:
 
     async def close(self) -> None:
         """End."""
+        self._closed = True
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end([self._task])
 
     async def watch(self, feed: Any) -> None:
         """
@@ -138,10 +141,13 @@ class Follower:
 
     # The connection
 
+    async def _in_time(self, function: Any, *arguments: Any) -> None:
+        await within(self._timeout, lambda: function(*arguments), SILENCE)
+
     async def _run(self) -> None:
         """Follow, and begin anew whenever the connection is lost."""
         pause = FIRST_PAUSE
-        while True:
+        while not self._closed:
             try:
                 await self._follow()
             except Exception as exc:
@@ -162,18 +168,16 @@ class Follower:
         pubsub = self._redis.pubsub()
         tasks: list[asyncio.Task[None]] = []
         try:
-            await asyncio.wait_for(pubsub.subscribe(self._beat), self._timeout)
+            await self._in_time(pubsub.subscribe, self._beat)
             create = asyncio.get_running_loop().create_task
             tasks = [create(part(pubsub)) for part in (self._hear, self._ask, self._read)]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.wait_for(pubsub.aclose(), self._timeout)
-        for outcome in outcomes:
-            if isinstance(outcome, Exception):
-                raise outcome
+            await end(tasks)
+            await self._in_time(pubsub.aclose)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
 
     async def _hear(self, pubsub: Any) -> None:
         """Take what Redis says."""
@@ -216,13 +220,13 @@ class Follower:
         missed = 0
         while True:
             try:
-                await asyncio.wait_for(self._to_do.wait(), self._timeout / 2)
+                await within(self._timeout / 2, self._to_do.wait, SILENCE)
             except asyncio.TimeoutError:
                 missed = 0 if self._heard else missed + 1
                 if missed >= 2:
-                    raise Stalled(f"no answer in {self._timeout} s") from None
+                    raise Stalled(SILENCE) from None
                 self._heard = False
-                await asyncio.wait_for(pubsub.subscribe(self._beat), self._timeout)
+                await self._in_time(pubsub.subscribe, self._beat)
                 continue
             self._to_do.clear()
             wanted, self._wanted = self._wanted, {}
@@ -230,7 +234,7 @@ class Follower:
                 channels = [channel for channel in wanted if wanted[channel] is want]
                 for start in range(0, len(channels), CHANNELS_AT_ONCE):
                     some = channels[start : start + CHANNELS_AT_ONCE]
-                    await asyncio.wait_for(command(*some), self._timeout)
+                    await self._in_time(command, *some)
 
     # The logs
 
@@ -306,6 +310,17 @@ class Follower:
                     raise Unavailable(f"Redis can't be reached: {exc}") from exc
             await asyncio.sleep(pause)
             pause = min(2 * pause, LAST_PAUSE)
+
+
+async def end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel tasks, again if that gets lost in a library, as in wait_for() before Python 3.12."""
+    patience = 0.01
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=patience)
+        patience *= 2
 
 
 def expire(waiter: Any) -> None:

@@ -15,6 +15,7 @@ from itertools import count
 from typing import Any, Optional
 
 from .events import Position, Unavailable
+from .following import end
 from .scripts import ID_SIZE, PUBLISH, channel_of, keys_of, pack
 
 __all__ = ["Publisher"]
@@ -80,8 +81,7 @@ class Publisher:
     async def close(self) -> None:
         """Publish no more; who waits is told."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end([self._task])
         for waiting in self._waiting:
             if not waiting.done.done():
                 waiting.done.set_exception(Unavailable("these topics are closed"))

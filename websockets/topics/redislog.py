@@ -14,8 +14,9 @@ import os
 from hashlib import sha1
 from typing import Any
 
+from .._engine.connecting import within
 from .events import Batch, Position
-from .following import Follower
+from .following import SILENCE, Follower
 from .publishing import Publisher
 
 __all__ = ["RedisLog"]
@@ -133,7 +134,7 @@ class RedisLog:
         digest = sha1(script.encode()).hexdigest()
         load = digest not in self._loaded
         try:
-            replies = await asyncio.wait_for(self._run(script, digest, load, calls), self._timeout)
+            replies = await self._in_time(script, digest, load, calls)
         except BaseException:
             self._loaded.discard(digest)
             raise
@@ -142,8 +143,12 @@ class RedisLog:
         if any(isinstance(reply, lost) for reply in replies):
             # Somebody has had Redis forget all scripts.
             again = [call for call, reply in zip(calls, replies) if isinstance(reply, lost)]
-            rest = iter(await asyncio.wait_for(self._run(script, digest, True, again), self._timeout))
+            rest = iter(await self._in_time(script, digest, True, again))
             replies = [next(rest) if isinstance(reply, lost) else reply for reply in replies]
+        return replies
+
+    async def _in_time(self, *arguments: Any) -> list[Any]:
+        replies: list[Any] = await within(self._timeout, lambda: self._run(*arguments), SILENCE)
         return replies
 
     async def _run(self, script: str, digest: str, load: bool, calls: list[Any]) -> list[Any]:
