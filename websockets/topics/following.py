@@ -91,6 +91,7 @@ class Follower:
         self._to_read = asyncio.Event()
         self._heard = False
         self._closed = False
+        self._parts: list[asyncio.Task[None]] = []
         self._task: Optional[asyncio.Task[None]] = None
 
     def start(self) -> None:
@@ -100,6 +101,8 @@ class Follower:
     async def close(self) -> None:
         """End."""
         self._closed = True
+        # The parts first, so that nothing is left for the whole to end.
+        await end(self._parts)
         if self._task is not None:
             await end([self._task])
 
@@ -166,18 +169,19 @@ class Follower:
         self._wanted = dict.fromkeys(self._taps, True)
         self._to_do.set()
         pubsub = self._redis.pubsub()
-        tasks: list[asyncio.Task[None]] = []
+        parts: list[asyncio.Task[None]] = []
         try:
             await self._in_time(pubsub.subscribe, self._beat)
             create = asyncio.get_running_loop().create_task
-            tasks = [create(part(pubsub)) for part in (self._hear, self._ask, self._read)]
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            parts = [create(part(pubsub)) for part in (self._hear, self._ask, self._read)]
+            self._parts = parts
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await end(tasks)
+            await end(parts)
             await self._in_time(pubsub.aclose)
-        for task in tasks:
-            if not task.cancelled():
-                task.result()
+        for part in parts:
+            if not part.cancelled():
+                part.result()
 
     async def _hear(self, pubsub: Any) -> None:
         """Take what Redis says."""
