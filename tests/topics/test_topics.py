@@ -7,12 +7,12 @@ import contextlib
 import gc
 
 import pytest
-import websockets.asyncio.client
-import websockets.asyncio.server
 from peer import both_ends, turns
 from redises import everywhere, topics_in
 
 import websockets
+import websockets.asyncio.client
+import websockets.asyncio.server
 from websockets.topics import BEGINNING, Gap, Message, Topics
 
 
@@ -123,7 +123,17 @@ async def test_the_beginning_is_the_oldest_that_there_is(place, redis_url):
             assert (await listener.__anext__()).data == "first"
 
 
-UNKNOWN = ["", "0", "-", "beginning ", "abc.1.1", "abc.1.999999999999999", "x" * 10**6, "1.1.1\n", 5]
+UNKNOWN = [
+    "",
+    "0",
+    "-",
+    "beginning ",
+    "abc.1.1",
+    "abc.1.999999999999999",
+    "x" * 10**6,
+    "1.1.1\n",
+    5,
+]
 UNKNOWN += ["\u0661.1.1", "abc.1.99999999999999999999"]
 
 

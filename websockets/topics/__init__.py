@@ -2,8 +2,8 @@
 Topics: publish and subscribe, in one process or by way of Redis across processes and machines.
 
 Owns the names. Key decision: where messages are kept is a log, of which there are two, embedded.py
-and redislog.py; subscribers don't know which. A log tells the feed of a topic what is published, and
-a feed tells its subscribers.
+and redislog.py; subscribers don't know which. A log tells the feed of a topic what is published,
+and a feed tells its subscribers.
 
     topics.py         the face
     events.py         messages, gaps and positions

@@ -120,9 +120,7 @@ class EmbeddedLog:
     def _trim(self, history: History, now: float) -> None:
         """Forget messages of a topic that are too many or too old."""
         messages = history.messages
-        while messages and (
-            len(messages) > self._history or messages[0][1] + self._max_age <= now
-        ):
+        while messages and (len(messages) > self._history or messages[0][1] + self._max_age <= now):
             history.forgotten = messages.popleft()[0].number
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -3,7 +3,7 @@ One topic in this process: who subscribes to it, and how a message reaches all o
 
 Owns the subscribers. Must never know how one of them sends, nor where messages come from. Key
 decision: a message is made into what is sent, framed and compressed once for all subscribers that
-are to get the same, as broadcast() does; to pass it on is one loop, without a task for a subscriber.
+are to get the same, as broadcast() does; to pass it on is one loop, without tasks.
 """
 
 from __future__ import annotations

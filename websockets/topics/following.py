@@ -73,9 +73,7 @@ class Follower:
         patience: seconds for which a subscriber waits for Redis.
     """
 
-    def __init__(
-        self, redis: Any, prefix: str, kept: int, timeout: float, patience: float
-    ) -> None:
+    def __init__(self, redis: Any, prefix: str, kept: int, timeout: float, patience: float) -> None:
         self._redis = redis
         self._prefix = prefix
         self._kept = kept
@@ -156,7 +154,9 @@ class Follower:
             except Exception as exc:
                 if self._heard:
                     pause = FIRST_PAUSE
-                logger.warning("following topics in Redis broke off: %s: %s", type(exc).__name__, exc)
+                logger.warning(
+                    "following topics in Redis broke off: %s: %s", type(exc).__name__, exc
+                )
                 self._heard = False
             await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, LAST_PAUSE)

@@ -50,7 +50,9 @@ class Publisher:
         token: 16 bytes of ASCII that no other process has.
     """
 
-    def __init__(self, redis: Any, prefix: str, options: tuple[int, int, int], token: bytes) -> None:
+    def __init__(
+        self, redis: Any, prefix: str, options: tuple[int, int, int], token: bytes
+    ) -> None:
         self._redis = redis
         self._prefix = prefix
         self._options = options

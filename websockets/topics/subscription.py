@@ -14,7 +14,7 @@ import asyncio
 from collections import deque
 from typing import Any, Callable, NamedTuple, Optional
 
-from .._core import FULL, OPEN, OP_TEXT, UNUSUAL
+from .._core import FULL, OP_TEXT, OPEN, UNUSUAL
 from .feed import FAILED, Delivery, Item, logger
 
 __all__ = ["CLOSE", "DROP_OLDEST", "LATEST_ONLY", "Pace", "Subscription"]
