@@ -45,7 +45,7 @@ async def test_a_subscriber_gets_all_though_its_network_breaks(fault, after, red
     async with network(port) as net, Topics(redis_url, prefix=prefix) as publisher:
         async with Topics(net.url, prefix=prefix, **IMPATIENT) as topics:
             async with topics.listen("news") as listener:
-                for up, down in net.links:
+                for _, down in net.links:
                     down.after, down.fault = after, fault
                 for number in range(30):
                     await publisher.publish("news", str(number))

@@ -118,13 +118,14 @@ async def test_who_leaves_while_it_is_behind_gets_no_more():
         await topics.subscribe(slow, "news", max_bytes=10**7)
         await publish(topics, 0, 200)
         topics.unsubscribe(slow, "news")
-        await slow.send("last")
+        sending = asyncio.ensure_future(slow.send("last"))
         got = []
         while True:
             message = await sleeper.recv()
             if message == "last":
                 break
             got.append(number_of(message))
+        await sending
         assert got == list(range(len(got))) and len(got) < 150
 
 

@@ -2,8 +2,8 @@
 How a process hears of what is published in Redis: one connection for all topics, and the logs
 themselves wherever that isn't sure to have told everything.
 
-Owns that connection, and for each topic whether it is in step with it. Must never know a subscriber.
-Key decision: what is heard is believed only as long as it comes without a break, message by message.
+Owns that connection, and for each topic whether it is in step. Must never know a subscriber. Key
+decision: what is heard is believed only as long as it comes without a break, message by message.
 After a subscription is confirmed, which is also what a new connection begins with, and whenever a
 number is missing, the log is read from the topic's position on; what is heard meanwhile waits.
 """
@@ -154,9 +154,7 @@ class Follower:
             except Exception as exc:
                 if self._heard:
                     pause = FIRST_PAUSE
-                logger.warning(
-                    "following topics in Redis broke off: %s: %s", type(exc).__name__, exc
-                )
+                logger.warning("lost Redis: %s: %s", type(exc).__name__, exc)
                 self._heard = False
             await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, LAST_PAUSE)

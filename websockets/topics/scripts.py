@@ -2,7 +2,7 @@
 What runs in Redis: to publish a message, to read what is behind a position, to note who is there.
 
 Owns the form of what is kept there. Must never know Python's side of it but for that form. Key
-decisions: a topic is a stream, its log, and a hash that counts its messages; both have the same hash
+decisions: a topic is a stream, its log, and a hash that counts its messages; both have one hash
 tag, so that they are on one node of a cluster. The number of a message is part of its id in the
 stream, so that whoever reads sees whether one is missing; the rest of the id is Redis's own clock,
 so that the clocks of processes don't matter. A script is atomic: the order in the stream is the
@@ -106,7 +106,6 @@ def pack(message: Union[str, bytes], identity: bytes) -> bytes:
 
 def unpack(body: bytes) -> tuple[Union[str, bytes], str]:
     """Return what was published, and the id."""
-    data: Union[str, bytes] = body[ID_SIZE:]
-    if body[:1] == b"t":
-        data = str(data, "utf-8", "replace")
-    return data, body[1:ID_SIZE].decode("ascii", "replace")
+    data = body[ID_SIZE:]
+    text = str(data, "utf-8", "replace") if body[:1] == b"t" else data
+    return text, body[1:ID_SIZE].decode("ascii", "replace")
