@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from . import legacy as legacy
     from . import proxy as proxy
     from . import streams as streams
+    from . import topics as topics
     from . import utils as utils
     from . import version as version
     from ._core import backend as backend
@@ -164,6 +165,7 @@ NAMES = {
     "proxy": "",
     "server": "ServerProtocol WebSocketServer WebSocketServerProtocol serve unix_serve",
     "streams": "",
+    "topics": "",
     "typing": """
         Data ExtensionHeader ExtensionName ExtensionParameter LoggerLike Origin StatusLike
         Subprotocol

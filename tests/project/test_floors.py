@@ -12,6 +12,7 @@ FLOORS = {
     "websockets._terminal": 8,
     "websockets.auth": 8,
     "websockets.legacy": 8,
+    "websockets.topics": 8,
     "websockets.client": 7,
     "websockets.connection": 7,
     "websockets.server": 7,

@@ -17,6 +17,7 @@ and a feed tells its subscribers.
 """
 
 from .events import BEGINNING, Gap, Message, Unavailable
+from .presence import presence_of
 from .topics import Topics
 
-__all__ = ["BEGINNING", "Gap", "Message", "Topics", "Unavailable"]
+__all__ = ["BEGINNING", "Gap", "Message", "Topics", "Unavailable", "presence_of"]

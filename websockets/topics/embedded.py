@@ -10,6 +10,7 @@ is still known: it has if it isn't behind the newest message that was forgotten.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections import deque
 from typing import Any, Optional
@@ -52,6 +53,7 @@ class EmbeddedLog:
         self._forgotten = 0  # of topics that have no history
         self._histories: dict[str, History] = {}
         self._feeds: dict[str, Any] = {}
+        self._there: dict[str, dict[str, None]] = {}
         self._timer: Optional[asyncio.TimerHandle] = None
 
     async def start(self) -> None:
@@ -116,6 +118,29 @@ class EmbeddedLog:
         if len(batch) < len(found):
             return Batch(gap, batch, batch[-1][0], False)
         return Batch(gap, batch, Position(self._epoch, self._number), True)
+
+    def is_passing(self, exc: Exception) -> bool:
+        """Whether it is worth while to try again after an error: there are none."""
+        return False
+
+    async def attend(self, name: str, todo: str, entries: list[str], ttl: float) -> list[list[str]]:
+        """Note who is there or has gone, or return who is there; see redislog.py."""
+        there = self._there.setdefault(name, {})
+        for entry in entries:
+            who = entry.partition(" ")[2]
+            others = [one for one in there if one.partition(" ")[2] == who and one != entry]
+            change = None
+            if todo == "there" and entry not in there:
+                there[entry] = None
+                change = "joined"
+            elif todo == "gone" and entry in there:
+                del there[entry]
+                change = "left"
+            if change is not None and not others:
+                await self.publish(name, json.dumps({change: who}), 0)
+        if not there:
+            self._there.pop(name, None)
+        return [list(dict.fromkeys(entry.partition(" ")[2] for entry in there))]
 
     def _trim(self, history: History, now: float) -> None:
         """Forget messages of a topic that are too many or too old."""

@@ -4,7 +4,8 @@ How messages get into Redis: in the order in which a process publishes them, in 
 Owns the messages that wait to be published, and what is done when Redis can't be reached. Must
 never know a subscriber. Key decision: one task at a time sends what waits, all of it in one
 pipeline; so a process needs one connection however many publish at once, and a message never
-overtakes another. A message that is sent again because no answer came is looked for in the history first.
+overtakes another. A message that is sent again because no answer came is looked for in the history
+first.
 """
 
 from __future__ import annotations

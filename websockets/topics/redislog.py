@@ -18,6 +18,7 @@ from .._engine.connecting import within
 from .events import Batch, Position
 from .following import SILENCE, Follower
 from .publishing import Publisher
+from .scripts import ATTEND, channel_of, keys_of_presence
 
 __all__ = ["RedisLog"]
 
@@ -74,7 +75,9 @@ class RedisLog:
         age = max(1, int(max_age * 1000))
         kept = age + KEPT_LONGER * 1000
         token = os.urandom(8).hex().encode()
-        self._publisher = Publisher(self, prefix, (max(1, history), age, kept), token)
+        self._prefix = prefix
+        self._limits = max(1, history), age, kept
+        self._publisher = Publisher(self, prefix, self._limits, token)
         self._follower = Follower(self, prefix, kept, timeout, patience)
         self.watch = self._follower.watch
         self.unwatch = self._follower.unwatch
@@ -108,6 +111,27 @@ class RedisLog:
     async def read(self, name: str, since: Position, count: int) -> Batch:
         """Return what is behind a position, up to so many messages."""
         return await self._follower.read(name, since, count)
+
+    async def attend(self, name: str, todo: str, entries: list[str], ttl: float) -> list[list[str]]:
+        """
+        Note who is there or has gone, or return who is there.
+
+        Arguments:
+            name: of the topic that is told of changes.
+            todo: "there", "gone" or "list".
+            entries: each a word that nothing else is called by, a space and who it is.
+            ttl: for how many seconds this is good.
+        """
+        keys = keys_of_presence(self._prefix, name)
+        limits = [*self._limits, self.new_epoch(), max(1, int(ttl * 1000)), todo]
+        calls = [
+            (keys, [channel_of(self._prefix, name), *limits, entry.encode()]) for entry in entries
+        ]
+        replies = await self.run(ATTEND, calls)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return [[who.decode() for who in reply] for reply in replies]
 
     # What its parts need
 

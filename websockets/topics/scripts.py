@@ -16,7 +16,18 @@ from __future__ import annotations
 
 from typing import Union
 
-__all__ = ["ID_SIZE", "PUBLISH", "READ", "Reply", "channel_of", "keys_of", "pack", "unpack"]
+__all__ = [
+    "ATTEND",
+    "ID_SIZE",
+    "PUBLISH",
+    "READ",
+    "Reply",
+    "channel_of",
+    "keys_of",
+    "keys_of_presence",
+    "pack",
+    "unpack",
+]
 
 Reply = tuple[bytes, bytes, bytes, list[tuple[bytes, list[bytes]]]]
 
@@ -37,13 +48,33 @@ local function open(log, state, fresh)
 end
 """
 
+# Adds a message, and tells of it; 'limits' are history, max_age and for how long the state is kept.
+ADD = (
+    OPEN
+    + """
+local function add(log, state, channel, body, limits, fresh)
+  local epoch, number, time, now = open(log, state, fresh)
+  number = number + 1
+  time = math.max(time, now)
+  local at, n = text(time), text(number)
+  redis.call('XADD', log, 'MAXLEN', '~', limits[1], at .. '-' .. n, 'm', body)
+  redis.call('XTRIM', log, 'MINID', '~', text(math.max(0, time - limits[2])))
+  redis.call('HSET', state, 'number', n, 'time', at)
+  redis.call('PEXPIRE', log, limits[2])
+  redis.call('PEXPIRE', state, limits[3])
+  redis.call('PUBLISH', channel, epoch .. ' ' .. n .. ' ' .. at .. ' ' .. body)
+  return {epoch, n, at}
+end
+"""
+)
+
 # ARGV: channel, body, history, max_age and for how long the state is kept in milliseconds, a new
 # epoch, how many bytes of the body identify the message, 1 if it may be there already.
 PUBLISH = (
-    OPEN
+    ADD
     + """
-local epoch, number, time, now = open(KEYS[1], KEYS[2], ARGV[6])
 if ARGV[8] == '1' then
+  local epoch = open(KEYS[1], KEYS[2], ARGV[6])
   local id = string.sub(ARGV[2], 1, ARGV[7])
   for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-')) do
     if string.sub(entry[2][2], 1, ARGV[7]) == id then
@@ -52,16 +83,7 @@ if ARGV[8] == '1' then
     end
   end
 end
-number = number + 1
-time = math.max(time, now)
-local at, n = text(time), text(number)
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], at .. '-' .. n, 'm', ARGV[2])
-redis.call('XTRIM', KEYS[1], 'MINID', '~', text(math.max(0, time - ARGV[4])))
-redis.call('HSET', KEYS[2], 'number', n, 'time', at)
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
-redis.call('PEXPIRE', KEYS[2], ARGV[5])
-redis.call('PUBLISH', ARGV[1], epoch .. ' ' .. n .. ' ' .. at .. ' ' .. ARGV[2])
-return {epoch, n, at}
+return add(KEYS[1], KEYS[2], ARGV[1], ARGV[2], {ARGV[3], ARGV[4], ARGV[5]}, ARGV[6])
 """
 )
 
@@ -82,6 +104,42 @@ return {epoch, text(number), text(time), entries}
 """
 )
 
+# KEYS: also who is there, with the time at which each entry expires; and how many entries somebody
+# has. ARGV: channel, history, max_age, for how long the state is kept, a new epoch, how long an
+# entry is good for, what is to be done: 'there', 'gone' or 'list'; the entry, which ends in a name.
+ATTEND = (
+    ADD
+    + """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function tell(change, who)
+  local _, number = open(KEYS[1], KEYS[2], ARGV[5])
+  local body = 't' .. ARGV[5] .. string.format('%016.0f', number) .. cjson.encode({[change] = who})
+  add(KEYS[1], KEYS[2], ARGV[1], body, {ARGV[2], ARGV[3], ARGV[4]}, ARGV[5])
+end
+local function drop(entry)
+  if redis.call('ZREM', KEYS[3], entry) == 1 then
+    local who = string.match(entry, '^%S+ (.*)$')
+    if redis.call('HINCRBY', KEYS[4], who, -1) <= 0 then
+      redis.call('HDEL', KEYS[4], who)
+      tell('left', who)
+    end
+  end
+end
+for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', text(now))) do drop(entry) end
+if ARGV[7] == 'there' then
+  local who = string.match(ARGV[8], '^%S+ (.*)$')
+  if redis.call('ZADD', KEYS[3], text(now + ARGV[6]), ARGV[8]) == 1 then
+    if redis.call('HINCRBY', KEYS[4], who, 1) == 1 then tell('joined', who) end
+  end
+elseif ARGV[7] == 'gone' then
+  drop(ARGV[8])
+end
+if ARGV[7] == 'list' then return redis.call('HKEYS', KEYS[4]) end
+return {}
+"""
+)
+
 # The body of a message: its kind, its id, what was published.
 ID_SIZE = 29
 
@@ -90,6 +148,12 @@ def keys_of(prefix: str, name: str) -> tuple[bytes, bytes]:
     """Return the keys of a topic's log and its state."""
     tag = f"{{{prefix}:{name}}}".encode()
     return tag + b":log", tag + b":state"
+
+
+def keys_of_presence(prefix: str, name: str) -> tuple[bytes, ...]:
+    """Return the keys of such a topic, and of who is there."""
+    tag = f"{{{prefix}:{name}}}".encode()
+    return (*keys_of(prefix, name), tag + b":entries", tag + b":counts")
 
 
 def channel_of(prefix: str, name: str) -> bytes:

@@ -18,6 +18,7 @@ from .embedded import EmbeddedLog
 from .events import NOWHERE, Gap, Position, parse_position
 from .feed import Delivery, Feed, Item
 from .listening import AT_ONCE, Listener, is_ahead
+from .presence import Attendance, Presence
 from .subscription import CLOSE, DROP_OLDEST, LATEST_ONLY, Pace, Subscription
 
 __all__ = ["Topics"]
@@ -49,6 +50,8 @@ class Topics:
         timeout: seconds within which Redis has to answer.
         patience: seconds for which ``publish()`` and ``subscribe()`` try again while Redis
             can't be reached.
+        presence_ttl: seconds after which somebody isn't there any more if the process that said so
+            doesn't say it again; it does so three times as often.
 
     Raises:
         ImportError: if the package ``redis`` is needed and isn't installed.
@@ -63,9 +66,10 @@ class Topics:
         prefix: str = "websockets",
         timeout: float = 5.0,
         patience: float = 10.0,
+        presence_ttl: float = 30.0,
     ) -> None:
-        if history < 0 or max_age <= 0 or timeout <= 0 or patience < 0:
-            raise ValueError("history, max_age, timeout and patience mustn't be negative")
+        if history < 0 or min(max_age, timeout, presence_ttl) <= 0 or patience < 0:
+            raise ValueError("history and patience mustn't be negative, times be above 0")
         self._patience = patience
         self.log: Any
         if url is None:
@@ -77,6 +81,7 @@ class Topics:
         self._feeds: dict[str, Feed] = {}
         self._members: dict[int, Member] = {}
         self.tasks: set[asyncio.Task[Any]] = set()
+        self._presence = Presence(self, presence_ttl, patience)
 
     async def __aenter__(self) -> Topics:
         await self.log.start()
@@ -252,6 +257,30 @@ class Topics:
     def topics(self) -> list[str]:
         """Return the names of the topics that somebody in this process subscribes to."""
         return list(self._feeds)
+
+    # Who is there
+
+    def attend(self, name: str, who: str) -> Attendance:
+        """
+        Have somebody be there: ``async with topics.attend(name, who)``.
+
+        All processes know of it; it ends with the block, or half a minute after this process has
+        died. Somebody may be there several times, with several connections.
+
+        Arguments:
+            name: where; the same name may be a topic's, too.
+            who: who it is.
+        """
+        return Attendance(self._presence, name, who)
+
+    async def present(self, name: str) -> list[str]:
+        """
+        Return who is there; their number is the length.
+
+        Raises:
+            Unavailable: if Redis can't be reached.
+        """
+        return await self._presence.present(name)
 
     # What subscribers need
 
