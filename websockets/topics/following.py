@@ -148,14 +148,18 @@ class Follower:
     async def _run(self) -> None:
         """Follow, and begin anew whenever the connection is lost."""
         pause = FIRST_PAUSE
+        lost = False
         while not self._closed:
             try:
                 await self._follow()
             except Exception as exc:
                 if self._heard:
                     pause = FIRST_PAUSE
-                logger.warning("lost Redis: %s: %s", type(exc).__name__, exc)
+                # Once for each time, however long it takes until Redis is there again.
+                level = logging.WARNING if self._heard or not lost else logging.DEBUG
+                logger.log(level, "lost Redis: %s: %s", type(exc).__name__, exc)
                 self._heard = False
+                lost = True
             await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, LAST_PAUSE)
 
