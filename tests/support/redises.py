@@ -121,6 +121,7 @@ class Accepted(Way):
         down.back = self
         self.early = bytearray()
         self.laying = None
+        self.left = False
 
     def connection_made(self, transport):
         super().connection_made(transport)
@@ -143,12 +144,20 @@ class Accepted(Way):
         early, self.early = self.early, None
         if early:
             super().data_received(bytes(early))
+        if self.left:
+            super().eof_received()
 
     def data_received(self, data):
         if self.early is None:
             super().data_received(data)
         else:
             self.early += data
+
+    def eof_received(self):
+        if self.early is not None:
+            self.left = True
+            return True
+        return super().eof_received()
 
     def connection_lost(self, exc):
         self.gone.set()

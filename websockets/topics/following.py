@@ -85,8 +85,8 @@ class Follower:
         self._taps: dict[bytes, Tap] = {}
         self._wanted: dict[bytes, bool] = {}  # channels to subscribe to, or to leave
         self._unread: dict[bytes, Tap] = {}  # topics whose logs are to be read
-        self._to_do = asyncio.Event()
-        self._to_read = asyncio.Event()
+        self._to_do: Any = None
+        self._to_read: Any = None
         self._heard = False
         self._closed = False
         self._parts: list[asyncio.Task[None]] = []
@@ -94,6 +94,8 @@ class Follower:
 
     def start(self) -> None:
         """Begin."""
+        # Before Python 3.10 an event is of the event loop that runs when it is made.
+        self._to_do, self._to_read = asyncio.Event(), asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
@@ -111,6 +113,8 @@ class Follower:
         Raises:
             Unavailable: if Redis can't be reached.
         """
+        if self._task is None:
+            raise RuntimeError("use topics in 'async with topics:'")
         channel = channel_of(self._prefix, feed.name)
         tap = self._taps.get(channel)
         if tap is None:
@@ -119,8 +123,6 @@ class Follower:
             self._to_do.set()
         if tap.in_step or feed.position is not None:
             return
-        if self._task is None:
-            raise RuntimeError("use topics in 'async with topics:'")
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
         if tap.waiters is None:

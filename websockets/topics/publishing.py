@@ -143,7 +143,7 @@ class Publisher:
                 continue
             self._waiting.remove(waiting)
             if not waiting.done.done():
-                epoch, number, time = reply
+                epoch, number, time = reply.split()
                 waiting.done.set_result(Position(epoch.decode(), int(number), int(time)))
         return None
 

@@ -62,8 +62,9 @@ local function add(log, state, channel, body, limits, fresh)
   redis.call('HSET', state, 'number', n, 'time', at)
   redis.call('PEXPIRE', log, limits[2])
   redis.call('PEXPIRE', state, limits[3])
-  redis.call('PUBLISH', channel, epoch .. ' ' .. n .. ' ' .. at .. ' ' .. body)
-  return {epoch, n, at}
+  local position = epoch .. ' ' .. n .. ' ' .. at
+  redis.call('PUBLISH', channel, position .. ' ' .. body)
+  return position
 end
 """
 )
@@ -79,7 +80,7 @@ if ARGV[8] == '1' then
   for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-')) do
     if string.sub(entry[2][2], 1, ARGV[7]) == id then
       local ms, n = string.match(entry[1], '(%d+)-(%d+)')
-      return {epoch, n, ms}
+      return epoch .. ' ' .. n .. ' ' .. ms
     end
   end
 end
