@@ -6,7 +6,8 @@ How fast a message that is published reaches many connections, through Redis and
 Needs ``redis-server``. ``--python`` is an interpreter that has the packages websockets 17,
 broadcaster and channels_redis, to compare with. Trials of all ways alternate. A trial publishes
 bursts of messages, each when the one before has arrived everywhere; what is told is deliveries in
-a second, and microseconds of the server's processor time for one, which says more where processors are shared.
+a second, and microseconds of the server's processor time for one, which says more where processors
+are shared.
 """
 
 import argparse

@@ -5,6 +5,7 @@ Topics, wherever their messages are kept: who gets what, in which order, and fro
 import asyncio
 import contextlib
 import gc
+import tracemalloc
 
 import pytest
 from peer import both_ends, turns
@@ -384,3 +385,26 @@ async def test_policies_are_checked():
     async with Topics() as topics, both_ends() as (ws, _):
         with pytest.raises(ValueError, match="when_slow"):
             await topics.subscribe(ws, "news", when_slow="wait")
+
+
+@everywhere
+async def test_a_topic_takes_less_than_2_kib(place, redis_url):
+    class Connection:
+        """One that is never sent anything."""
+
+        _ws_stream = None
+
+    connections = [Connection() for _ in range(1000)]
+    async with topics_in(place, redis_url) as (topics,):
+        # What is needed once is there.
+        await topics.subscribe(connections[0], "first")
+        gc.collect()
+        tracemalloc.start()
+        await asyncio.gather(
+            *(topics.subscribe(one, f"user {n}") for n, one in enumerate(connections))
+        )
+        await turns(20)
+        gc.collect()
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert size / len(connections) < 2048

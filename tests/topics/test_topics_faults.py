@@ -132,6 +132,24 @@ async def test_a_server_that_never_answers_is_not_waited_for():
     await server.wait_closed()
 
 
+async def test_a_client_that_waits_for_ever_is_not_waited_for():
+    from redis.asyncio import Redis as Client
+
+    async def hold(reader, writer):
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    async with Client(port=server.sockets[0].getsockname()[1], socket_timeout=None) as client:
+        async with Topics(client, timeout=0.1, patience=0.1) as topics:
+            with pytest.raises(Unavailable):
+                await topics.publish("news", "lost")
+            with pytest.raises(Unavailable):
+                await topics.listen("news").__anext__()
+    server.close()
+    await server.wait_closed()
+
+
 async def test_redis_may_come_later(tmp_path):
     server = Redis(tmp_path)
     async with Topics(server.url, **IMPATIENT) as topics:
@@ -143,6 +161,44 @@ async def test_redis_may_come_later(tmp_path):
             assert (await listening).data == "early"
         finally:
             await server.kill()
+
+
+@pytest.mark.one_loop
+async def test_who_has_read_ahead_gets_nothing_twice(redis_url):
+    port = int(redis_url.rpartition(":")[2])
+    async with network(port) as net, Topics(redis_url, prefix="ahead") as publisher:
+        async with Topics(net.url, prefix="ahead") as topics, topics.listen("news") as other:
+            since = await publisher.publish("news", "0")
+            assert await data_of(other, 1) == ["0"]
+            # What Redis tells by itself is late; that connection was the first.
+            _, told = net.links[0]
+            told.transport.pause_reading()
+            for number in range(1, 6):
+                await publisher.publish("news", str(number))
+            async with both_ends() as (ws, client):
+                await topics.subscribe(ws, "news", since=since)
+                async with topics.listen("news", since=since) as listener:
+                    assert await data_of(listener, 5) == numbers(1, 6)
+                    told.transport.resume_reading()
+                    await publisher.publish("news", "6")
+                    assert await data_of(listener, 1) == ["6"]
+                    assert await data_of(other, 6) == numbers(1, 7)
+                    assert [await client.recv() for _ in range(6)] == numbers(1, 7)
+
+
+async def test_what_was_not_heard_is_read_when_the_next_comes(tmp_path):
+    async with redis_server(tmp_path) as server, Topics(server.url, **IMPATIENT) as topics:
+        async with topics.listen("news") as listener:
+            await topics.publish("news", "0")
+            assert await data_of(listener, 1) == ["0"]
+            # The same message again, as if the one who published it hadn't told.
+            log = "{websockets:news}:log"
+            entries = await server.command("XRANGE", log, "-", "+")
+            time = entries[-1][0].split(b"-")[0].decode()
+            await server.command("XADD", log, f"{time}-2", "m", entries[-1][1][b"m"])
+            await server.command("HSET", "{websockets:news}:state", "number", 2)
+            await topics.publish("news", "1")
+            assert await data_of(listener, 2) == ["0", "1"]
 
 
 # Redis
