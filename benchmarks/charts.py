@@ -24,6 +24,8 @@ NAMES = {
     "ours": "this library",
     "ours-asyncio": "this library, websockets.asyncio",
     "ours-pure": "this library, pure",
+    "ours-asgi": "uvicorn, websockets.asgi",
+    "ours-uvicorn": "uvicorn on this library",
     "raw": "raw TCP",
 }
 PEER_COLOURS = ["#c4621a", "#2f8f5b", "#8a63d2", "#b0427c", "#7d7a1f", "#2b8a9e", "#a05252"]

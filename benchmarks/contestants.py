@@ -31,6 +31,7 @@ class Contestant:
     group: "ours", a "peer", "raw" (bytes over the same loop, without WebSocket: what a library
     can't go below), or "native" (the echo server in C: what the load generator can get at most).
     compression: what it can agree on when it is asked for it.
+    hosts: whether it hosts ASGI applications, "also" or "only".
     """
 
     name: str
@@ -39,17 +40,21 @@ class Contestant:
     group: str = "peer"
     compression: tuple[str, ...] = ("off", "no takeover", "takeover")
     environment: dict[str, str] = field(default_factory=dict)
+    hosts: str = ""
 
     @property
     def python(self) -> str:
-        return str(PEERS) if self.group == "peer" else sys.executable
+        # Who hosts applications is among the peers, whatever library it uses.
+        return str(PEERS) if self.group == "peer" or self.hosts else sys.executable
 
     @property
     def is_here(self) -> bool:
-        return self.group != "peer" or PEERS.exists()
+        return self.python != str(PEERS) or PEERS.exists()
 
     def can(self, scenario: Scenario) -> bool:
         """Whether a scenario makes sense for this contestant."""
+        if not self.hosts if scenario.application else self.hosts == "only":
+            return False
         if self.group == "native":
             return scenario.kind in ("echo", "handshakes") and scenario.is_plain
         if self.group == "raw" and (scenario.kind == "handshakes" or scenario.compression != "off"):
@@ -78,6 +83,7 @@ class Contestant:
         return {**inherited, **where, **self.environment}
 
 
+ASGI = "asgi_server.py"
 PURE = {"WEBSOCKETS_NO_EXTENSIONS": "1"}
 
 ALL = [
@@ -85,6 +91,7 @@ ALL = [
     Contestant("raw", ("raw.py",), ("raw.py",), group="raw"),
     Contestant("ours", ("ours.py",), ("ours.py",), group="ours"),
     Contestant("ours-asyncio", ("todays.py",), ("todays.py",), group="ours"),
+    Contestant("ours-trio", ("on_trio.py",), ("on_trio.py",), group="ours"),
     Contestant("ours-pure", ("ours.py",), ("ours.py",), group="ours", environment=PURE),
     Contestant("picows", ("picows_core.py",), ("picows_core.py",), compression=("off",)),
     Contestant(
@@ -94,9 +101,19 @@ ALL = [
         compression=("off", "takeover"),
     ),
     Contestant("websockets", ("upstream.py",), ("upstream.py",)),
+    Contestant("websockets-trio", ("on_trio.py",), ("on_trio.py",)),
     Contestant("aiohttp", ("aiohttp_server.py",), ("aiohttp_client.py",)),
-    Contestant("uvicorn+websockets", ("uvicorn_server.py", "websockets-sansio")),
-    Contestant("uvicorn+wsproto", ("uvicorn_server.py", "wsproto")),
+    Contestant("uvicorn+websockets", (ASGI, "uvicorn+websockets-sansio"), hosts="also"),
+    Contestant("uvicorn+wsproto", (ASGI, "uvicorn+wsproto"), hosts="also"),
+    Contestant(
+        "ours-asgi",
+        (ASGI, "uvicorn+websockets.asgi:WebSocketProtocol"),
+        group="ours",
+        hosts="only",
+    ),
+    Contestant("ours-uvicorn", (ASGI, "uvicorn+auto"), group="ours", hosts="only"),
+    Contestant("granian", (ASGI, "granian"), hosts="only"),
+    Contestant("hypercorn", (ASGI, "hypercorn"), hosts="only"),
     Contestant("tornado", ("tornado_server.py",), compression=("off", "takeover")),
 ]
 BY_NAME = {contestant.name: contestant for contestant in ALL}

@@ -22,6 +22,8 @@ class Scenario:
     this library alone also "recv" (echoes by recv()) and "senders" (see gauges.py).
     compression: "off", or with or without "takeover" of the context from message to message.
     echoed: whether idle connections have had a message each.
+    application: what the program is written with, "asgi", "starlette" or "fastapi", where servers
+        that host such programs are compared; otherwise empty.
     scale: the argument that varies in a curve, or empty.
     """
 
@@ -35,6 +37,7 @@ class Scenario:
     compression: str = "off"
     tls: bool = False
     echoed: bool = False
+    application: str = ""
     unit: str = "messages/s"
     scale: str = ""
     points: tuple[int, ...] = ()
@@ -103,6 +106,28 @@ ALL = [
         )
         for compression in ("off", "takeover")
         for echoed in (False, True)
+    ),
+    *(
+        Scenario(
+            f"{application}-{label}",
+            f"{name}: {title}",
+            "echo",
+            connections,
+            in_flight,
+            size,
+            opcode,
+            application=application,
+        )
+        for application, name in (
+            ("asgi", "ASGI"),
+            ("starlette", "Starlette"),
+            ("fastapi", "FastAPI"),
+        )
+        for label, title, connections, in_flight, size, opcode in (
+            ("32", "100 connections, 32 B text", 100, 1, 32, TEXT),
+            ("pipeline-32", "10 connections, 32 in flight, 32 B text", 10, 32, 32, TEXT),
+            ("64k", "10 connections, 64 KiB binary", 10, 1, 64 * KIB, BINARY),
+        )
     ),
     Scenario("client-256", "client: 20 connections, 256 B text", "client", 20, 1, 256),
     Scenario(

@@ -108,6 +108,7 @@ def server(
         "loop": setting.loop,
         "compression": scenario.compression != "off",
         "certificate": str(setting.certificate) if scenario.tls else None,
+        "application": scenario.application or "asgi",
     }
     command = contestant.command(scenario) + [json.dumps(options), *contestant.server[1:]]
     environment = {**contestant.variables(), **(variables or {})}
@@ -185,7 +186,7 @@ def exchange(
             tls=int(scenario.tls),
             warmup=setting.warmup,
             seconds=seconds,
-            server=process.pid,
+            server=about.get("pid", process.pid),
             sample=sample,
         )
         with running(generator):

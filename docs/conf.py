@@ -6,8 +6,9 @@ the pages are made or when they are read. Key decisions:
 
 - Sections of docstrings ("Arguments:" and so on) become fields with a definition list, which takes
   entries such as ``host, port: ...`` as they are.
-- A name in a docstring leads to the one documented name that ends like it, or to Python's own
-  documentation by the table below; a name that leads nowhere fails the build.
+- A name in a docstring leads to the documented name that ends like it, of the same module if there
+  is one, or to Python's own documentation by the table below; a name that leads nowhere fails the
+  build.
 """
 
 import os
@@ -105,7 +106,10 @@ def lead(app, env, node, contnode):
     target = node["reftarget"].lstrip(".")
     domain = env.get_domain("py")
     found = [name for name in domain.objects if name == target or name.endswith("." + target)]
+    # Several modules have a connect(): what is near is meant.
+    near = [name for name in found if name.startswith(f"{node.get('py:module')}.")]
     if found:
+        found = near or found
         entry = domain.objects[min(found, key=len)]
         uri = app.builder.get_relative_uri(node["refdoc"], entry.docname) + "#" + entry.node_id
         return nodes.reference("", "", contnode, internal=True, refuri=uri)

@@ -47,4 +47,35 @@ websockets_set_step(PyTypeObject *type, websockets_step step)
     PyType_Modified(type);
 }
 
+/* Take over a reference that is ours already. */
+#define websockets_owned(reference) (reference)
+
+/* The step of what is done when it is awaited; without an exception that means None. */
+static int
+websockets_done(PyObject *self, PyObject *value, PyObject **result)
+{
+    Py_INCREF(Py_None);
+    *result = Py_None;
+    return 0;
+}
+
+static PyObject *
+websockets_stop(PyObject *self)
+{
+    return NULL;
+}
+
+#if defined(__GNUC__)
+__attribute__((unused))
+#endif
+static void
+websockets_set_done(PyTypeObject *type)
+{
+    type->tp_iternext = websockets_stop;
+#if PY_VERSION_HEX >= 0x030A0000
+    type->tp_as_async->am_send = (sendfunc)(void (*)(void))websockets_done;
+#endif
+    PyType_Modified(type);
+}
+
 #endif

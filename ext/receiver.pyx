@@ -37,14 +37,6 @@ cdef int IN_FRAGMENTS = constants.IN_FRAGMENTS
 cdef class Receiver:
     """Receive messages; the pure twin describes the arguments."""
 
-    cdef MessageStream _stream
-    cdef object _end
-    cdef int _form
-    cdef bint _iterating
-    cdef bint _stepping  # somebody was given this for a step, and hasn't gone through with it
-    cdef bint _suspended
-    cdef unsigned long long _turn  # of this in the waiter, which mustn't keep alive what is forgotten
-
     def __cinit__(self, MessageStream stream not None, end, int form=0):
         self._stream = stream
         self._end = end
@@ -105,7 +97,8 @@ cdef class Receiver:
             message = endpoint.take(form)
             if endpoint.refilled:
                 endpoint.refilled = False
-                stream.host.after_refilling()
+                if stream.reading_paused or endpoint.is_eventful():
+                    stream.host.after_refilling()
             if message is not None:
                 return message
         if not endpoint.is_quiet():

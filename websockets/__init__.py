@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from . import proxy as proxy
     from . import streams as streams
     from . import topics as topics
+    from . import trio as trio
     from . import utils as utils
     from . import version as version
     from ._core import backend as backend
@@ -133,6 +134,7 @@ if TYPE_CHECKING:
 # The same for those who run this. What is empty here is a module itself.
 NAMES = {
     "_core": "backend",
+    "asgi": "",
     "asyncio": "",
     "asyncio.client": "ClientConnection",
     "asyncio.router": "Router route unix_route",
@@ -166,6 +168,7 @@ NAMES = {
     "server": "ServerProtocol WebSocketServer WebSocketServerProtocol serve unix_serve",
     "streams": "",
     "topics": "",
+    "trio": "",
     "typing": """
         Data ExtensionHeader ExtensionName ExtensionParameter LoggerLike Origin StatusLike
         Subprotocol
@@ -185,7 +188,11 @@ def __getattr__(name: str) -> Any:
     if home is not None:
         value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
     elif name in MODULES:
-        value = importlib.import_module(f"{__name__}.{name}")
+        try:
+            value = importlib.import_module(f"{__name__}.{name}")
+        except ImportError as exc:
+            # It needs a package that isn't there; who looks at all names must not fail.
+            raise AttributeError(str(exc)) from exc
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

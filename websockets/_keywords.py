@@ -1,5 +1,5 @@
 """
-Arguments that servers and clients hand on to the event loop, for type checkers.
+Arguments that servers and clients hand on to the event loop, or to trio, for type checkers.
 
 Owns their names and types. Nothing here is there at run time, when the event loop itself is asked
 for its arguments.
@@ -48,6 +48,16 @@ if TYPE_CHECKING:
         proxy_server_hostname: Optional[str]
         proxy_ssl_handshake_timeout: Optional[float]
         proxy_ssl_shutdown_timeout: Optional[float]
+
+    class OnTrio(TypedDict, total=False):
+        """Arguments of ``trio.open_tcp_stream()``, and of ``trio.open_unix_socket()``."""
+
+        host: Union[str, bytes]
+        port: int
+        local_address: Optional[str]
+        happy_eyeballs_delay: Optional[float]
+        unix: bool
+        path: Union[str, bytes, os.PathLike[str], os.PathLike[bytes], None]
 
     class Serving(OfTLS, total=False):
         """Arguments of :meth:`asyncio.loop.create_server`."""

@@ -66,7 +66,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-MAX_REDIRECTS = 10
 
 # Arguments of the protocol that connect() takes beyond the documented ones.
 ADDED_ARGUMENTS = (
@@ -288,7 +287,17 @@ class Connect(Starting):
         InvalidHandshake: if the opening handshake fails.
         OSError: if there is no connection to be had.
         asyncio.TimeoutError: if it takes too long.
+
+    Subclasses may set ``BACKOFF_INITIAL``, ``BACKOFF_MIN``, ``BACKOFF_MAX`` (seconds) and
+    ``BACKOFF_FACTOR``, the arguments of :func:`backoff`, and ``MAX_REDIRECTS_ALLOWED``, the number
+    of requests that one attempt may take.
     """
+
+    BACKOFF_INITIAL = BACKOFF_INITIAL_DELAY
+    BACKOFF_MIN = BACKOFF_MIN_DELAY
+    BACKOFF_MAX = BACKOFF_MAX_DELAY
+    BACKOFF_FACTOR = BACKOFF_FACTOR
+    MAX_REDIRECTS_ALLOWED = 10
 
     _function = Function(
         "connect",
@@ -334,8 +343,14 @@ class Connect(Starting):
         self.process_exception: Callable[[Exception], Optional[Exception]] = (
             options.pop("process_exception", None) or process_exception
         )
-        self.reconnect_delays: Callable[[], Iterator[float]] = (
-            options.pop("reconnect_delays", None) or backoff
+        self.reconnect_delays: Callable[[], Iterator[float]] = options.pop(
+            "reconnect_delays", None
+        ) or functools.partial(
+            backoff,
+            self.BACKOFF_INITIAL,
+            self.BACKOFF_MIN,
+            self.BACKOFF_MAX,
+            self.BACKOFF_FACTOR,
         )
         additional_headers = options.pop("additional_headers", None)
         if extra_headers is None:
@@ -405,8 +420,10 @@ class Connect(Starting):
                 return True
             return False
 
+        most = self.MAX_REDIRECTS_ALLOWED
+
         async def connect() -> Any:
-            return await follow_redirects(lambda: self._attempt(target), redirect, MAX_REDIRECTS)
+            return await follow_redirects(lambda: self._attempt(target), redirect, most)
 
         complaint = f"no connection to {target.wsuri.host} in {self.open_timeout} seconds"
         protocol: WebSocketClientProtocol = await within(self.open_timeout, connect, complaint)

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from . import _core
+from ._closes import Close as Close
 from ._core import (
     OP_BINARY,
     OP_CLOSE,
@@ -290,3 +291,6 @@ def encode_data(data: Union[str, BytesLike]) -> bytes:
         TypeError: if ``data`` is neither.
     """
     return bytes(memoryview(prepare_data(data)[1]))
+
+
+prepare_ctrl = encode_data  # what it was called later

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ._core import forget_frames
 from ._engine.arguments import SERVE, SERVER, check_arguments, set_unless_usual
+from ._engine.broadcasting import broadcast as broadcast
 from ._engine.making import maker
 from ._handshake.admission import check_framing, check_host, check_origin
 from ._handshake.negotiation import choose_extensions, choose_subprotocol, offered_subprotocols

@@ -30,10 +30,14 @@ def processor_time():
     return usage.ru_utime + usage.ru_stime
 
 
+def message_of(options):
+    text = ("The quick brown fox jumps over the lazy dog. " * options.size)[: options.size]
+    return text if options.opcode == 1 else os.urandom(options.size)
+
+
 async def measure(converse, options):
     tally = SimpleNamespace(echoes=0)
-    text = ("The quick brown fox jumps over the lazy dog. " * options.size)[: options.size]
-    message = text if options.opcode == 1 else os.urandom(options.size)
+    message = message_of(options)
     url = f"ws://127.0.0.1:{options.port}/"
     tasks = [
         asyncio.ensure_future(converse(url, message, options.in_flight, tally))

@@ -2,7 +2,6 @@
 The top level in today's language: what programs of either generation find there and can do.
 """
 
-import asyncio
 import inspect
 import subprocess
 import sys
@@ -251,4 +250,4 @@ async def test_pairs_and_reconnecting_are_the_same():
 def test_signatures_are_those_of_the_class_that_is_built():
     assert "ws_handler" in inspect.signature(websockets.serve).parameters
     assert "create_protocol" in inspect.signature(websockets.connect).parameters
-    assert asyncio.iscoroutinefunction(websockets.ClientConnection.recv)
+    assert inspect.iscoroutinefunction(websockets.ClientConnection.recv)

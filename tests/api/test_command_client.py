@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import importlib.metadata
 import os
+import ssl
 import sys
 
 import pytest
+import trustme
 from peer import echo, uri_of
 from terminal import DEADLINE, Piped, environment, expect_failure, posix, run, server
 
@@ -117,11 +119,13 @@ async def test_nobody_reads_the_output():
 async def test_nobody_listens():
     async with server() as uri:
         pass
-    await expect_failure(uri, "Connect call failed")
+    await expect_failure(uri, f"to {uri}: [Errno")
+    await expect_failure(uri.replace("//", "//me:secret@"), f"to {uri}: [Errno")
 
 
 async def test_the_server_refuses():
     async with server(process_request=lambda path, headers: (418, [], b"")) as uri:
+        await expect_failure(uri, f"to {uri}: ")
         await expect_failure(uri, "418")
 
 
@@ -138,16 +142,138 @@ async def test_what_answers_is_not_a_websocket_server():
 
 @pytest.mark.parametrize("uri", ["http://localhost/", "localhost:80", "ws://"])
 async def test_uris_that_are_none(uri):
-    await expect_failure(uri, "URI")
+    await expect_failure(uri, f": {uri} isn't a valid URI")
 
 
-COMMANDS = ["connect", "serve"]
+@contextlib.asynccontextmanager
+async def watched(**kwargs):
+    """A server whose connections are noted before they are closed."""
+    connections = []
+
+    async def note(ws):
+        connections.append(ws)
+
+    async with server(note, **kwargs) as uri:
+        yield uri, connections
+
+
+async def test_headers_of_the_request():
+    async with watched() as (uri, connections):
+        await run("--header", "X-One: a: b", "--header", "x-two:", "--header", "X-One:c", uri)
+        [ws] = connections
+        assert ws.request_headers.get_all("X-One") == ["a: b", "c"]
+        assert ws.request_headers["X-Two"] == ""
+
+
+@pytest.mark.parametrize("header", ["no colon", ": no name"])
+async def test_headers_that_are_none(header):
+    status, out, err = await run("--header", header, "ws://localhost")
+    assert (status, out) == (2, [])
+    assert "error: argument --header: invalid header value" in err[-1]
+
+
+async def test_a_header_that_cannot_be_sent():
+    status, out, err = await run("--header", "a b: c", "ws://localhost")
+    assert (status, out) == (1, [])
+    assert err[0].startswith("Can't connect to ws://localhost: ")
+
+
+async def test_subprotocols_and_an_origin():
+    origins, subprotocols = ["https://example.com"], ["one", "two"]
+    async with watched(origins=origins, subprotocols=subprotocols) as (uri, connections):
+        offers = ["--subprotocol", "two", "--subprotocol", "three"]
+        await run("connect", "--origin", "https://example.com", *offers, uri)
+        [ws] = connections
+        assert (ws.origin, ws.subprotocol) == ("https://example.com", "two")
+        assert ws.request_headers["Sec-WebSocket-Protocol"] == "two, three"
+
+
+@pytest.mark.parametrize("options", [[], ["--no-compression"]], ids=["compressed", "plain"])
+async def test_compression(options):
+    async with watched() as (uri, connections):
+        await run(*options, uri)
+        [ws] = connections
+        assert bool(ws.extensions) == (not options)
+
+
+@contextlib.asynccontextmanager
+async def secure_server(folder, name="127.0.0.1"):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    async with server(ssl=context) as uri:
+        yield uri.replace("ws:", "wss:")
+
+
+async def test_certificates_to_trust(tmp_path):
+    async with secure_server(tmp_path) as uri:
+        await expect_failure(uri, "certificate verify failed")
+        status, out, _ = await run("--cacert", str(tmp_path / "ca.pem"), uri, data=b"Hello!\n")
+        assert (status, out) == (0, ["Hello!"])
+
+
+async def test_no_other_certificates_are_trusted(tmp_path):
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    async with secure_server(tmp_path) as uri:
+        status, _, err = await run("--cacert", str(tmp_path / "other.pem"), uri)
+        assert status == 1 and "certificate verify failed" in err[0]
+
+
+async def test_insecure(tmp_path):
+    async with secure_server(tmp_path, "example.com") as uri:
+        status, out, _ = await run("--insecure", uri, data=b"Hello!\n")
+        assert (status, out) == (0, ["Hello!"])
+
+
+async def test_what_is_trusted_makes_no_difference_without_tls():
+    async with server() as uri:
+        status, out, _ = await run("--insecure", uri, data=b"Hello!\n")
+        assert (status, out) == (0, ["Hello!"])
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"no certificate"], ids=["no file", "empty", "other"]
+)
+async def test_files_without_certificates(content, tmp_path):
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    status, out, err = await run("--cacert", str(path), "wss://localhost")
+    assert (status, out) == (1, [])
+    assert err[0].startswith(f"No certificates in {path}: ")
+
+
+async def test_certificates_cannot_be_both_checked_and_not_checked():
+    status, out, err = await run("--insecure", "--cacert", "ca.pem", "wss://localhost")
+    assert (status, out) == (2, [])
+    assert "not allowed with argument --insecure" in err[-1]
+
+
+async def test_lines_from_a_pipe_are_sent_as_they_are():
+    lines = ["/ping", "/close 4000", "//", "/unknown"]
+    async with server() as uri:
+        status, out, _ = await run(uri, data="\n".join(lines).encode())
+        assert (status, out) == (0, lines)
+
+
+async def test_long_messages_are_whole_in_a_pipe():
+    async def talk(ws):
+        await ws.send("x" * 100_000)
+        await ws.send(bytes(1000))
+
+    async with server(talk) as uri:
+        _, out, _ = await run(uri)
+        assert out == ["x" * 100_000, "(binary, 1000 bytes) " + " ".join(["00"] * 1000)]
+
+
+COMMANDS = ["connect", "serve", "doctor"]
 
 
 async def test_help():
     status, out, err = await run("--help")
     assert (status, err) == (0, [])
-    assert out[0] == "usage: python -m websockets [-h] [--version] [connect] URI"
+    assert out[0] == "usage: python -m websockets [-h] [--version] [connect] [OPTIONS] URI"
     for command in COMMANDS:
         assert any(line.startswith(f"    {command} ") for line in out)
 

@@ -155,12 +155,104 @@ async def test_messages_longer_than_the_screen():
         await terminal.see(CONNECTED, "> ")
         terminal.type("half a")
         await terminal.until(start_of("> half a"))
-        message = "".join(chr(ord("a") + number % 26) for number in range(2 * HEIGHT * WIDTH))
+        message = "".join(chr(ord("a") + number % 26) for number in range(1000))
+        assert len(message) > HEIGHT * WIDTH
         await ws.send(message)
         await ws.send("end")
         await terminal.see("< end", "> half a")
         shown = "".join(terminal.screen.rows)
         assert shown == f"{CONNECTED}< {message}< end> half a"
+
+
+@posix
+async def test_the_rest_of_a_long_message_is_not_shown():
+    async with talker() as (terminal, ws):
+        await terminal.see(CONNECTED, "> ")
+        await ws.send("x" * 1001)
+        await ws.send("end")
+        await terminal.see("< end", "> ")
+        shown = "".join(terminal.screen.rows)
+        assert shown == f"{CONNECTED}< {'x' * 1000} ... (1001 characters)< end> "
+
+
+@posix
+async def test_a_subprotocol_is_told():
+    async with server(subprotocols=["chat"]) as uri:
+        async with Terminal.run("--subprotocol", "chat", uri) as terminal:
+            told = CONNECTED.replace("Connected.", "Connected, subprotocol chat.")
+            await terminal.see(told, "> ")
+
+
+@posix
+async def test_ping():
+    async with talker() as (terminal, _):
+        await terminal.see(CONNECTED, "> ")
+        terminal.type("/ping\r")
+        await terminal.until(lambda rows: re.fullmatch(r"Pong after [\d.]+ ms\.", rows[-2]))
+        assert terminal.screen.rows[-1] == "> "
+
+
+@posix
+async def test_a_ping_that_is_not_answered():
+    async with talker() as (terminal, ws):
+        await terminal.see(CONNECTED, "> ")
+        ws.transport.pause_reading()
+        terminal.type("/ping\r")
+        await terminal.see("> /ping", "> ")
+        terminal.type("half a")
+        await terminal.see("> half a")
+        ws.transport.abort()
+        assert await terminal.end() == 1
+        assert "Traceback" not in terminal.output and "Pong" not in terminal.output
+
+
+@posix
+@pytest.mark.parametrize(
+    ("line", "code", "reason"),
+    [
+        ("/close", 1000, ""),
+        ("/close 4000", 4000, ""),
+        ("/close 1001 that is  enough", 1001, "that is  enough"),
+    ],
+)
+async def test_close(line, code, reason):
+    async with talker() as (terminal, ws):
+        await terminal.see(CONNECTED, "> ")
+        terminal.type(f"{line}\r")
+        # What the person asks for is no failure.
+        assert await terminal.end() == 0
+        assert (ws.close_code, ws.close_reason) == (code, reason)
+        await terminal.until(lambda rows: rows[-2].startswith(f"Connection closed: code = {code}"))
+
+
+@posix
+@pytest.mark.parametrize("words", ["1005", "77", f"1000 {'x' * 124}", "9" * 5000], ids=len)
+async def test_what_cannot_be_said_when_closing(words):
+    async with talker() as (terminal, ws):
+        await terminal.see(CONNECTED, "> ")
+        terminal.type(f"/close {words}\r")
+        await terminal.until(lambda rows: "That can't be said when closing: " in terminal.output)
+        terminal.type("still here\r")
+        assert await ws.recv() == "still here"
+
+
+@posix
+@pytest.mark.parametrize("line", ["/", "/help", "/ping now", "/close now", "/Close"])
+async def test_unknown_commands_are_not_sent(line):
+    async with talker() as (terminal, ws):
+        await terminal.see(CONNECTED, "> ")
+        terminal.type(f"{line}\r")
+        await terminal.until(lambda rows: "/close [CODE [REASON]]" in "".join(rows))
+        terminal.type("text\r")
+        assert await ws.recv() == "text"
+
+
+@posix
+async def test_lines_that_begin_with_a_slash():
+    async with talker() as (terminal, ws):
+        await terminal.see(CONNECTED, "> ")
+        terminal.type("//ping\r///\r")
+        assert [await ws.recv(), await ws.recv()] == ["/ping", "//"]
 
 
 @posix
@@ -290,4 +382,4 @@ async def test_failure_in_a_terminal():
         pass
     async with Terminal.run(uri) as terminal:
         assert await terminal.end() == 1
-        await terminal.until(lambda rows: rows[0].startswith("Can't connect: "))
+        await terminal.until(lambda rows: rows[0].startswith(f"Can't connect to {uri}: "))

@@ -48,6 +48,14 @@ def test_older_names_of_modules(name):
     assert getattr(importlib.import_module("websockets.legacy"), name) is module
 
 
+def test_what_the_older_modules_have_gained():
+    from websockets.legacy import framing, server
+
+    assert framing.prepare_ctrl("é") == b"\xc3\xa9"
+    assert framing.Close(1000, "bye") == websockets.Close(1000, "bye")
+    assert server.broadcast is websockets.broadcast
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -90,3 +98,8 @@ def test_names_that_are_not_in_the_document():
     assert websockets.http.Headers is websockets.datastructures.Headers
     assert websockets.http.HeadersLike is websockets.datastructures.HeadersLike
     assert websockets.http.USER_AGENT
+
+
+def test_the_command_line_is_a_function():
+    code = "import websockets.cli; websockets.cli.main(['--version'])"
+    assert fresh(code)[0] == "cywebsockets"

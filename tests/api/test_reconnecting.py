@@ -174,6 +174,21 @@ async def test_a_program_says_how_long_to_wait(no_delays):
     assert len(made) == 2
 
 
+async def test_a_subclass_says_how_long_to_wait(no_delays):
+    class Patient(websockets.connect):
+        BACKOFF_INITIAL = 0
+        BACKOFF_MIN = 10
+        BACKOFF_MAX = 30
+        BACKOFF_FACTOR = 2
+
+    async with answering_with(*[503] * 5, 403) as server:
+        uri = f"ws://127.0.0.1:{port_of(server)}"
+        with pytest.raises(websockets.InvalidStatusCode):
+            async for _ in Patient(uri):
+                pass
+    assert [delay for delay in no_delays if delay] == [10, 20, 30, 30]
+
+
 async def test_what_was_wrong_is_logged(no_delays, caplog):
     caplog.set_level("INFO", "websockets.client")
     async with answering_with(503, None) as server:

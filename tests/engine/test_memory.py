@@ -9,6 +9,7 @@ connections come and go.
 import asyncio
 import contextlib
 import socket
+import sys
 import tracemalloc
 
 import pytest
@@ -83,13 +84,15 @@ async def test_both_ends_of_an_idle_connection(compression):
 
 async def test_messages_leave_nothing_behind():
     async with echoing(1, compression=None, max_size=None) as ([websocket], _):
-        await exchange(websocket, "x")
+        # What is needed once: the memory that clients make large frames in, too.
+        for message in ("x", "é" * LARGE):
+            await exchange(websocket, message)
         for message in ("x", "x" * LARGE, "é" * LARGE, bytes(LARGE)):
             with measured() as memory:
                 await exchange(websocket, message)
                 await turns()
             assert memory.peak > len(message)
-            assert memory.kept < 4 * KIB
+            assert memory.kept < 4 * KIB, (message[:3], memory.kept)
 
 
 async def test_compressed_messages_leave_windows_behind_and_nothing_else():
@@ -102,7 +105,7 @@ async def test_compressed_messages_leave_windows_behind_and_nothing_else():
             with measured() as memory:
                 await exchange(websocket, message)
                 await turns()
-            assert memory.kept < 4 * KIB
+            assert memory.kept < 4 * KIB, (message[:3], memory.kept)
 
 
 # When nobody reads
@@ -231,4 +234,5 @@ async def test_a_program_that_sends_more_than_is_read():
 async def test_nothing_is_left_of_connections_that_have_gone(come_and_go, count):
     kinds, size = await left_by(come_and_go, count)
     assert kinds == []
-    assert size < 16 * KIB
+    # Before Python 3.11 a function keeps the frame of its last call, be it of a coroutine or not.
+    assert size < (16 if sys.version_info >= (3, 11) else 64) * KIB

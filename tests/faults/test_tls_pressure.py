@@ -126,6 +126,10 @@ async def client_of_ours(certificates, version, options=0):
         peer.tls.close()
 
 
+SIDES = {"server": server_of_ours, "client": client_of_ours}
+both_sides = pytest.mark.parametrize("ours", SIDES.values(), ids=SIDES)
+
+
 # Floods
 
 
@@ -171,10 +175,11 @@ async def reading(peer, awaitable):
         await asyncio.wait([task])
 
 
-async def test_a_flood_of_key_updates(certificates):
-    async with server_of_ours(certificates, TLS_1_3) as (ws, peer):
+@both_sides
+async def test_a_flood_of_key_updates(ours, certificates):
+    async with ours(certificates, TLS_1_3) as (ws, peer):
         await flood(ws, peer, peer.tls.update_keys)
-        await peer.say(frame(TEXT, b"behind", masked=True))
+        await peer.say(frame(TEXT, b"behind", masked=not ws.is_client))
         sending = asyncio.ensure_future(ws.send("still here"))
         await turns(20)
         assert not sending.done()
@@ -187,10 +192,11 @@ async def test_a_flood_of_key_updates(certificates):
         assert ws.told == "pr" * (len(ws.told) // 2)
 
 
-async def test_a_flood_of_key_updates_between_the_parts_of_a_large_message(certificates):
+@both_sides
+async def test_a_flood_of_key_updates_between_the_parts_of_a_large_message(ours, certificates):
     message = bytes(1_000_000)
-    data = frame(BINARY, message, masked=True)
-    async with server_of_ours(certificates, TLS_1_3) as (ws, peer):
+    async with ours(certificates, TLS_1_3) as (ws, peer):
+        data = frame(BINARY, message, masked=not ws.is_client)
         ws.max_size = None
         parts = [data[start : start + 500] for start in range(0, len(data), 500)]
 
@@ -207,14 +213,15 @@ async def test_a_flood_of_key_updates_between_the_parts_of_a_large_message(certi
         assert await reading(peer, ws.recv()) == message
 
 
-async def test_a_flood_of_key_updates_while_the_connection_reads_nothing(certificates):
-    async with server_of_ours(certificates, TLS_1_3) as (ws, peer):
+@both_sides
+async def test_a_flood_of_key_updates_while_the_connection_reads_nothing(ours, certificates):
+    async with ours(certificates, TLS_1_3) as (ws, peer):
         await flood(ws, peer, peer.tls.update_keys)
         ws.transport.pause_reading()
         peer.writer.transport.resume_reading()
         for _ in range(100):
             peer.tls.update_keys()
-        await peer.say(frame(TEXT, b"behind", masked=True))
+        await peer.say(frame(TEXT, b"behind", masked=not ws.is_client))
         await reading(peer, until(lambda: not ws.transport.get_write_buffer_size()))
         receiving = asyncio.ensure_future(ws.recv())
         await turns(20)
@@ -231,8 +238,9 @@ async def test_a_flood_of_requests_for_a_renegotiation(certificates):
         await ws.wait_closed()
 
 
-async def test_a_flood_while_the_connection_closes(certificates):
-    async with server_of_ours(certificates, TLS_1_3) as (ws, peer):
+@both_sides
+async def test_a_flood_while_the_connection_closes(ours, certificates):
+    async with ours(certificates, TLS_1_3) as (ws, peer):
         ws.transport.close()
         await flood(ws, peer, peer.tls.update_keys)
         assert not ws.closed
@@ -242,9 +250,6 @@ async def test_a_flood_while_the_connection_closes(certificates):
 
 
 # Renegotiations
-
-SIDES = {"server": server_of_ours, "client": client_of_ours}
-both_sides = pytest.mark.parametrize("ours", SIDES.values(), ids=SIDES)
 
 
 async def begin_again(ours, ws, peer):

@@ -327,6 +327,16 @@ async def test_redirects_have_an_end():
     assert len(server.requests) == 10
 
 
+async def test_a_subclass_says_how_many_redirects_are_followed():
+    class Impatient(websockets.connect):
+        MAX_REDIRECTS_ALLOWED = 3
+
+    async with Server(*[redirecting("/again")] * 20) as server:
+        with pytest.raises(websockets.SecurityError, match="3 redirects"):
+            await Impatient(server.uri)
+    assert len(server.requests) == 3
+
+
 async def test_a_redirect_from_tls_to_plain_text_is_refused(certificates):
     def process_request(path, headers):
         return 302, {"Location": "ws://localhost/"}, b""

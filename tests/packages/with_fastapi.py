@@ -1,11 +1,17 @@
 """FastAPI and Starlette on uvicorn, whose own words for what happens are what is asked for here."""
 
 import asyncio
+import contextlib
+import re
+import socket
+import sys
+import tempfile
+from pathlib import Path
 
 import fastapi
 from fastapi import WebSocket, WebSocketDisconnect, WebSocketException
-from loopback import main, raises, scenario
-from uvicorn_host import uvicorn_hosting
+from loopback import ROOT, main, raises, scenario
+from uvicorn_host import HAS_ASGI, hosted
 
 import websockets
 from websockets.asyncio.client import connect
@@ -17,22 +23,22 @@ def application_of(route):
     return application
 
 
-@scenario
-async def json_both_ways():
+@hosted
+async def json_both_ways(hosting):
     async def route(websocket: WebSocket, number: int, token: str = "none"):
         await websocket.accept()
         while True:
             told = await websocket.receive_json()
             await websocket.send_json([number, token, told])
 
-    async with uvicorn_hosting(application_of(route)) as address:
+    async with hosting(application_of(route)) as address:
         async with connect(f"{address}/rooms/7?token=t") as ws:
             await ws.send('{"a": ["é", 1.5, null]}')
             assert await ws.recv() == '[7,"t",{"a":["é",1.5,null]}]'
 
 
-@scenario
-async def text_and_bytes():
+@hosted
+async def text_and_bytes(hosting):
     ended = asyncio.Queue()
 
     async def route(websocket: WebSocket, number: int):
@@ -47,7 +53,7 @@ async def text_and_bytes():
         except WebSocketDisconnect as exc:
             ended.put_nowait((exc.code, exc.reason))
 
-    async with uvicorn_hosting(application_of(route)) as address:
+    async with hosting(application_of(route)) as address:
         async with connect(f"{address}/rooms/1", subprotocols=["a", "b"]) as ws:
             assert (ws.subprotocol, ws.response.headers["X-Key"]) == ("b", "1")
             await ws.send("é" * 100_000)
@@ -59,15 +65,15 @@ async def text_and_bytes():
         assert await ended.get() == (4000, "enough")
 
 
-@scenario
-async def refusals():
+@hosted
+async def refusals(hosting):
     async def route(websocket: WebSocket, number: int):
         if number == 1:
             raise WebSocketException(code=1008, reason="not you")
         response = fastapi.responses.JSONResponse({"detail": "pay"}, status_code=402)
         await websocket.send_denial_response(response)
 
-    async with uvicorn_hosting(application_of(route)) as address:
+    async with hosting(application_of(route)) as address:
         # The last but one is no number, the last no route.
         for path, status in ("1", 403), ("2", 402), ("x", 403), ("1/2", 403):
             with raises(websockets.InvalidStatus) as caught:
@@ -77,21 +83,21 @@ async def refusals():
                 assert caught.exception.response.body == b'{"detail":"pay"}'
 
 
-@scenario
-async def an_exception_with_a_code():
+@hosted
+async def an_exception_with_a_code(hosting):
     async def route(websocket: WebSocket, number: int):
         await websocket.accept()
         raise WebSocketException(code=4008, reason="later")
 
-    async with uvicorn_hosting(application_of(route)) as address:
+    async with hosting(application_of(route)) as address:
         async with connect(f"{address}/rooms/1") as ws:
             with raises(websockets.ConnectionClosedError) as caught:
                 await ws.recv()
             assert (caught.exception.rcvd.code, caught.exception.rcvd.reason) == (4008, "later")
 
 
-@scenario
-async def a_room_of_many():
+@hosted
+async def a_room_of_many(hosting):
     rooms = set()
 
     async def route(websocket: WebSocket, number: int):
@@ -104,7 +110,7 @@ async def a_room_of_many():
         finally:
             rooms.discard(websocket)
 
-    async with uvicorn_hosting(application_of(route)) as address:
+    async with hosting(application_of(route)) as address:
         members = [await connect(f"{address}/rooms/1") for _ in range(10)]
         while len(rooms) < 10:
             await asyncio.sleep(0)
@@ -117,6 +123,72 @@ async def a_room_of_many():
         assert [await member.recv() for member in members] == ["to the others"] * 9
         for member in members:
             await member.close()
+
+
+# What docs/howto shows, as it stands there.
+
+PAGE = ROOT / "docs" / "howto" / "fastapi.md"
+BLOCK = re.compile(
+    r"^```py\n# (\w+\.py)\n(.*?)^```$|^    ((?:uvicorn|gunicorn) [^\n]*)$", re.M | re.S
+)
+
+
+@contextlib.asynccontextmanager
+async def program(folder, *command):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        cwd=folder,
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+async def listening(process, port):
+    """Wait until a program listens, unless it ends."""
+    while process.returncode is None:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError((await process.stderr.read()).decode())
+
+
+async def the_guide():
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+    commands = []
+    with tempfile.TemporaryDirectory() as folder:
+        for match in BLOCK.finditer(PAGE.read_text("utf-8")):
+            name, text, command = match.groups()
+            if command is None:
+                text = text.replace("uvicorn.run(", f"uvicorn.run(port={port}, app=")
+                Path(folder, name).write_text(text)
+                if "uvicorn.run(" in text:
+                    commands.append([name])
+            else:
+                words = command.split()
+                where = ["--port", str(port)] if words[0] == "uvicorn" else ["--bind", f":{port}"]
+                commands.append(["-m", *words, *where])
+        assert len(commands) == 4
+        for command in commands:
+            async with program(folder, *command) as process:
+                await listening(process, port)
+                async with connect(f"ws://127.0.0.1:{port}/rooms/7") as ws:
+                    await ws.send("x")
+                    assert await ws.recv() == "7: x"
+            await process.wait()
+
+
+if HAS_ASGI:
+    scenario(the_guide)
 
 
 if __name__ == "__main__":

@@ -69,8 +69,12 @@ def test_trial(kind, contestant, tmp_path):
     if wanted.tls and not native.has_tls():
         pytest.skip("OpenSSL's headers aren't here")
     certificate = series.make_certificate(tmp_path) if wanted.tls else None
-    result = trials.run(contestant, wanted, trials.Setting("asyncio", 0, 0.05, certificate))
-    assert result["value"] > 0
+    for seconds in (0.05, 5):  # which is enough, whatever else the machine does
+        result = trials.run(contestant, wanted, trials.Setting("asyncio", 0, seconds, certificate))
+        if result["value"] > 0:
+            break
+    else:
+        raise AssertionError(result)
 
 
 # What is measured of this library alone

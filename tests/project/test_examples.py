@@ -145,6 +145,12 @@ async def test_health(examples):
             assert await websocket.recv() == "Hello!"
 
 
+async def test_on_trio(examples):
+    pytest.importorskip("trio")
+    heard = await examples.output("on_trio.py")
+    assert {"Ada hears: Ada says hello", "Grace hears: Grace says hello"} <= set(heard)
+
+
 @needs_unix
 async def test_unix_socket(examples):
     assert await examples.output("unix_socket.py") == ["HELLO!"]

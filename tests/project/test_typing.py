@@ -57,6 +57,47 @@ async def main() -> None:
         client.no_such_thing  # type: ignore[attr-defined]
 """
 
+ON_TRIO = """
+import functools
+import trio
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.trio.client import ClientConnection, connect, unix_connect
+from websockets.trio.server import Server, ServerConnection, basic_auth, broadcast, serve
+
+async def handler(ws: ServerConnection) -> None:
+    async for message in ws:
+        await ws.send(message)
+        pong: trio.Event = await ws.ping(ack_on_close=True)
+    try:
+        text: "str | bytes" = await ws.recv(decode=True)
+    except ConnectionClosed as exc:
+        print(exc.rcvd.code if exc.rcvd else None)
+    await broadcast([ws], "text")
+    await ws.send(1)  # type: ignore[arg-type]
+    await ws.aclose(1001, "bye")
+
+async def process_request(ws: ServerConnection, request: Request) -> "Response | None":
+    return ws.respond(404, "no") if request.path == "/" else None
+
+async def wrong(ws: ServerConnection, path: int) -> None: ...
+
+async def main() -> None:
+    async with trio.open_nursery() as nursery:
+        listening = functools.partial(serve, handler, 0, process_request=process_request)
+        server: Server = await nursery.start(listening)
+        await serve(wrong, 0)  # type: ignore[arg-type]
+        await serve(handler, 0, process_request=basic_auth("realm", ("user", "password")))
+        await serve(handler, 0, write_limit=1)  # type: ignore[call-arg]
+        async with connect("ws://localhost", stream=None, local_address="127.0.0.1") as ws:
+            number: int = ws.latency  # type: ignore[assignment]
+            ws.close()  # type: ignore[attr-defined]
+        connect("ws://localhost", open_timout=1)  # type: ignore[call-arg]
+        async for each in unix_connect("path", max_size=(1, None)):
+            client: ClientConnection = each
+        await server.aclose(code=1012)
+"""
+
 OLDER = """
 import asyncio
 import websockets
@@ -86,12 +127,13 @@ async def main() -> None:
 
 def test_programs_of_both_generations(tmp_path):
     pytest.importorskip("mypy")
-    for name, program in (("todays", TODAYS), ("older", OLDER)):
+    pytest.importorskip("trio")
+    for name, program in (("todays", TODAYS), ("older", OLDER), ("on_trio", ON_TRIO)):
         (tmp_path / f"{name}.py").write_text(program)
     options = ["--strict", "--python-version=3.11", "--follow-imports=silent"]
     options.append(f"--cache-dir={tmp_path / 'cache'}")
     found = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, "todays.py", "older.py"],
+        [sys.executable, "-m", "mypy", *options, "todays.py", "older.py", "on_trio.py"],
         cwd=tmp_path,
         env={**os.environ, "MYPYPATH": str(TREE)},
         capture_output=True,

@@ -8,7 +8,8 @@ the number of a socket, to hand bytes over where the transport would do no more 
 
 Key decision: each module here has a compiled twin of the same name in websockets._core.compiled.
 The compiled backend is taken when all twins are there and WEBSOCKETS_NO_EXTENSIONS is unset, empty
-or 0. The rest of the library imports the core's names from here only.
+or 0. Where twins are missing that should be there, that is told, once. The rest of the library
+imports the core's names from here only.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from __future__ import annotations
 import importlib
 import os
 import types
+import warnings
 
 MODULES = (
+    "application",
     "closing",
     "compression",
     "constants",
@@ -69,7 +72,17 @@ def _choose() -> types.SimpleNamespace:
         return load("pure")
     try:
         return load("compiled")
-    except ImportError:  # pragma: no cover (tested in a copy of the package)
+    except ImportError as error:  # pragma: no cover (tested in a copy of the package)
+        from .._unbuilt import complaint
+
+        wrong = complaint(os.path.dirname(__file__), error)
+        if wrong:
+            warnings.warn(
+                f"websockets runs in pure Python, many times slower than it could: {wrong} "
+                "(WEBSOCKETS_NO_EXTENSIONS=1 says that this is meant)",
+                RuntimeWarning,
+                stacklevel=1,
+            )
         return load("pure")
 
 
@@ -101,6 +114,7 @@ AS_BYTES = _active.constants.AS_BYTES
 AS_TEXT = _active.constants.AS_TEXT
 IN_FRAGMENTS = _active.constants.IN_FRAGMENTS
 OPEN = _active.constants.OPEN
+NOT_OPEN = _active.constants.NOT_OPEN
 CLOSED = _active.constants.CLOSED
 FULL = _active.constants.FULL
 UNFINISHED = _active.constants.UNFINISHED
@@ -114,6 +128,7 @@ SENT_WAIT = _active.constants.SENT_WAIT
 Endpoint = _active.endpoint.Endpoint
 EventEndpoint = _active.events.EventEndpoint
 FrameMaker = _active.events.FrameMaker
+Channel = _active.application.Channel
 MessageStream = _active.stream.MessageStream
 Receiver = _active.receiver.Receiver
 Waiter = _active.waiter.Waiter

@@ -286,10 +286,13 @@ class Endpoint:
         return self._eventful()
 
     def _eventful(self) -> bool:
+        return self._stopped or self.is_eventful()
+
+    def is_eventful(self) -> bool:
+        """Whether there is something to see to beside messages, and the room for them."""
         return (
             self.urgent != 0
             or self.phase != TALKING
-            or self._stopped
             or self.pongs is not None
             or self._reader.missing >= LONG
             or self.work is not None

@@ -9,10 +9,11 @@ over the bytes to the interpreter's own C code.
 
 from __future__ import annotations
 
-from sys import byteorder
 from typing import Any
 
 __all__ = ["apply_mask", "mask_in_place"]
+
+LARGE = 4096  # bytes
 
 
 def apply_mask(data: Any, key: Any, offset: int = 0) -> bytes:
@@ -34,8 +35,13 @@ def apply_mask(data: Any, key: Any, offset: int = 0) -> bytes:
         raise ValueError(f"a masking key has 4 bytes, not {len(key)}")
     phase = offset % 4
     pattern = (key * (size // 4 + 2))[phase : phase + size]
-    masked = int.from_bytes(data, byteorder) ^ int.from_bytes(pattern, byteorder)
-    return masked.to_bytes(size, byteorder)
+    if size >= LARGE and data[-8:] == pattern[-8:]:
+        # From Python 3.14 on, the memory of a number that turns out to be small is kept for other
+        # small ones, however large it is: this one is made large by a byte more.
+        masked = int.from_bytes(bytes(data) + b"\1", "little") ^ int.from_bytes(pattern, "little")
+        return masked.to_bytes(size + 1, "little")[:-1]
+    masked = int.from_bytes(data, "little") ^ int.from_bytes(pattern, "little")
+    return masked.to_bytes(size, "little")
 
 
 def mask_in_place(buffer: Any, key: Any, offset: int = 0) -> None:

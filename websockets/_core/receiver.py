@@ -72,7 +72,8 @@ def next_message(stream: MessageStream, form: int) -> Any:
         message = endpoint.take(form)
         if endpoint.refilled:
             endpoint.refilled = False
-            stream.host.after_refilling()
+            if stream.reading_paused or endpoint.is_eventful():
+                stream.host.after_refilling()
         if message is not None:
             return message
     if not endpoint.is_quiet():

@@ -34,13 +34,15 @@ class MessageStream:
         heard: set when bytes arrive.
         streaming: whether a message is being taken in fragments, and all of them have to be.
         whole: whether somebody else wants to see all bytes before this does.
+        reading_paused: whether the host reads no more, until there is room for messages.
         read_buffer: memory that a transport may read into, None until one has asked.
         host: who sees to all else, an object with the methods
 
             - ``attend()``, called when something else than messages has come of bytes;
             - ``before_waiting()``, called when no message is there and the endpoint isn't quiet,
               which raises ConnectionClosed if none will come;
-            - ``after_refilling()``, called when bytes were parsed because messages were taken;
+            - ``after_refilling()``, called when bytes were parsed because messages were taken, and
+              something else than messages has come of them, or reading is paused;
             - ``make_read_buffer()``, called for memory that a transport may read into.
     """
 
@@ -57,6 +59,7 @@ class MessageStream:
         self.heard = False
         self.streaming = False
         self.whole = False
+        self.reading_paused = False
         self.read_buffer: Any = None
         self.host: Any = None
         self._writer = writer

@@ -69,7 +69,6 @@ class Session(Phase):
         "_closed_exc",
         "_pings",
         "_read_limit",
-        "_reading_paused",
         "_sending",
         "_thread",
         "_transport",
@@ -92,7 +91,7 @@ class Session(Phase):
         self._transport: Any = opening.transport
         self._closed_exc = opening.closed_exc
         self._read_limit = read_limit
-        self._reading_paused = opening.reading_paused
+        stream.reading_paused = opening.reading_paused
         self._pings = Pings()
         self._sending: Optional[Sending] = None
         self.keepalive: Optional[Keepalive] = None
@@ -275,7 +274,8 @@ class Session(Phase):
         heard, self.stream.heard = self.stream.heard, False
         # What waits behind messages that nobody takes may be the pong.
         waits = self.endpoint.stalled and self.endpoint.buffered > 0
-        return heard or waits or self._reading_paused
+        paused: bool = self.stream.reading_paused
+        return heard or waits or paused
 
     def expire(self) -> None:
         """Give up a peer that gives no sign of life."""
@@ -389,12 +389,12 @@ class Session(Phase):
     def _pace_reading(self) -> None:
         """Pause reading while too much waits to be parsed."""
         endpoint, limit = self.endpoint, self._read_limit
-        if self._reading_paused:
+        if self.stream.reading_paused:
             limit //= 2
         pause = endpoint.stalled and endpoint.buffered > limit
-        if pause == self._reading_paused:
+        if pause == self.stream.reading_paused:
             return
-        self._reading_paused = pause
+        self.stream.reading_paused = pause
         if self._transport.is_closing():
             return
         if pause:

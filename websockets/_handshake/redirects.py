@@ -75,8 +75,8 @@ def follow(
     Arguments:
         uri: URI that was tried.
         location: value of the Location header, which may be relative to that.
-        given: which of "sock", "unix", "host", "port" and "address" the program has given to say
-            where the connection goes, instead of the URI.
+        given: which of "sock", "stream", "unix", "host", "port" and "address" the program has given
+            to say where the connection goes, instead of the URI.
         as_http: whether "http" and "https" in ``location`` stand for "ws" and "wss".
 
     Raises:
@@ -88,9 +88,10 @@ def follow(
     if as_http:
         new_uri = _in_terms_of_websocket(new_uri)
     old, new = parse_uri(uri), parse_uri(new_uri)
-    if "sock" in given:
-        # It has been used.
-        raise RedirectRefused(f"cannot follow redirect to {new_uri} with a preexisting socket")
+    for name, what in (("sock", "socket"), ("stream", "stream")):
+        if name in given:
+            # It has been used.
+            raise RedirectRefused(f"cannot follow redirect to {new_uri} with a preexisting {what}")
     if old.secure and not new.secure:
         raise SecurityError(f"cannot follow redirect to non-secure URI {new_uri}")
     # RFC 6454 5: scheme, host and port.

@@ -13,15 +13,18 @@ import asyncio
 import concurrent.futures
 import contextlib
 import os
+import re
 import shutil
 import signal
+import ssl
 import sys
 import threading
 import unicodedata
+from collections.abc import Sequence
 from typing import Any, Optional, TextIO
 
 from ..client import WebSocketClientProtocol, connect
-from ..exceptions import ConnectionClosed, WebSocketException, format_close
+from ..exceptions import ConnectionClosed, InvalidURI, WebSocketException, format_close
 from ..typing import Data
 from .showing import (
     GREEN,
@@ -42,6 +45,8 @@ except ImportError:  # pragma: no cover (Windows)
 
 PROMPT = "> "
 CLOSE_TIMEOUT = 2  # seconds, for each step of closing: somebody is waiting
+
+COMMANDS = "/ping asks how long the server takes, /close [CODE [REASON]] closes, //... sends /..."
 
 # Whether a wait for a line can be interrupted, as by Ctrl-C. The signal may come just before the
 # wait begins, hence it is repeated until it is heard. It has to be the signal of Ctrl-C: input()
@@ -106,11 +111,13 @@ class Screen:
 
     Attributes:
         interactive: whether a person sits at both ends.
+        typed: whether a person types, wherever the output goes.
         over: whether there is no use in waiting for lines.
     """
 
     def __init__(self) -> None:
-        self.interactive = sys.stdin.isatty() and sys.stdout.isatty()
+        self.typed = sys.stdin.isatty()
+        self.interactive = self.typed and sys.stdout.isatty()
         self._inserting = self.interactive and is_smart()
         self._colours = has_colours(sys.stdout)
         self._waiting = self.over = False
@@ -156,7 +163,7 @@ class Screen:
 
     def message(self, message: Data) -> None:
         """Show a message of the server."""
-        text = describe(message)
+        text = describe(message, whole=not sys.stdout.isatty())
         self._show(sys.stdout, GREEN, f"< {text}" if self.interactive else text)
 
     def notice(self, text: str) -> None:
@@ -193,14 +200,16 @@ class Conversation:
     Arguments:
         uri: where to connect.
         screen: where to show what arrives.
+        options: arguments of :class:`connect`.
 
     Attributes:
         code: close code, once the connection has ended.
     """
 
-    def __init__(self, uri: str, screen: Screen) -> None:
+    def __init__(self, uri: str, screen: Screen, options: dict[str, Any]) -> None:
         self.code: Optional[int] = None
         self._uri = uri
+        self._options = options
         self._screen = screen
         self._opened: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self._left = threading.Event()
@@ -232,6 +241,26 @@ class Conversation:
         """
         asyncio.run_coroutine_threadsafe(self._websocket.send(line), self._loop).result()
 
+    def ping(self) -> None:
+        """
+        Send a ping; when it is answered, that is shown.
+
+        Raises:
+            ConnectionClosed: if the connection has ended.
+        """
+        asyncio.run_coroutine_threadsafe(self._ping(), self._loop).result()
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """
+        Close the connection.
+
+        Raises:
+            WebSocketException: if the code or the length of the reason is none for close frames.
+            UnicodeError: if the reason isn't text.
+        """
+        close = self._websocket.close(code, reason)
+        asyncio.run_coroutine_threadsafe(close, self._loop).result()
+
     def leave(self) -> None:
         """Close the connection, and wait until everything that arrived is shown."""
         asyncio.run_coroutine_threadsafe(self._websocket.close(), self._loop)
@@ -240,12 +269,14 @@ class Conversation:
 
     async def _talk(self) -> None:
         try:
-            websocket = await connect(self._uri, close_timeout=CLOSE_TIMEOUT)
+            websocket = await connect(self._uri, close_timeout=CLOSE_TIMEOUT, **self._options)
         except Exception as exc:
             self._opened.set_exception(exc)
             return
         if self._screen.interactive:
-            self._screen.notice("Connected. Ctrl-D closes the connection.")
+            chosen = websocket.subprotocol
+            subprotocol = f", subprotocol {escape(chosen)}" if chosen else ""
+            self._screen.notice(f"Connected{subprotocol}. Ctrl-D closes the connection.")
         loop = asyncio.get_running_loop()
         self._opened.set_result((loop, websocket))
 
@@ -271,6 +302,14 @@ class Conversation:
             self.code = exc.code
             self._screen.notice(f"Connection closed: {escape(format_close(exc.code, exc.reason))}.")
 
+    async def _ping(self) -> None:
+        (await self._websocket.ping()).add_done_callback(self._show_pong)
+
+    def _show_pong(self, latency: asyncio.Future[float]) -> None:
+        # A connection that ends first says so itself.
+        if not latency.cancelled() and latency.exception() is None:
+            self._screen.notice(f"Pong after {latency.result() * 1000:.1f} ms.")
+
     async def _wait_until_left(self) -> None:
         """Keep the loop for the main thread, which may still call it, and make that leave."""
         self._screen.over = True
@@ -285,39 +324,124 @@ class Conversation:
             await asyncio.sleep(INTERRUPT_INTERVAL)
 
 
+def trust(uri: str, cacert: Optional[str], insecure: bool) -> dict[str, ssl.SSLContext]:
+    """
+    Return the argument of :class:`connect` that tells which certificates are trusted, if any does.
+
+    Arguments:
+        uri: where to connect; only TLS has certificates.
+        cacert: a file of certificates in PEM, trusted instead of the system's.
+        insecure: whether every certificate is trusted, whatever its name.
+
+    Raises:
+        OSError: if there are no certificates in the file.
+    """
+    if not (cacert or insecure) or not uri.lower().startswith("wss:"):
+        return {}
+    context = ssl.create_default_context(cafile=cacert)
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return {"ssl": context}
+
+
+def obey(line: str, conversation: Conversation, screen: Screen) -> bool:
+    """
+    Do what a line that begins with a slash says.
+
+    Returns:
+        whether the person has closed the connection.
+
+    Raises:
+        ConnectionClosed: if the connection has ended.
+    """
+    command, code, reason = (*line.split(maxsplit=2), "", "")[:3]
+    if command == "/ping" and not code:
+        conversation.ping()
+    elif command == "/close" and (code.isdecimal() or not code):
+        try:
+            conversation.close(int(code or 1000), reason)
+        except (WebSocketException, ValueError) as exc:
+            screen.notice(f"That can't be said when closing: {exc}.")
+        else:
+            return True
+    else:
+        screen.notice(f"{COMMANDS}.")
+    return False
+
+
+def without_password(uri: str) -> str:
+    """Return a URI as it may be shown: what stands before the @ is nobody's business."""
+    return re.sub(r"(?<=//)[^/?#]*@", "", uri)
+
+
+def failure(uri: str, exc: Exception) -> str:
+    """Return a line that says why there is no connection."""
+    text = str(exc) or type(exc).__name__
+    if isinstance(exc, InvalidURI) and exc.uri == uri:
+        return f"Can't connect: {escape(without_password(text))}"
+    return f"Can't connect to {escape(without_password(uri))}: {escape(text)}"
+
+
 def status(code: Optional[int]) -> int:
     """Return the exit status for a close code: 0 for an orderly end, without a code too."""
     return 0 if code in (1000, 1001, 1005) else 1
 
 
-def run(uri: str) -> int:
+def run(
+    uri: str,
+    *,
+    headers: Sequence[tuple[str, str]] = (),
+    subprotocols: Optional[Sequence[str]] = None,
+    origin: Optional[str] = None,
+    cacert: Optional[str] = None,
+    insecure: bool = False,
+    compression: Optional[str] = "deflate",
+) -> int:
     """
     Talk to a server until its connection or the input ends.
 
     Arguments:
         uri: where to connect.
+        headers: names and values of headers that the request has besides its own.
+        subprotocols: those that are offered to the server, the best one first.
+        origin: the value of the Origin header, as browsers send it.
+        cacert, insecure: see :func:`trust`.
+        compression: None forbids it.
 
     Returns:
-        the exit status: 0 after an orderly end, 1 if the connection failed or a line couldn't be
-        sent, 130 after a second Ctrl-C.
+        the exit status: 0 after an orderly end, or one that the person asked for; 1 if the
+        connection failed or a line couldn't be sent; 130 after a second Ctrl-C.
     """
+    try:
+        options: dict[str, Any] = trust(uri, cacert, insecure)
+    except OSError as exc:
+        reason = exc.strerror or str(exc)  # OpenSSL's errors have no name of the file
+        print(f"No certificates in {escape(str(cacert))}: {reason}", file=sys.stderr)
+        return 1
+    options.update(
+        extra_headers=headers, subprotocols=subprotocols, origin=origin, compression=compression
+    )
     screen = Screen()
-    conversation = Conversation(uri, screen)
+    conversation = Conversation(uri, screen, options)
     try:
         conversation.open()
     except (WebSocketException, OSError, ValueError, asyncio.TimeoutError) as exc:
-        print(f"Can't connect: {escape(str(exc)) or type(exc).__name__}", file=sys.stderr)
+        print(failure(uri, exc), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    failed = False
+    failed = closed = False
     try:
-        while not failed:
+        while not failed and not closed:
             try:
                 line = screen.read_line()
                 if line is None:
                     break
-                conversation.send(line)
+                if screen.typed and line.startswith("/") and not line.startswith("//"):
+                    closed = obey(line, conversation, screen)
+                else:
+                    conversation.send(line[screen.typed and line.startswith("//") :])
             except ConnectionClosed:  # pragma: no cover (it ended while the line was sent)
                 failed = True
             except UnicodeError:
@@ -331,4 +455,4 @@ def run(uri: str) -> int:
         return 130
     finally:
         screen.leave()
-    return 1 if failed else status(conversation.code)
+    return 1 if failed else 0 if closed else status(conversation.code)

@@ -27,8 +27,6 @@ from .showing import (
     show_unknown_characters,
 )
 
-LONGEST = 1000  # characters of a message that are shown
-
 
 class Journal:
     """
@@ -53,8 +51,6 @@ class Journal:
 
     def message(self, number: int, text: str) -> None:
         """Show what a connection says."""
-        if len(text) > LONGEST:
-            text = f"{text[:LONGEST]} ... ({len(text)} characters)"
         self.notice(f"{number} < {text}", GREEN)
 
     async def follow(self, websocket: WebSocketServerProtocol) -> None:

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from ..typing import Data
 
+LONGEST = 1000  # characters of a message that a terminal is given
 SHOWN_BYTES = 64  # of a binary message
 
 # Invisible characters that change how others are shown: controls, formats such as bidirectional
@@ -36,13 +37,22 @@ def escape(text: str) -> str:
     )
 
 
-def describe(message: Data) -> str:
-    """Return a line that shows a message."""
+def describe(message: Data, whole: bool = False) -> str:
+    """
+    Return a line that shows a message.
+
+    Arguments:
+        message: what was received.
+        whole: whether a long message is shown to its end.
+    """
     if isinstance(message, str):
-        return escape(message)
+        if whole or len(message) <= LONGEST:
+            return escape(message)
+        return f"{escape(message[:LONGEST])} ... ({len(message)} characters)"
     size = "1 byte" if len(message) == 1 else f"{len(message)} bytes"
-    start = message[:SHOWN_BYTES].hex(" ")
-    return f"(binary, {size}) {start}{' ...' if len(message) > SHOWN_BYTES else ''}".rstrip()
+    cut = not whole and len(message) > SHOWN_BYTES
+    start = message[:SHOWN_BYTES] if cut else message
+    return f"(binary, {size}) {start.hex(' ')}{' ...' if cut else ''}".rstrip()
 
 
 def is_smart() -> bool:

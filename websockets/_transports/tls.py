@@ -411,7 +411,9 @@ class TLSLayer:
     def abort(self) -> None:
         """End TCP at once."""
         self._state = CLOSED
-        self._tcp.abort()
+        # asyncio's transports can't be aborted once they are lost.
+        if self._protocol is not None:
+            self._tcp.abort()
 
     def is_closing(self) -> bool:
         """Whether it is closed, or closing."""

@@ -53,6 +53,9 @@ class ClientConnection(Connection):
     protocol: ClientProtocol
     _ws_is_client: Any = True
 
+    # Before Python 3.11 inspect.signature() finds an __init__() only where it is the class's own.
+    __init__ = Connection.__init__
+
     @made_once
     def response_rcvd(self) -> asyncio.Future[None]:
         """A future that is done when the response has come, or there won't be any."""

@@ -53,6 +53,7 @@ cdef class Endpoint:
     @cython.locals(reader=FrameReader)
     cpdef bint fill(self, Py_ssize_t size) except -1
     cdef bint _eventful(self) except -1
+    cpdef bint is_eventful(self) except -1
     cpdef take(self, int form=*)
     @cython.locals(text=bint, fragment=Fragment)
     cdef _formed(self, message, int form)

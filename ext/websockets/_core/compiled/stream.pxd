@@ -15,6 +15,7 @@ cdef class MessageStream:
     cdef public bint heard
     cdef public bint streaming
     cdef public bint whole
+    cdef public bint reading_paused
     cdef public object read_buffer
     cdef public object host
     cdef Writer _writer

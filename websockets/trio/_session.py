@@ -1,0 +1,751 @@
+"""
+An open connection on trio: a small driver of the core.
+
+Owns the tasks of a connection, who waits for what, and the deadlines of its end. Must never know a
+rule of the protocol, which are the endpoint's, nor a name or an argument of the face. Key
+decisions:
+
+- One task reads and sees to the end; keepalive is another. Both are in a nursery of their own,
+  inside the one that the program gave, so that none outlives that.
+- Frames go through the endpoint's outbox. What the stream doesn't take at once is written by a task
+  of the connection, whoever sent it: who sends waits for that task, and if that one is cancelled,
+  its frame goes out all the same. So a frame is never torn.
+- Nothing is received or sent at a checkpoint: what can be cancelled comes before, and what happens
+  afterwards can't.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterable
+from typing import Any, Callable, Optional
+
+import trio
+
+from .._core import (
+    CLOSED,
+    FULL,
+    IN_FRAGMENTS,
+    OP_CONT,
+    OP_PING,
+    OP_PONG,
+    OPEN,
+    OVER,
+    OWING,
+    TALKING,
+    UNFINISHED,
+    forget_frames,
+    serialize_close,
+)
+from .._engine.fragments import fragments_of, payload_of
+from .._engine.pings import Pings, PongAwaited
+from ..exceptions import ConcurrencyError, ProtocolError, WebSocketException
+from ..typing import DataLike
+from ._streams import GONE, close_at_once, quick_socket
+
+__all__ = ["ANSWER_TIME", "RUNNING", "Session"]
+
+# Seconds for which our answer to a close frame waits for messages that the program still sends.
+ANSWER_TIME = 0.1
+
+# Bytes that may wait to be parsed, behind messages that wait for the program.
+READ_LIMIT = 65536
+
+# Seconds between two looks at a peer that seems dead: what came meanwhile is read in between.
+SECOND_LOOK = 0.01
+
+RUNNING = "cannot call {} while another coroutine is already running recv or recv_streaming"
+
+
+class Awaited:
+    """
+    Who waits for a pong, as :class:`~websockets._engine.pings.Pings` asks.
+
+    Arguments:
+        event: set when the pong arrives.
+        on_close: whether the end of the connection will do as well.
+        log: what is told of the pong, or None.
+    """
+
+    __slots__ = ("event", "_log", "_on_close")
+
+    def __init__(
+        self, event: trio.Event, on_close: bool = False, log: Optional[Callable[[str], None]] = None
+    ) -> None:
+        self.event = event
+        self._on_close = on_close
+        self._log = log
+
+    def done(self) -> bool:
+        """Whether nobody has to be told any more."""
+        return self.event.is_set()
+
+    def set_result(self, latency: float) -> None:
+        """Take the pong."""
+        self.event.set()
+        if self._log is not None:
+            self._log("% received keepalive pong")
+
+    def set_exception(self, exc: Exception) -> None:
+        """Take notice that there won't be a pong."""
+        if self._on_close:
+            self.event.set()
+
+    def exception(self) -> None:
+        """Have nothing to say."""
+
+
+class Session:
+    """
+    An open connection.
+
+    Arguments:
+        face: the connection as programs see it: it is asked for its times, and told of changes.
+        stream: the stream.
+        endpoint: the endpoint.
+        closed_exc: returns the exception that tells how an endpoint's connection ended.
+        log: what is told of the steps towards the end, for logs, or None.
+
+    Attributes:
+        endpoint: as given.
+        streaming: whether a message is being taken in fragments, and all of them have to be.
+        in_fragments: whether a message is being sent in fragments.
+        pings: the pings that wait for their pongs, and the latency.
+    """
+
+    def __init__(
+        self,
+        face: Any,
+        stream: trio.abc.Stream,
+        endpoint: Any,
+        closed_exc: Callable[[Any], Exception],
+        log: Optional[Callable[[str], None]],
+    ) -> None:
+        self.endpoint = endpoint
+        self.streaming = False
+        self.in_fragments = False
+        self.pings = Pings()
+        self._face = face
+        self._stream = stream
+        self._closed_exc = closed_exc
+        self._log = log
+        self._tasks: Optional[trio.Nursery] = None  # while it lives
+        self._reading = trio.CancelScope()
+        self._resting = trio.CancelScope()  # around keepalive
+        self._keeps_alive = False
+        self._receiving = False  # whether a task is taking a message
+        self._arrived = trio.lowlevel.ParkingLot()  # who waits for a message
+        self._room = trio.lowlevel.ParkingLot()  # the reader, while there is no room for more
+        self._heard = False
+        self._turn = trio.StrictFIFOLock()  # whose message is being sent
+        self._abandoned = False  # whether a message was left unfinished
+        self._socket = quick_socket(stream)
+        self._writing = False  # whether a task writes
+        self._rest = b""  # what it writes next
+        self._work = trio.lowlevel.ParkingLot()  # that task, while it has nothing to write
+        self._written = trio.lowlevel.ParkingLot()  # who waits for that
+        self._mute: Optional[BaseException] = None  # why nothing can be written any more
+        self._ends = False  # whether TCP is to be half-closed behind what is written
+        self._ending = False  # whether the end has begun
+        self._answering = False  # whether our close frame is held back
+        self._settled = trio.lowlevel.ParkingLot()  # who waits for that
+        self._aborted = False
+        self._closed = trio.Event()
+
+    def closed_exc(self) -> Exception:
+        """Return what tells how the connection ended."""
+        return self._closed_exc(self.endpoint)
+
+    # Its life
+
+    async def run(self) -> None:
+        """Read until the end, and see to it; the connection's one task, but for keepalive."""
+        exc: Optional[BaseException] = None
+        complete = False
+        try:
+            async with trio.open_nursery() as tasks:
+                self._tasks = tasks
+                if self._aborted:
+                    tasks.cancel_scope.cancel()
+                if self._keeps_alive:
+                    tasks.start_soon(self._keep_alive)
+                try:
+                    self.flush()
+                    self.attend()
+                    with self._reading:
+                        exc = await self._read()
+                    await self._finish()
+                    complete = True
+                    tasks.cancel_scope.cancel()
+                finally:
+                    self._tasks = None  # It may take none any more.
+        except Exception as bug:
+            self._face.logger.error("unexpected internal error", exc_info=True)
+            exc, self._aborted = bug, True
+            self._say_goodbye()
+        except BaseException:
+            # The program is ending: there is no time for more than this.
+            self._say_goodbye()
+            raise
+        finally:
+            await close_at_once(self._stream)
+            # Its deadline is the only other reason for which our nursery is cancelled.
+            self._lost(exc, not complete and not self._aborted)
+
+    async def _read(self) -> Optional[BaseException]:
+        """Read until the peer ends TCP; return what ended it if that is an error."""
+        endpoint = self.endpoint
+        receive = self._receive if self._socket is None else self._receive_quickly
+        try:
+            while True:
+                # A peer that is gone sends no more than what is already here.
+                if self._is_crowded() and self._mute is None:
+                    await self._room.park()
+                    continue
+                eventful = await receive()
+                if eventful is None:
+                    self._tell("< EOF")
+                    return None
+                self._heard = True
+                if eventful:
+                    self.attend()
+                elif endpoint.inbox.waiting:
+                    self._arrived.unpark_all()
+        except GONE as exc:
+            return exc
+
+    async def _receive(self) -> Optional[bool]:
+        """Receive something; return whether there is more to see to than messages, None at EOF."""
+        data = await self._stream.receive_some()
+        return self.endpoint.receive(data) if data else None
+
+    async def _receive_quickly(self) -> Optional[bool]:
+        """Do the same with a socket: what is large is read into its place."""
+        sock: Any = self._socket
+        while True:
+            await sock.readable()
+            # It isn't asked for before, as it mayn't be kept: anything can happen meanwhile.
+            space = self.endpoint.space()
+            if space is None:
+                data = sock.read()
+                if data is not None:  # pragma: no branch (see there)
+                    return self.endpoint.receive(data) if data else None
+            else:
+                size = sock.read_into(space)
+                del space
+                if size is not None:  # pragma: no branch
+                    return self.endpoint.fill(size) if size else None
+
+    def _is_crowded(self) -> bool:
+        """Whether too much waits to be parsed."""
+        endpoint = self.endpoint
+        crowded: bool = endpoint.stalled and endpoint.buffered > READ_LIMIT
+        return crowded
+
+    async def _finish(self) -> None:
+        """Write what is left, and close the stream: the peer has ended TCP, or we do."""
+        self._begin_end()
+        while self.endpoint.phase == OWING:
+            await self._settled.park()
+        while self._writing:
+            await self._written.park()
+        self._tell("x closing TCP connection")
+        with contextlib.suppress(*GONE):
+            await self._stream.aclose()
+
+    def _lost(self, exc: Optional[BaseException], expired: bool) -> None:
+        """Take notice that the stream is gone; release everybody who waits."""
+        endpoint = self.endpoint
+        unexpected = endpoint.unexpected_end()
+        endpoint.lost()
+        exc = exc or self._mute
+        if exc is not None:
+            forget_frames(exc)
+        if endpoint.failure is None:
+            if expired:
+                endpoint.failure = TimeoutError("timed out while closing connection")
+            elif exc is not None:
+                endpoint.failure = exc
+            elif endpoint.close_rcvd is None:
+                endpoint.failure = unexpected
+        endpoint.holds &= ~(FULL | UNFINISHED)
+        self.pings.abort(self.closed_exc)
+        self._closed.set()
+        self._arrived.unpark_all()
+        self._written.unpark_all()
+        face, self._face = self._face, None
+        face._ws_lost(exc)
+
+    def _say_goodbye(self) -> None:
+        """Fail the connection, and tell the peer if that takes no time."""
+        endpoint = self.endpoint
+        endpoint.fail(1011 if endpoint.is_client else 1001)
+        endpoint.settle()
+        frames = b"".join(endpoint.collect())
+        if frames and self._socket is not None and self._mute is None:
+            with contextlib.suppress(*GONE):
+                self._socket.write(frames)
+
+    def abort(self) -> None:
+        """End it now; what waits to be sent is lost."""
+        self._aborted = True
+        if self._tasks is not None:
+            self._tasks.cancel_scope.cancel()
+
+    async def wait_closed(self) -> None:
+        """Wait until TCP has ended."""
+        await self._closed.wait()
+
+    def _tell(self, *events: str) -> None:
+        if self._log is not None:
+            for event in events:
+                self._log(event)
+
+    # Receiving
+
+    async def receive(self, form: int) -> Any:
+        """
+        Take the next message, or with IN_FRAGMENTS its next fragment.
+
+        Raises:
+            ConnectionClosed: when the connection is closed and all messages are taken.
+            ConcurrencyError: if another task is waiting for a message, or takes one in fragments.
+        """
+        if self._receiving or (self.streaming and form != IN_FRAGMENTS):
+            raise ConcurrencyError(RUNNING.format("recv"))
+        self._receiving = True
+        endpoint = self.endpoint
+        try:
+            if endpoint.inbox.waiting or endpoint.fragments:
+                # Before it is taken, so that whoever is cancelled loses nothing.
+                await trio.lowlevel.checkpoint()
+            while True:
+                message = self._take(form)
+                if message is not None:
+                    return message
+                if endpoint.state == CLOSED:
+                    raise self.closed_exc()
+                # The program has answered all that came before the close frame.
+                self.settle()
+                await self._arrived.park()
+        finally:
+            self._receiving = False
+
+    @property
+    def receiving(self) -> bool:
+        """Whether a task is taking a message."""
+        return self._receiving or self.streaming
+
+    def _take(self, form: int) -> Any:
+        """Take a message if one is there."""
+        endpoint = self.endpoint
+        while endpoint.inbox.waiting or (form == IN_FRAGMENTS and endpoint.fragments):
+            message = endpoint.take(form)
+            if endpoint.refilled:
+                endpoint.refilled = False
+                self.attend()
+                self._room.unpark_all()
+            if message is not None:
+                return message
+        return None
+
+    # What has come of bytes
+
+    def attend(self) -> None:
+        """Act on what the endpoint has found."""
+        if self._tasks is None:
+            return  # It will, as soon as it begins; or it is over.
+        endpoint = self.endpoint
+        if endpoint.urgent:
+            self.flush()
+        if endpoint.pongs is not None:
+            for payload in endpoint.pongs:
+                self.pings.acknowledge(payload)
+            endpoint.pongs = None
+        if endpoint.phase != TALKING:
+            self._advance()
+        if endpoint.inbox.waiting:
+            self._arrived.unpark_all()
+
+    # Sending
+
+    async def ensure_open(self) -> None:
+        """Return if messages can be sent; while it is closing, wait for the end and raise."""
+        if self.endpoint.state != OPEN or self._mute is not None:
+            await self._closed.wait()
+            raise self.closed_exc()
+
+    async def send(self, message: DataLike, opcode: int) -> None:
+        """Send a message that isn't fragmented; with opcode 0 as what it is."""
+        with _Turn(self._turn) as turn:
+            await turn.begin()
+            await self._may_begin()
+            self.endpoint.send_message(message, 0.0, None, opcode)
+            await self._sent()
+
+    async def send_fragments(self, message: Any, opcode: int) -> None:
+        """Send a message in fragments (RFC 6455 5.4), with opcode 0 as what they are."""
+        fragments: AsyncIterable[Any] = fragments_of(message)
+        kind = None
+        came = complete = False
+        with _Turn(self._turn) as turn:
+            try:
+                async for fragment in fragments:
+                    came = True
+                    usual, payload = payload_of(fragment, kind, fragments)
+                    if kind is None:
+                        await turn.begin()
+                        await self._may_begin()
+                        kind, first = usual, opcode or usual
+                        self.endpoint.holds |= UNFINISHED
+                        self.in_fragments = True
+                    else:
+                        first = OP_CONT
+                    await self.ensure_open()
+                    self.endpoint.send_frame(first, payload, False)
+                    await self._sent()
+                if kind is None:
+                    await trio.lowlevel.checkpoint()
+                else:
+                    await self.ensure_open()
+                    complete = True  # Whoever is cancelled from here on is so behind the frame.
+                    self.endpoint.send_frame(OP_CONT, b"")
+                    await self._sent()
+            except Exception:
+                if came:
+                    await self._fragments_failed()
+                raise
+            finally:
+                if kind is not None:
+                    self.in_fragments = False
+                    if complete or self.endpoint.state != OPEN:
+                        self.endpoint.holds &= ~UNFINISHED
+                    else:
+                        # Who is cancelled leaves it unfinished: no other can begin any more.
+                        self._abandoned = True
+
+    async def _fragments_failed(self) -> None:
+        """
+        Fail the connection for a message that can't be completed, and wait for the end.
+
+        Raises:
+            ConnectionClosedError: if the peer doesn't take part in it.
+        """
+        self._fail_open("error in fragmented message")
+        await self._closed.wait()
+        if isinstance(self.endpoint.failure, TimeoutError):
+            raise self.closed_exc() from self.endpoint.failure
+
+    async def _may_begin(self) -> None:
+        """Wait until a message can begin."""
+        if not self.endpoint.holds and self._mute is None:
+            return
+        await self._until_written()
+        await self.ensure_open()
+        if self._abandoned:
+            raise ProtocolError("expected a continuation frame")
+
+    async def _until_written(self) -> None:
+        """Wait until all is written that waits to be."""
+        while self.endpoint.holds & FULL:
+            await self._written.park()
+
+    async def _sent(self) -> None:
+        """Write what was put in the outbox; return when it is written, after a checkpoint."""
+        self.flush()
+        if self.endpoint.holds & FULL:
+            await self._until_written()
+        else:
+            # It is sent: who is cancelled now must not think otherwise.
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        if self.endpoint.state == CLOSED or self._mute is not None:
+            await self.ensure_open()
+
+    def flush(self) -> None:
+        """Write the frames that wait, now or by a task that goes on when this returns."""
+        if self._writing or self._tasks is None:
+            return  # It takes them along; or it is over.
+        frames = self.endpoint.collect()
+        if not frames or self._mute is not None:
+            return
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        if self._socket is not None:
+            try:
+                written = self._socket.write(data)
+            except GONE as exc:
+                self._fail_writing(exc)
+                return
+            if written == len(data):
+                return
+            data = data[written:]
+        self._rest = data
+        self.endpoint.holds |= FULL
+        self._have_written()
+
+    def _have_written(self) -> None:
+        """Have a task write what is left, and the end of it if that is due."""
+        self._writing = True
+        if not self._work.unpark():
+            self._start(self._write)
+
+    async def _write(self) -> None:
+        """Write what is left and what comes behind it; and the end if it is due."""
+        endpoint = self.endpoint
+        while True:
+            # Until it has returned nobody knows how much is written: nothing may come behind it.
+            torn: Optional[BaseException] = trio.BrokenResourceError("cancelled in mid-frame")
+            try:
+                while self._rest:
+                    await self._stream.send_all(self._rest)
+                    endpoint.release()
+                    self._rest = b"".join(endpoint.collect())
+                    if self._rest:
+                        endpoint.holds |= FULL
+                if self._ends:
+                    await self._half_close()
+                torn = None
+            except GONE as exc:
+                torn = None
+                self._rest = b""
+                self._fail_writing(exc)
+            finally:
+                self._mute = self._mute or torn
+                self._writing = False
+                endpoint.holds &= ~FULL
+                self._written.unpark_all()
+            if self._socket is not None or self._ends:
+                return  # It will hardly be needed again.
+            await self._work.park()
+
+    def _fail_writing(self, exc: BaseException) -> None:
+        """Take notice that nothing can be written any more; what has arrived can still be read."""
+        forget_frames(exc)
+        self._mute = exc
+        self._begin_end()
+        self._room.unpark_all()
+
+    async def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
+        """
+        Send a message that goes to other connections, too, once nothing is before it.
+
+        Raises:
+            ConcurrencyError: if another is being sent in fragments.
+        """
+        if self.in_fragments:
+            raise ConcurrencyError("sending a fragmented message")
+        with _Turn(self._turn) as turn:
+            await turn.begin()
+            await self._may_begin()
+            self.endpoint.send_shared(opcode, payload, frames)
+            self.flush()
+
+    def try_share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> bool:
+        """Do the same at once, if nothing is in the way; return whether that was so."""
+        if self.endpoint.holds or self._mute is not None or self._turn.locked():
+            return False
+        self.endpoint.send_shared(opcode, payload, frames)
+        self.flush()
+        return True
+
+    # Pings
+
+    async def ping(self, data: Optional[bytes], ack_on_close: bool) -> trio.Event:
+        """Send a ping; return an event that is set by its pong."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        await self._until_written()
+        await self.ensure_open()
+        payload = self.pings.new_payload() if data is None else data
+        if payload in self.pings:
+            raise PongAwaited("already waiting for a pong with the same data")
+        event = trio.Event()
+        self.pings.add(payload, Awaited(event, ack_on_close))
+        try:
+            self.endpoint.send_frame(OP_PING, payload)
+        except WebSocketException:
+            self.pings.discard(payload)
+            raise
+        await self._sent()
+        return event
+
+    async def pong(self, payload: bytes) -> None:
+        """Send a pong."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        await self._until_written()
+        await self.ensure_open()
+        self.endpoint.send_frame(OP_PONG, payload)
+        await self._sent()
+
+    def start_keepalive(self) -> None:
+        """Begin to send pings regularly, unless that was begun before."""
+        if not self._keeps_alive:
+            self._keeps_alive = True
+            if self._tasks is not None:
+                self._tasks.start_soon(self._keep_alive)
+
+    async def _keep_alive(self) -> None:
+        """Send pings regularly, and fail the connection of a peer that gives no sign of life."""
+        face, sent = self._face, trio.current_time()
+        with self._resting:
+            while face.ping_interval is not None:
+                # A pong that was late is no reason to hurry.
+                due, now = sent + face.ping_interval, trio.current_time()
+                await trio.sleep_until(due if due > now else now + face.ping_interval)
+                sent = trio.current_time()
+                self._has_heard()
+                pong = trio.Event()
+                payload = self.pings.new_payload()
+                self.pings.add(payload, Awaited(pong, log=self._log))
+                self._send_ping(payload)
+                self._tell("% sent keepalive ping")
+                while not pong.is_set() and face.ping_timeout is not None:
+                    with trio.move_on_after(face.ping_timeout):
+                        await pong.wait()
+                    if not pong.is_set() and not await self._seems_alive():
+                        self._tell("- timed out waiting for keepalive pong")
+                        self.fail(1011, "keepalive ping timeout")
+                        return
+                    # Where nothing is read, only writing tells that TCP is gone.
+                    if not pong.is_set() and not self.endpoint.holds & FULL:
+                        self._send_ping(self.pings.latest())
+
+    def _send_ping(self, payload: Optional[bytes]) -> None:
+        if payload is not None and self.endpoint.state == OPEN:
+            self.endpoint.send_frame(OP_PING, payload)
+            self.flush()
+
+    async def _seems_alive(self) -> bool:
+        """Tell whether there was a sign of life since this was asked last."""
+        if self._has_heard():
+            return True
+        # After the program was busy for long, what has arrived meanwhile isn't read yet.
+        await trio.sleep(SECOND_LOOK)
+        return self._has_heard()
+
+    def _has_heard(self) -> bool:
+        """Tell whether bytes came since the last call, or weren't let to; any of them will do."""
+        heard, self._heard = self._heard, False
+        waits = self.endpoint.stalled and self.endpoint.buffered > 0
+        return heard or waits
+
+    # The end
+
+    def close(self, code: int, reason: str) -> None:
+        """
+        Start the closing handshake, or settle the one that the peer started.
+
+        Raises:
+            ProtocolError: if the code or the reason can't be sent.
+        """
+        if self.in_fragments:
+            serialize_close(code, reason)
+            self._fail_open("close during fragmented message")
+        else:
+            self.endpoint.close(code, reason)
+            self._settled.unpark_all()
+            self.attend()
+
+    def fail(self, code: int, reason: str = "") -> None:
+        """Fail the connection (RFC 6455 7.1.7)."""
+        self.endpoint.fail(code, reason)
+        self.settle()
+        self.attend()
+
+    def _fail_open(self, reason: str) -> None:
+        if self.endpoint.state == OPEN:
+            self.fail(1011, reason)
+
+    def reject(self, exc: Exception) -> None:
+        """Fail the connection for a message that can't be taken."""
+        self.endpoint.reject(exc)
+        self.settle()
+        self.attend()
+
+    def settle(self) -> None:
+        """Send the close frame that waits for answers of the program, if there is one."""
+        if self.endpoint.phase == OWING:
+            self.endpoint.settle()
+            self._settled.unpark_all()
+            self.attend()
+
+    async def _settle_soon(self) -> None:
+        await trio.sleep(ANSWER_TIME)
+        self.settle()
+
+    def _advance(self) -> None:
+        """Take the step towards the end that is due."""
+        endpoint = self.endpoint
+        if endpoint.phase == OWING:
+            if not self._answering:
+                self._answering = True
+                self._start(self._settle_soon)
+            return
+        self._begin_end()
+        self._face._ws_changed()
+        self._room.unpark_all()
+        # RFC 6455 7.1.1: the server ends TCP first, so that waiting is on its side.
+        if endpoint.phase >= OVER and not endpoint.is_client and not self._ends:
+            self._ends = True
+            if not self._writing:
+                self._have_written()
+
+    def _start(self, function: Callable[..., Any], *args: Any) -> None:
+        assert self._tasks is not None
+        self._tasks.start_soon(function, *args)
+
+    def _begin_end(self) -> None:
+        """Begin with the steps towards the end, for all of which there is one deadline."""
+        if self._ending or self._tasks is None:
+            return
+        self._ending = True
+        self._resting.cancel()
+        timeout = self._face.close_timeout
+        if timeout is not None:
+            self._tasks.cancel_scope.deadline = trio.current_time() + timeout
+        failure = self.endpoint.failure
+        if failure is not None and not isinstance(
+            failure, (WebSocketException, UnicodeDecodeError)
+        ):
+            self._face.logger.error("parser failed", exc_info=failure)
+            forget_frames(failure)
+
+    async def _half_close(self) -> None:
+        """End our side of TCP, and wait for the peer to end its own; TLS has no sides."""
+        send_eof = getattr(self._stream, "send_eof", None)
+        if send_eof is None:
+            self._reading.cancel()
+        else:
+            # To close it whole, with bytes still on their way here, would reset the connection and
+            # could destroy our close frame on its way there.
+            self._tell("> EOF", "x half-closing TCP connection")
+            await send_eof()
+
+
+class _Turn:
+    """
+    A turn to send a message, first in, first out.
+
+    Arguments:
+        lock: who has it has the turn.
+    """
+
+    __slots__ = ("_lock", "_mine")
+
+    def __init__(self, lock: trio.StrictFIFOLock) -> None:
+        self._lock = lock
+        self._mine = False
+
+    def __enter__(self) -> _Turn:
+        return self
+
+    async def begin(self) -> None:
+        """Wait for it; without a checkpoint where it is free, but for cancellation."""
+        if self._lock.locked():
+            await self._lock.acquire()
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            self._lock.acquire_nowait()
+        self._mine = True
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._mine:
+            self._lock.release()

@@ -1,0 +1,549 @@
+"""
+The face of an open connection on trio.
+
+Owns names, arguments, defaults and exceptions. Must never know a rule of the protocol nor keep a
+flag of the connection: those are the session's. The opening handshake is in client.py and
+server.py. Key decision: all that isn't documented begins with ``_ws_``, because programs subclass
+this with attributes of their own.
+"""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import weakref
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Optional, Union
+
+import trio
+
+from .. import _core, _environment
+from .._closes import OK_CLOSE_CODES
+from .._engine.arguments import CONNECTION, set_unless_usual
+from .._engine.limits import limits_of_queue
+from .._engine.overridable import made_once, overridable
+from .._sansio.chain import WatchedChain, chain_of
+from .._states import Side, State
+from ..asyncio.messages import Assembler
+from ..exceptions import (
+    ConcurrencyError,
+    ConnectionClosed,
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    InvalidState,
+)
+from ..framing import OP_BINARY, OP_TEXT, encode_data
+from ..typing import Data, DataLike, Subprotocol
+from ._session import RUNNING, Session
+from ._streams import GONE, address_of, close_at_once
+
+if TYPE_CHECKING:
+    import uuid
+
+__all__ = ["Connection"]
+
+Address = Union[tuple[str, int], tuple[str, int, int, int], str, None]
+
+
+class Connection(trio.abc.AsyncResource):
+    """
+    A WebSocket connection: what servers and clients have in common.
+
+    ``async for message in connection`` receives messages until the connection ends; it raises
+    :exc:`ConnectionClosedError` if that was an error.
+
+    ``async with connection`` closes it at the end: with code 1000, or 1011 after an exception.
+
+    Arguments:
+        nursery: where the connection's task runs from the moment it is open.
+        stream: what carries its bytes.
+        protocol: a :class:`~websockets.client.ClientProtocol` or
+            :class:`~websockets.server.ServerProtocol`, which has the rules of the opening handshake
+            and the limits of messages.
+        ping_interval: seconds between keepalive pings (RFC 6455 5.5.2); None for no keepalive.
+        ping_timeout: seconds to wait for a sign of life after a keepalive ping before the
+            connection fails with code 1011; None to wait for ever.
+        close_timeout: seconds that closing may take in all; None for no limit.
+        max_queue: number of incoming frames that wait for ``recv()`` at which no more are parsed,
+            or a pair: this number, and the one at which parsing goes on, a quarter of it by
+            default; None for no limit.
+
+    Attributes:
+        nursery, stream, protocol: as given.
+        request: the :class:`~websockets.http11.Request` of the opening handshake, None before.
+        response: the :class:`~websockets.http11.Response`, None before.
+        ping_interval, ping_timeout, close_timeout: as given; they may be set at any time.
+        connection_exc: the exception with which TCP ended, or None.
+    """
+
+    # What has its usual value takes no memory of a connection: then it is the class's.
+    ping_interval: Optional[float] = 20
+    ping_timeout: Optional[float] = 20
+    close_timeout: Optional[float] = 10
+    max_queue: Any = 16
+
+    protocol: Any
+    request: Any = None
+    response: Any = None
+    connection_exc: Optional[BaseException] = None
+
+    # All that isn't documented begins with _ws_, so that programs' own attributes don't meet it.
+    _ws_session: Any = None
+
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        stream: trio.abc.Stream,
+        protocol: Any,
+        *,
+        ping_interval: Optional[float] = 20,
+        ping_timeout: Optional[float] = 20,
+        close_timeout: Optional[float] = 10,
+        max_queue: Union[int, None, tuple[Optional[int], Optional[int]]] = 16,
+    ) -> None:
+        self.nursery = nursery
+        self.stream = stream
+        self.protocol = protocol
+        set_unless_usual(
+            self,
+            CONNECTION,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+        )
+        self._ws_addresses = address_of(stream, "getsockname"), address_of(stream, "getpeername")
+        # Where nothing is logged, no connection needs a logger of its own.
+        if protocol.logger.isEnabledFor(logging.INFO):
+            protocol.logger = self.logger
+        if protocol.state is State.OPEN:
+            self._ws_begin()
+
+    # Facts about the connection
+
+    @property
+    def state(self) -> State:
+        """State of the connection."""
+        state: State = self.protocol.state
+        return state
+
+    @property
+    def close_code(self) -> Optional[int]:
+        """Close code that the peer sent, 1006 if none (RFC 6455 7.1.5); None before the end."""
+        code: Optional[int] = self.protocol.close_code
+        return code
+
+    @property
+    def close_reason(self) -> Optional[str]:
+        """Close reason that the peer sent, "" if none (RFC 6455 7.1.6); None before the end."""
+        reason: Optional[str] = self.protocol.close_reason
+        return reason
+
+    @overridable
+    def close_exc(self) -> ConnectionClosed:
+        """The exception that tells how the connection ended; it must be closed."""
+        if self.state is not State.CLOSED:
+            raise AssertionError("connection isn't closed yet")
+        session = self._ws_session
+        return closed_exc(None if session is None else session.endpoint)
+
+    @property
+    def local_address(self) -> Address:
+        """Address of this end, ``(host, port)`` for IPv4, or None without a socket."""
+        address: Address = self._ws_addresses[0]
+        return address
+
+    @property
+    def remote_address(self) -> Address:
+        """Address of the peer, ``(host, port)`` for IPv4, or None without a socket."""
+        address: Address = self._ws_addresses[1]
+        return address
+
+    @overridable
+    def subprotocol(self) -> Optional[Subprotocol]:
+        """The subprotocol agreed upon, or None."""
+        subprotocol: Optional[Subprotocol] = self.protocol.subprotocol
+        return subprotocol
+
+    @overridable
+    def latency(self) -> float:
+        """Seconds from the last ping that was answered to its pong, 0 before."""
+        session = self._ws_session
+        latency: float = 0.0 if session is None else session.pings.latency
+        return latency
+
+    @overridable
+    def recv_messages(self) -> Assembler:
+        """What has arrived and waits: see its attributes high, low, paused and frames."""
+        return Assembler(self.max_queue, self._ws_session)
+
+    @overridable
+    def pending_pings(self) -> dict[bytes, Any]:
+        """The pings that wait for their pongs, by payload."""
+        session = self._ws_session
+        return {} if session is None else session.pings.waiters
+
+    @overridable
+    def id(self) -> uuid.UUID:
+        """An identifier for logs, random."""
+        identifier: uuid.UUID = self.protocol.id
+        return identifier
+
+    @overridable
+    def debug(self) -> bool:
+        """Whether frames are logged."""
+        debug: bool = self.protocol.debug
+        return debug
+
+    @made_once
+    def logger(self) -> Any:
+        """Where things are logged; each record gets ``websocket``, a weak proxy of this."""
+        return logging.LoggerAdapter(self.protocol.logger, {"websocket": weakref.proxy(self)})
+
+    # Messages
+
+    async def recv(self, decode: Optional[bool] = None) -> Data:
+        """
+        Receive the next message: ``str`` if it is text, ``bytes`` if it is binary.
+
+        Cancelling it loses nothing: the next call returns the message.
+
+        Arguments:
+            decode: True for ``str`` and False for ``bytes``, whatever the message is.
+
+        Raises:
+            ConnectionClosed: when the connection is closed and all messages are read. Text that
+                isn't UTF-8 closes it with code 1007.
+            ConcurrencyError: if another task is waiting for a message.
+        """
+        form = _core.USUAL
+        if decode is not None:
+            form = _core.AS_TEXT if decode else _core.AS_BYTES
+        message: Data = await self._ws_opened().receive(form)
+        return message
+
+    async def recv_streaming(self, decode: Optional[bool] = None) -> AsyncIterator[Data]:
+        """
+        Receive the next message in fragments, as they come (RFC 6455 5.4).
+
+        All of them have to be taken, before the next message can be. Cancelling loses nothing
+        before the first of them.
+
+        Arguments:
+            decode: as for :meth:`recv`.
+
+        Raises:
+            ConnectionClosed, ConcurrencyError: as :meth:`recv` does.
+        """
+        session = self._ws_opened()
+        if session.receiving:
+            raise ConcurrencyError(RUNNING.format("recv_streaming"))
+        session.streaming = True
+        begun = False
+        decoder: Any = None
+        try:
+            while True:
+                fragment = await session.receive(_core.IN_FRAGMENTS)
+                if not begun:
+                    begun = True
+                    text = fragment.opcode == OP_TEXT if decode is None else decode
+                    if text:
+                        decoder = codecs.getincrementaldecoder("utf-8")()
+                data = fragment.data
+                if decoder is None:
+                    if type(data) is str:
+                        data = data.encode()
+                elif type(data) is not str:
+                    try:
+                        data = decoder.decode(data, fragment.fin)
+                    except UnicodeDecodeError as exc:
+                        session.reject(exc)
+                        await session.wait_closed()
+                        raise session.closed_exc() from exc
+                if fragment.fin:
+                    session.streaming = False
+                    yield data
+                    return
+                yield data
+        except ConnectionClosed:
+            session.streaming = False
+            raise
+        finally:
+            if not begun:
+                session.streaming = False
+
+    def __aiter__(self) -> AsyncIterator[Data]:
+        return Messages(self)
+
+    async def send(
+        self,
+        message: Union[DataLike, Iterable[DataLike], AsyncIterable[DataLike]],
+        *,
+        text: Optional[bool] = None,
+    ) -> None:
+        """
+        Send a message.
+
+        While the peer doesn't read, this waits, and so does who sends after it, first in first out.
+        If it is cancelled while it waits for its turn, nothing is sent; after that the message goes
+        out all the same.
+
+        Arguments:
+            message: ``str`` for a text message, bytes-like for a binary one. An iterable or
+                asynchronous iterable of either is sent as a fragmented message, a frame an item.
+            text: True to send bytes as text, False to send text as bytes.
+
+        Raises:
+            ConnectionClosed: when the connection is closed.
+            TypeError: if it isn't a message. Once the first fragment was taken, this and whatever
+                the iterable raises fail the connection with code 1011.
+            ProtocolError: if a fragmented message was cancelled before, and is unfinished.
+        """
+        session = self._ws_opened()
+        opcode = 0 if text is None else OP_TEXT if text else OP_BINARY
+        if isinstance(message, (str, bytes, bytearray, memoryview)):
+            await session.send(message, opcode)
+        else:
+            await session.send_fragments(message, opcode)
+
+    async def ping(
+        self, data: Optional[DataLike] = None, *, ack_on_close: bool = False
+    ) -> trio.Event:
+        """
+        Send a ping (RFC 6455 5.5.2).
+
+        Arguments:
+            data: payload of at most 125 bytes, a ``str`` is encoded in UTF-8; 4 random bytes by
+                default.
+            ack_on_close: whether the end of the connection sets the event, too.
+
+        Returns:
+            an event that is set when the pong arrives; then ``latency`` is known.
+
+        Raises:
+            ConnectionClosed: when the connection is closed.
+            ConcurrencyError: if a ping with the same payload is waiting for its pong.
+        """
+        payload = None if data is None else payload_of(data)
+        event: trio.Event = await self._ws_opened().ping(payload, ack_on_close)
+        return event
+
+    async def pong(self, data: DataLike = b"") -> None:
+        """
+        Send a pong that no ping asked for (RFC 6455 5.5.3).
+
+        Arguments:
+            data: payload of at most 125 bytes; a ``str`` is encoded in UTF-8.
+
+        Raises:
+            ConnectionClosed: when the connection is closed.
+        """
+        payload = payload_of(data)
+        await self._ws_opened().pong(payload)
+
+    # Closing
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        """
+        Close the connection: perform the closing handshake (RFC 6455 7.1.2), then end TCP.
+
+        It does nothing but wait if the connection is closing already, and takes at most
+        ``close_timeout``. If this is cancelled, TCP is ended at once.
+
+        Arguments:
+            code: close code, 1000-1003, 1007-1014 or 3000-4999.
+            reason: at most 123 bytes in UTF-8.
+
+        Raises:
+            ProtocolError: if the code or the reason can't be sent.
+        """
+        session = self._ws_session
+        if session is None:
+            await self._ws_drop()
+            await trio.lowlevel.checkpoint()
+            return
+        session.close(code, reason)
+        try:
+            await session.wait_closed()
+        except BaseException:
+            session.abort()
+            with trio.CancelScope(shield=True):
+                # Its task has nothing to wait for any more.
+                await session.wait_closed()
+            raise
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is closed, whoever closes it."""
+        session = self._ws_session
+        if session is not None:
+            await session.wait_closed()
+        else:
+            await trio.lowlevel.checkpoint()
+
+    async def __aenter__(self) -> Any:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: Optional[type[BaseException]],
+        exc_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        if exc_type is None:
+            await self.aclose()
+        else:
+            await self.aclose(1011)
+
+    # What subclasses may override or call
+
+    def process_event(self, event: Any) -> None:
+        """
+        Take notice of what the peer has sent.
+
+        Arguments:
+            event: its half of the opening handshake; and a :class:`~websockets.frames.Frame` for
+                each that comes, if this is overridden. Who overrides it sees frames, but messages
+                are put together elsewhere.
+        """
+        if hasattr(event, "method"):
+            self.request = event
+        elif hasattr(event, "status_code"):
+            self.response = event
+
+    def set_connection_exc(self, exc: Optional[BaseException]) -> None:
+        """Note why TCP ended, unless that is known."""
+        if self.connection_exc is None:
+            self.connection_exc = exc
+
+    def start_keepalive(self) -> None:
+        """Begin to send pings regularly, if ``ping_interval`` isn't None."""
+        if self.ping_interval is not None:
+            self._ws_opened().start_keepalive()
+
+    # What the opening handshake and the session ask
+
+    def _ws_opened(self) -> Any:
+        session = self._ws_session
+        if session is None:
+            if self.state is State.CLOSED:
+                raise closed_exc(None)
+            raise InvalidState("the opening handshake isn't complete")
+        return session
+
+    async def _ws_handshaken(self) -> Any:
+        """Return the peer's half of the opening handshake, None if it is no such thing."""
+        protocol = self.protocol
+        protocol._takes_over = True
+        message = None
+        while message is None and protocol.handshake_exc is None:
+            try:
+                data = await self.stream.receive_some()
+            except GONE as exc:
+                self.set_connection_exc(exc)
+                data = b""
+            if data:
+                protocol.receive_data(data)
+            else:
+                protocol.receive_eof()
+            events = protocol.events_received()
+            message = events[0] if events else None
+            if not data:
+                break
+        if message is not None:
+            self.process_event(message)
+        return message
+
+    async def _ws_write(self) -> None:
+        """Write what the protocol has to send."""
+        data = b"".join(self.protocol.data_to_send())
+        if data:
+            await self.stream.send_all(data)
+
+    def _ws_begin(self) -> None:
+        """Begin with messages: the opening handshake is complete."""
+        protocol = self.protocol
+        chain = None
+        if protocol.extensions or protocol.debug:
+            chain = chain_of(protocol.extensions, self.logger if protocol.debug else None)
+        if type(self).process_event is not Connection.process_event:
+            chain = WatchedChain(chain, weakref.WeakMethod(self.process_event))
+        high, low = limits_of_queue(self.max_queue)
+        endpoint = _core.Endpoint(
+            protocol.side is Side.CLIENT,
+            protocol.max_message_size,
+            high,
+            _environment.MAX_FRAGMENTS,
+            chain,
+            0,
+            low,
+            protocol.max_fragment_size,
+            True,
+        )
+        log = self.logger.debug if protocol.debug else None
+        self._ws_session = session = Session(self, self.stream, endpoint, closed_exc, log)
+        protocol._open_with(endpoint)
+        if protocol._rest:
+            endpoint.receive(protocol._rest)
+        self.nursery.start_soon(session.run)
+
+    def _ws_changed(self) -> None:
+        """Log a change of the state."""
+        if self.protocol.debug:
+            self.protocol._log_changes()
+
+    def _ws_lost(self, exc: Optional[BaseException]) -> None:
+        """Take notice that the stream is gone."""
+        if exc is not None:
+            self.set_connection_exc(exc)
+        self._ws_changed()
+        if self.protocol.side is Side.SERVER:
+            self.protocol.logger.info("connection closed")
+
+    async def _ws_drop(self) -> None:
+        """End TCP at once, before the connection is open."""
+        await close_at_once(self.stream)
+        if self._ws_session is None:
+            self.protocol.receive_eof()
+
+
+class Messages:
+    """
+    The messages of a connection, until it ends.
+
+    It is no generator, because trio complains of those that are left before their end.
+    """
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __aiter__(self) -> Messages:
+        return self
+
+    async def __anext__(self) -> Data:
+        try:
+            return await self._connection.recv()
+        except ConnectionClosedOK:
+            raise StopAsyncIteration from None
+
+
+def closed_exc(endpoint: Any) -> ConnectionClosed:
+    """Return the exception that tells how a connection ended, of its endpoint or None."""
+    if endpoint is None:
+        return ConnectionClosedError(None, None)
+    rcvd, sent = endpoint.close_rcvd, endpoint.close_sent
+    ok = rcvd is not None and sent is not None
+    ok = ok and rcvd.code in OK_CLOSE_CODES and sent.code in OK_CLOSE_CODES
+    cls = ConnectionClosedOK if ok else ConnectionClosedError
+    exc = cls(rcvd, sent, endpoint.close_rcvd_then_sent)
+    exc.__cause__ = endpoint.failure
+    return exc
+
+
+def payload_of(data: Any) -> bytes:
+    """Return the payload of a ping or a pong."""
+    if not isinstance(data, (str, bytes, bytearray, memoryview)):
+        raise TypeError("data must be str or bytes-like")
+    return encode_data(data)

@@ -1,0 +1,88 @@
+"""
+Servers on trio that choose a handler by the path of the request, with werkzeug's rules.
+
+Owns how a router is put before a server. Must never know how a handler is chosen.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union
+
+import trio
+
+from .._handshake.routing import Routing, require_werkzeug
+from ..http11 import Request, Response
+from .server import ServerConnection, serve
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+__all__ = ["Router", "route"]
+
+
+class Router(Routing):
+    """
+    Choose handlers by the path of requests.
+
+    Arguments:
+        url_map: a ``werkzeug.routing.Map``, whose endpoints are handlers: coroutine functions of a
+            connection and, by name, of what was captured from the path.
+        server_name: name of the server, for rules with hosts and for redirects; the Host header by
+            default.
+        url_scheme: "ws", or "wss" for redirects with TLS.
+    """
+
+    async def handler(self, connection: ServerConnection) -> None:
+        """Handle a connection by the handler that was chosen."""
+        await connection.handler(connection, **connection.handler_kwargs)
+
+
+async def route(
+    url_map: Any,
+    *args: Any,
+    server_name: Optional[str] = None,
+    ssl: Union[SSLContext, Literal[True], None] = None,
+    create_router: Optional[Callable[..., Router]] = None,
+    task_status: Any = trio.TASK_STATUS_IGNORED,
+    **kwargs: Any,
+) -> None:
+    """
+    Run a server that chooses handlers by the path, with the package ``werkzeug``.
+
+    Arguments:
+        url_map: see :class:`Router`; a handler is called with what was captured from the path::
+
+                url_map = Map([Rule("/channel/<name>", endpoint=channel)])
+
+                async def channel(connection, name):
+                    ...
+
+        server_name: see :class:`Router`.
+        ssl: a context for TLS; True if there is TLS in front of this server, for redirects.
+        create_router: class or function that takes the arguments of :class:`Router` and returns an
+            instance of it or of a subclass.
+        task_status: what ``nursery.start()`` gives; it is told the server.
+        args, kwargs: arguments of :func:`~websockets.trio.server.serve` behind its ``handler``. A
+            ``process_request`` comes before the router, and wins if it returns a response.
+    """
+    require_werkzeug("route")
+    url_scheme = "ws" if ssl is None else "wss"
+    if ssl is not None and ssl is not True:
+        kwargs["ssl"] = ssl
+    router = (create_router or Router)(url_map, server_name, url_scheme)
+    first: Optional[Callable[..., Union[Awaitable[Any], Any]]] = kwargs.pop("process_request", None)
+
+    async def process_request(connection: ServerConnection, request: Request) -> Optional[Response]:
+        if first is not None:
+            response = first(connection, request)
+            if inspect.isawaitable(response):
+                response = await response
+            if response is not None:
+                return response  # type: ignore[no-any-return]
+        return router.route_request(connection, request)
+
+    await serve(
+        router.handler, *args, process_request=process_request, task_status=task_status, **kwargs
+    )

@@ -1,0 +1,601 @@
+"""
+Today's server on trio: ``serve()``, and the server's end of a connection.
+
+Owns names, arguments and defaults, the order in which a connection is served, and how a server
+closes. Must never know the rules of the opening handshake, which are the protocol's. Key decision:
+a server is a nursery with a task for each connection, inside the task that runs ``serve()``; so
+whoever cancels that has ended all of it when it returns.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import re
+import ssl as ssl_module
+import sys
+from collections.abc import Awaitable, Iterable, Sequence
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Callable, Optional, Union
+
+import trio
+
+from .._core import OP_BINARY, OP_TEXT, forget_frames
+from .._engine.arguments import TODAYS_SERVE, check_arguments
+from .._handshake.credentials import BasicAuth
+from .._sansio.server import ServerProtocol
+from .._states import State
+from ..exceptions import ConcurrencyError, ConnectionClosed
+from ..extensions.base import ServerExtensionFactory
+from ..extensions.permessage_deflate import enable_server_permessage_deflate
+from ..framing import prepare_data
+from ..headers import validate_subprotocols
+from ..http11 import SERVER, Request, Response
+from ..typing import DataLike, LoggerLike, Origin, StatusLike, Subprotocol
+from ._streams import GONE, address_of, close_at_once, name_of
+from .connection import Connection
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import ExceptionGroup  # pragma: no cover (trio brings it along)
+
+__all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve"]
+
+FAILED = "Failed to open a WebSocket connection.\nSee server log for more information.\n"
+
+Handler = Callable[["ServerConnection"], Awaitable[Any]]
+ProcessRequest = Callable[
+    ["ServerConnection", Request], Union[Awaitable[Optional[Response]], Optional[Response]]
+]
+ProcessResponse = Callable[
+    ["ServerConnection", Request, Response],
+    Union[Awaitable[Optional[Response]], Optional[Response]],
+]
+
+
+class ServerConnection(Connection):
+    """
+    The server's end of a connection, as handlers are given it.
+
+    Arguments:
+        nursery, stream: see :class:`~websockets.trio.connection.Connection`.
+        protocol: a :class:`~websockets.server.ServerProtocol`.
+        server: the :class:`Server`.
+        ping_interval, ping_timeout, close_timeout, max_queue: see
+            :class:`~websockets.trio.connection.Connection`.
+
+    Attributes:
+        server: as given.
+        username: the user, once ``basic_auth()`` has let the client in.
+        handler, handler_kwargs: what a router has found for the request.
+    """
+
+    protocol: ServerProtocol
+    username: str
+    _ws_answerable = False  # whether there is TLS, if there has to be
+    handler: Handler
+    handler_kwargs: dict[str, Any]
+
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        stream: trio.abc.Stream,
+        protocol: ServerProtocol,
+        server: Server,
+        *,
+        ping_interval: Optional[float] = 20,
+        ping_timeout: Optional[float] = 20,
+        close_timeout: Optional[float] = 10,
+        max_queue: Union[int, None, tuple[Optional[int], Optional[int]]] = 16,
+    ) -> None:
+        self.server = server
+        self._ws_opening = trio.CancelScope()  # around the opening handshake
+        super().__init__(
+            nursery,
+            stream,
+            protocol,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+        )
+
+    def respond(self, status: StatusLike, text: str) -> Response:
+        """
+        Make an HTTP response with a text, for ``process_request`` and ``process_response``.
+
+        Arguments:
+            status: HTTP status.
+            text: body, which is sent as UTF-8.
+        """
+        return self.protocol.reject(status, text)
+
+    async def handshake(
+        self,
+        process_request: Optional[ProcessRequest] = None,
+        process_response: Optional[ProcessResponse] = None,
+        server_header: Optional[str] = SERVER,
+    ) -> None:
+        """
+        Perform the opening handshake (RFC 6455 4.2).
+
+        Arguments:
+            process_request, process_response, server_header: see :func:`serve`.
+
+        Raises:
+            Exception: if the request isn't acceptable.
+        """
+        protocol = self.protocol
+        await self._ws_handshaken()
+        if self.request is None:
+            await self._ws_write()
+        else:
+            response = None
+            if process_request is not None:
+                response = await self._ws_ask("process_request", process_request, self.request)
+            if response is None:
+                response = self._ws_accept(self.request)
+            if server_header is not None:
+                response.headers["Server"] = server_header
+            self.response = response
+            if process_response is not None:
+                response = (
+                    await self._ws_ask("process_response", process_response, self.request, response)
+                    or response
+                )
+                self.response = response
+            protocol.send_response(response)
+            await self._ws_write()
+        if protocol.handshake_exc is not None:
+            raise protocol.handshake_exc
+        if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            self._ws_begin()
+            self.start_keepalive()
+
+    def _ws_accept(self, request: Request) -> Response:
+        select = self.server.select_subprotocol
+        if select is None:
+            return self.protocol.accept(request)
+        self.protocol.logger = self.logger  # for what may go wrong in there
+        self.protocol._select = lambda protocol, offered: select(self, offered)
+        try:
+            return self.protocol.accept(request)
+        finally:
+            # It refers to this connection, which refers to the protocol.
+            self.protocol._select = None
+
+    def _ws_refusal(self) -> Response:
+        return self.protocol.reject(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n")
+
+    async def _ws_ask(self, name: str, function: Any, *arguments: Any) -> Any:
+        """Ask the program for a response; what goes wrong with it is one, too."""
+        try:
+            response = function(self, *arguments)
+            if inspect.isawaitable(response):
+                response = await response
+            if not (response is None or isinstance(response, Response)):
+                raise TypeError(f"{name} must return None or a Response, not {response!r}")
+        except Exception as exc:
+            self.logger.error(f"{name} failed", exc_info=True)
+            response = self.protocol.reject(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
+            forget_frames(exc)
+            self.protocol.handshake_exc = exc
+        return response
+
+    # The task
+
+    async def _ws_serve(self) -> None:
+        """Serve the connection from the opening handshake to the end of TCP."""
+        server = self.server
+        try:
+            if not await self._ws_open():
+                return
+            try:
+                await server.handler(self)
+            except Exception:
+                self.logger.error("connection handler failed", exc_info=True)
+                await self.aclose(1011)
+            else:
+                await self.aclose()
+        finally:
+            server.all_connections.discard(self)
+
+    async def _ws_open(self) -> bool:
+        """Perform the opening handshake; return whether the connection is open."""
+        server = self.server
+        timeout = server.open_timeout
+        if server.closing:
+            self._ws_opening.cancel()
+        try:
+            with self._ws_opening:
+                if timeout is not None:
+                    self._ws_opening.deadline = trio.current_time() + timeout
+                if isinstance(self.stream, trio.SSLStream):
+                    await self.stream.do_handshake()
+                self._ws_answerable = True
+                await self.handshake(*server.handshake_arguments)
+        except GONE as exc:
+            self.logger.debug("! connection lost during opening handshake", exc_info=exc)
+        except Exception as exc:
+            # What the protocol has found has been answered and logged.
+            if exc is not self.protocol.handshake_exc:
+                self.logger.error("opening handshake failed", exc_info=True)
+            forget_frames(exc)  # The protocol may keep it.
+        if self.state is State.OPEN:
+            return True
+        if self._ws_opening.cancelled_caught and not server.closing:
+            self.logger.debug("! timed out during opening handshake")
+        elif self.connection_exc is None and self._ws_answerable:
+            await self._ws_part()
+        await self._ws_drop()
+        return False
+
+    async def _ws_part(self) -> None:
+        """End TCP behind the response, so that the client can read it; refuse if there was none."""
+        with trio.CancelScope() as parting:
+            if self.close_timeout is not None:
+                parting.deadline = trio.current_time() + self.close_timeout
+            try:
+                if self.response is None and self.protocol.handshake_exc is None:
+                    # The server closes, and nobody waits for the request any more.
+                    self.response = self._ws_refusal()
+                    self.protocol.send_response(self.response)
+                    await self._ws_write()
+                send_eof = getattr(self.stream, "send_eof", None)
+                if send_eof is None:
+                    await self.stream.aclose()
+                else:
+                    # With bytes still on their way here, to close it whole would reset it.
+                    await send_eof()
+                    while await self.stream.receive_some():
+                        pass
+            except GONE:
+                pass
+
+
+class Server(trio.abc.AsyncResource):
+    """
+    A running server, as ``await nursery.start(serve, ...)`` returns it.
+
+    ``async with server`` closes it at the end.
+
+    Arguments:
+        listeners: listeners of the connections, each a ``trio.SocketListener``.
+        handler: coroutine function that serves a stream.
+        logger: ``websockets.server`` by default.
+
+    Attributes:
+        listeners, logger: as given.
+        handler: the handler of connections.
+        all_connections: all connections, those that are opening or closing included.
+        closing: whether it closes.
+    """
+
+    def __init__(
+        self,
+        listeners: Sequence[trio.abc.Listener[Any]],
+        handler: Callable[..., Awaitable[Any]],
+        logger: Optional[LoggerLike] = None,
+    ) -> None:
+        self.listeners = list(listeners)
+        self.handler = handler
+        self.logger: Any = logging.getLogger("websockets.server") if logger is None else logger
+        self.all_connections: set[ServerConnection] = set()
+        self.closing = False
+        self.open_timeout: Optional[float] = 10
+        self.select_subprotocol: Any = None
+        self.handshake_arguments: tuple[Any, ...] = ()
+        self._serve_stream: Callable[[trio.abc.Stream], Awaitable[Any]] = handler
+        self._accepting = trio.CancelScope()
+        self._handlers: Optional[trio.Nursery] = None  # while it runs
+        self._closed = trio.Event()
+
+    @property
+    def connections(self) -> set[ServerConnection]:
+        """The connections that are open, as a new set."""
+        return {ws for ws in self.all_connections if ws.state is State.OPEN}
+
+    async def serve_forever(self, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+        """
+        Accept connections until the server is closed, and serve them.
+
+        Arguments:
+            task_status: what is told once it listens, of the server.
+        """
+        for listener in self.listeners:
+            self.logger.info("server listening on %s", name_of(address_of(listener, "getsockname")))
+        try:
+            async with trio.open_nursery() as self._handlers:
+                with self._accepting:
+                    async with trio.open_nursery() as accepting:
+                        await accepting.start(self._accept, self._handlers)
+                        task_status.started(self)
+        finally:
+            self._stop()
+            await close_at_once(*self.listeners)
+            self.logger.info("server closed")
+            self._handlers = None
+            self._closed.set()
+
+    async def _accept(self, handlers: trio.Nursery, task_status: Any) -> None:
+        await trio.serve_listeners(
+            self._serve_stream, self.listeners, handler_nursery=handlers, task_status=task_status
+        )
+
+    def _stop(self) -> None:
+        if not self.closing:
+            self.closing = True
+            self.logger.info("server closing")
+            self._accepting.cancel()
+
+    async def aclose(
+        self, close_connections: bool = True, code: int = 1001, reason: str = ""
+    ) -> None:
+        """
+        Close the server, and wait until its handlers have returned.
+
+        It stops listening, answers unfinished opening handshakes with 503 Service Unavailable, and
+        closes open connections. If this is cancelled, so are the handlers.
+
+        Arguments:
+            close_connections: whether to close open connections; otherwise their handlers go on,
+                and the server is closed when they have returned.
+            code, reason: what to close them with, 1001 (going away) by default.
+        """
+        begun = self.closing
+        self._stop()
+        await close_at_once(*self.listeners)
+        if self._handlers is None:
+            await trio.lowlevel.checkpoint()
+            return
+        try:
+            if not begun:
+                await self._close_connections((code, reason) if close_connections else None)
+            await self._closed.wait()
+        except BaseException:
+            if self._handlers is not None:
+                self._handlers.cancel_scope.cancel()
+            raise
+
+    async def _close_connections(self, closing: Optional[tuple[int, str]]) -> None:
+        async with trio.open_nursery() as nursery:
+            for connection in list(self.all_connections):
+                if connection.state is State.CONNECTING:
+                    connection._ws_opening.cancel()
+                elif closing is not None:
+                    nursery.start_soon(connection.aclose, *closing)
+
+    async def __aenter__(self) -> Server:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: Optional[type[BaseException]],
+        exc_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        await self.aclose()
+
+
+async def serve(
+    handler: Handler,
+    port: Optional[int] = None,
+    *,
+    host: Union[str, bytes, None] = None,
+    backlog: Optional[int] = None,
+    listeners: Optional[Sequence[trio.abc.Listener[Any]]] = None,
+    ssl: Optional[ssl_module.SSLContext] = None,
+    origins: Optional[Sequence[Union[Origin, re.Pattern[str], None]]] = None,
+    extensions: Optional[Sequence[ServerExtensionFactory]] = None,
+    subprotocols: Optional[Sequence[Subprotocol]] = None,
+    select_subprotocol: Optional[
+        Callable[[ServerConnection, Sequence[Subprotocol]], Optional[Subprotocol]]
+    ] = None,
+    compression: Optional[str] = "deflate",
+    process_request: Optional[ProcessRequest] = None,
+    process_response: Optional[ProcessResponse] = None,
+    server_header: Optional[str] = SERVER,
+    open_timeout: Optional[float] = 10,
+    ping_interval: Optional[float] = 20,
+    ping_timeout: Optional[float] = 20,
+    close_timeout: Optional[float] = 10,
+    max_size: Union[int, None, tuple[Optional[int], Optional[int]]] = 2**20,
+    max_queue: Union[int, None, tuple[Optional[int], Optional[int]]] = 16,
+    logger: Optional[LoggerLike] = None,
+    create_connection: Optional[Callable[..., ServerConnection]] = None,
+    task_status: Any = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """
+    Run a WebSocket server: ``server = await nursery.start(serve, handler, port)``.
+
+    It runs until it is cancelled, which breaks off its connections, or until
+    :meth:`Server.aclose` is called.
+
+    Arguments:
+        handler: coroutine function of a :class:`ServerConnection`, which is closed when it returns.
+        port, host, backlog: where to listen, see ``trio.open_tcp_listeners()``.
+        listeners: listeners to use instead.
+        ssl: context for TLS, the handshake of which is part of the opening handshake.
+        origins: acceptable values of the Origin header, also compiled regular expressions that
+            match a whole value, and None for requests without; None instead of a list for all.
+        extensions: factories of supported extensions, the preferred first.
+        subprotocols: supported subprotocols, the preferred first; a client has to offer one.
+        select_subprotocol: a function of the connection and the subprotocols that the client
+            offers, which returns one of them or None, or raises
+            :exc:`~websockets.exceptions.NegotiationError`.
+        compression: "deflate" to negotiate permessage-deflate (RFC 7692), None not to.
+        process_request: a function or coroutine function of the connection and the
+            :class:`~websockets.http11.Request`; it returns None to go on, or a
+            :class:`~websockets.http11.Response`, for which there is
+            :meth:`ServerConnection.respond`.
+        process_response: a function or coroutine function of the connection, the request and the
+            response; it returns None, or another response.
+        server_header: value of the Server header of responses; None for no such header.
+        open_timeout: seconds that the opening handshake may take, after which TCP is ended; None
+            for no limit.
+        ping_interval, ping_timeout, close_timeout, max_queue: see
+            :class:`~websockets.trio.connection.Connection`.
+        max_size: largest incoming message in bytes, or a pair: largest message, largest of its
+            frames; None for no limit.
+        logger: ``websockets.server`` by default.
+        create_connection: class or function that takes the arguments of :class:`ServerConnection`
+            and returns an instance of it or of a subclass.
+        task_status: what ``nursery.start()`` gives; it is told the :class:`Server`.
+    """
+    check_arguments(TODAYS_SERVE, locals())
+    if listeners is None:
+        if port is None:
+            raise ValueError("port is required when listeners is not provided")
+    else:
+        for name, value in (("port", port), ("host", host), ("backlog", backlog)):
+            if value is not None:
+                raise ValueError(f"{name} is incompatible with listeners")
+    if subprotocols is not None:
+        validate_subprotocols(subprotocols)
+    if compression == "deflate":
+        extensions = enable_server_permessage_deflate(extensions)
+    elif compression is not None:
+        raise ValueError(f"unsupported compression: {compression}")
+    if logger is None:
+        logger = logging.getLogger("websockets.server")
+    create = create_connection or ServerConnection
+
+    async def serve_stream(stream: trio.abc.Stream) -> None:
+        if ssl is not None:
+            stream = trio.SSLStream(stream, ssl, server_side=True, https_compatible=True)
+        try:
+            async with trio.open_nursery() as nursery:
+                protocol = ServerProtocol(
+                    origins=origins,
+                    extensions=extensions,
+                    subprotocols=subprotocols,
+                    max_size=max_size,
+                    logger=logger,
+                )
+                try:
+                    connection = create(
+                        nursery,
+                        stream,
+                        protocol,
+                        server,
+                        ping_interval=ping_interval,
+                        ping_timeout=ping_timeout,
+                        close_timeout=close_timeout,
+                        max_queue=max_queue,
+                    )
+                except Exception:
+                    server.logger.error("error in create_connection", exc_info=True)
+                    return
+                server.all_connections.add(connection)
+                await connection._ws_serve()
+        finally:
+            await close_at_once(stream)
+
+    if listeners is None:
+        assert port is not None
+        listeners = await trio.open_tcp_listeners(port, host=host, backlog=backlog)
+    server = Server(listeners, handler, logger)
+    server._serve_stream = serve_stream
+    server.open_timeout = open_timeout
+    server.select_subprotocol = select_subprotocol
+    server.handshake_arguments = (process_request, process_response, server_header)
+    await server.serve_forever(task_status)
+
+
+async def broadcast(
+    connections: Iterable[Connection],
+    message: DataLike,
+    *,
+    raise_exceptions: bool = False,
+    text: Optional[bool] = None,
+) -> None:
+    """
+    Send a message to several connections.
+
+    It is sent at once to all that aren't busy with another; then this waits for the others, until
+    what they are busy with is written. So no connection is behind by more than two messages, and
+    whoever doesn't want to wait for a slow peer cancels this. Connections that aren't open are
+    passed over, and so are those that are sending a fragmented message at this moment, with a
+    warning in their log.
+
+    Arguments:
+        connections: connections, of a server's ``connections`` for example.
+        message: ``str`` for a text message, bytes-like for a binary one.
+        raise_exceptions: whether to raise an :exc:`ExceptionGroup` of what went wrong, once all
+            were tried, instead of logging it.
+        text: True to send bytes as text, False to send text as bytes.
+
+    Raises:
+        TypeError: if the message is of another type.
+    """
+    if not isinstance(message, (str, bytes, bytearray, memoryview)):
+        raise TypeError("data must be str or bytes")
+    opcode, payload = prepare_data(message)
+    if text is not None:
+        opcode = OP_TEXT if text else OP_BINARY
+    frames: dict[Any, bytes] = {}
+    errors: list[Exception] = []
+
+    async def share(connection: Connection) -> None:
+        try:
+            await connection._ws_session.share(opcode, payload, frames)
+        except ConnectionClosed:
+            pass  # It has closed meanwhile.
+        except ConcurrencyError as exc:
+            fail(connection, exc, str(exc))
+        except Exception as exc:
+            failure = RuntimeError("failed to write message")
+            failure.__cause__ = exc
+            fail(connection, failure, f"failed to write message: {type(exc).__name__}: {exc}")
+
+    def fail(connection: Connection, exc: Exception, reason: str) -> None:
+        if raise_exceptions:
+            errors.append(exc)
+        else:
+            connection.logger.warning("skipped broadcast: %s", reason)
+
+    await trio.lowlevel.checkpoint()
+    busy = []
+    for connection in connections:
+        if connection.state is State.OPEN:
+            if not connection._ws_session.try_share(opcode, payload, frames):
+                busy.append(connection)
+    if busy:
+        async with trio.open_nursery() as nursery:
+            for connection in busy:
+                nursery.start_soon(share, connection)
+    if errors:
+        raise ExceptionGroup("skipped broadcast", errors)
+
+
+def basic_auth(
+    realm: str = "",
+    credentials: Union[tuple[str, str], Iterable[tuple[str, str]], None] = None,
+    check_credentials: Optional[Callable[[str, str], Union[Awaitable[bool], bool]]] = None,
+) -> Callable[[ServerConnection, Request], Awaitable[Optional[Response]]]:
+    """
+    Make a ``process_request`` that lets clients in by HTTP Basic authentication (RFC 7617).
+
+    Arguments:
+        realm: scope of protection, in ASCII.
+        credentials: a ``(username, password)`` pair, or several.
+        check_credentials: function or coroutine function that takes a username and a password, and
+            returns whether they are right; it or ``credentials`` is given, not both.
+
+    Raises:
+        ValueError: if neither or both are given.
+        TypeError: if the credentials aren't pairs of strings.
+    """
+    auth = BasicAuth.of(realm, credentials, check_credentials)
+
+    async def process_request(connection: ServerConnection, request: Request) -> Optional[Response]:
+        claimed = auth.claimed(request)
+        if isinstance(claimed, str):
+            return auth.decide(connection, None, claimed)  # type: ignore[no-any-return]
+        right = auth.check(*claimed)
+        if inspect.isawaitable(right):
+            right = await right
+        username = claimed[0] if right else None
+        return auth.decide(connection, username, "Invalid credentials\n")  # type: ignore[no-any-return]
+
+    return process_request
