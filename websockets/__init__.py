@@ -1,5 +1,5 @@
 """
-WebSockets (RFC 6455) with compression (RFC 7692) for asyncio and threads.
+WebSockets (RFC 6455) with compression (RFC 7692) for asyncio, trio and threads.
 
 The documented names of both generations of the API can be imported from here; where one means two
 things, it is the older generation's, whose today's counterpart is in :mod:`websockets.asyncio`.

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from typing_extensions import TypedDict
 
     from .datastructures import HeadersLike
-    from .extensions.base import ClientExtensionFactory
     from .typing import LoggerLike, Origin, Subprotocol
 
     class OfTLS(TypedDict, total=False):
@@ -122,7 +121,7 @@ if TYPE_CHECKING:
         ssl: Union[bool, SSLContext, None]
         server_hostname: Optional[str]
         origin: Optional[Origin]
-        extensions: Optional[Sequence[ClientExtensionFactory]]
+        extensions: Optional[Sequence[Any]]
         subprotocols: Optional[Sequence[Subprotocol]]
         compression: Optional[str]
         additional_headers: Optional[HeadersLike]

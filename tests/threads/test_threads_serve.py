@@ -367,18 +367,20 @@ def test_a_request_that_comes_too_late():
 
 
 def test_a_request_that_is_not_complete():
-    with serving(echo) as server, raw(server) as peer:
-        peer.write(REQUEST)
-        while not threads_of(server):
-            time.sleep(0.001)
-        task = Task(server.shutdown)
-        assert peer.read_head().startswith(b"HTTP/1.1 503 ")
-        peer.leave()
-        task.result()
+    with serving(echo) as server:
+        known = set(threading.enumerate())
+        with raw(server) as peer:
+            peer.write(REQUEST)
+            while not threads_beside(known):
+                time.sleep(0.001)
+            task = Task(server.shutdown)
+            assert peer.read_head().startswith(b"HTTP/1.1 503 ")
+            peer.leave()
+            task.result()
 
 
-def threads_of(server):
-    return [thread for thread in threading.enumerate() if "_serve)" in thread.name]
+def threads_beside(known):
+    return set(threading.enumerate()) - known
 
 
 def test_a_client_that_does_not_answer_while_the_server_shuts_down():
@@ -441,13 +443,16 @@ def test_an_older_name_of_the_class():
 
 
 def test_the_peer_ends_first():
-    with serving(echo) as server, raw(server) as peer:
-        peer.write(REQUEST + b"\r\n")
-        peer.read_head()
-        peer.send(CLOSE, close_payload(1000, "bye"))
-        assert peer.read_close() == (1000, "bye")
-        peer.leave()
-        for thread in threads_of(server):
-            thread.join(PATIENCE)
-            assert not thread.is_alive()
+    with serving(echo) as server:
+        known = set(threading.enumerate())
+        with raw(server) as peer:
+            peer.write(REQUEST + b"\r\n")
+            peer.read_head()
+            peer.send(CLOSE, close_payload(1000, "bye"))
+            assert peer.read_close() == (1000, "bye")
+            peer.leave()
+        for thread in threads_beside(known):
+            if "keeper" not in thread.name:
+                thread.join(PATIENCE)
+                assert not thread.is_alive()
         assert all(it.state is State.CLOSED for it in server.connections)
