@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from . import proxy as proxy
     from . import streams as streams
     from . import sync as sync
+    from . import topics as topics
     from . import trio as trio
     from . import utils as utils
     from . import version as version
@@ -168,6 +169,7 @@ NAMES = {
     "server": "ServerProtocol WebSocketServer WebSocketServerProtocol serve unix_serve",
     "streams": "",
     "sync": "",
+    "topics": "",
     "trio": "",
     "typing": """
         Data ExtensionHeader ExtensionName ExtensionParameter LoggerLike Origin StatusLike

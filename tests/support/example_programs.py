@@ -41,8 +41,13 @@ class Examples:
             return out.decode().splitlines()
 
     @contextlib.asynccontextmanager
-    async def serving(self, *command):
-        """Start a server, wait until it says so, and press Ctrl-C at the end."""
+    async def serving(self, *command, complaint=""):
+        """
+        Start a server, wait until it says so, and press Ctrl-C at the end.
+
+        Arguments:
+            complaint: what each line has that it says on its standard error.
+        """
         async with self.start(*command) as process:
             await line_with(process.stdout, "://")
             yield process
@@ -50,6 +55,9 @@ class Examples:
                 status, out, err = await self.end(process)
                 # Before Python 3.11, a task that Ctrl-C happens to interrupt is reported.
                 if sys.version_info < (3, 11) and "KeyboardInterrupt" in err:
+                    err = ""
+                if complaint:
+                    assert all(complaint in line for line in err.splitlines()), err
                     err = ""
                 assert (status, out, err) == (0, "", "")
 

@@ -9,7 +9,6 @@ the keeper is one more such thread, which comes when the others have been away f
 
 from __future__ import annotations
 
-import codecs
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -34,10 +33,10 @@ from .._core import (
     serialize_close,
 )
 from .._engine.ending import Ending
+from .._engine.fragments import FragmentDecoder, payload_of
 from .._engine.keepalive import Keepalive
 from .._engine.pings import Pings, PongAwaited
 from ..exceptions import ConcurrencyError, ProtocolError, WebSocketException
-from ..framing import prepare_data
 from .keeper import READ, WRITE, Timer, keeper
 from .pongs import Awaited, Pong
 from .transport import Transport
@@ -183,34 +182,23 @@ class Session:
             if stream.receiving or stream.streaming:
                 raise ConcurrencyError(RECEIVING.format("recv_streaming"))
             stream.streaming = True
-        begun = False
-        decoder: Any = None
+        decoder = FragmentDecoder(decode)
         try:
             while True:
                 fragment = stream.recv(IN_FRAGMENTS, None)
-                if not begun:
-                    begun = True
-                    text = fragment.opcode == OP_TEXT if decode is None else decode
-                    if text:
-                        decoder = codecs.getincrementaldecoder("utf-8")()
-                data = fragment.data
-                if decoder is None:
-                    if type(data) is str:
-                        data = data.encode()
-                elif type(data) is not str:
-                    try:
-                        data = decoder.decode(data, fragment.fin)
-                    except UnicodeDecodeError as exc:
-                        stream.streaming = False
-                        self._reject(exc)
-                        raise self.closed_exc() from exc
+                try:
+                    data = decoder.decode(fragment)
+                except UnicodeDecodeError as exc:
+                    stream.streaming = False
+                    self._reject(exc)
+                    raise self.closed_exc() from exc
                 if fragment.fin:
                     stream.streaming = False
                     yield data
                     return
                 yield data
         finally:
-            if not begun or stream.ended:
+            if not decoder.begun or stream.ended:
                 stream.streaming = False
 
     def _reject(self, exc: Exception) -> None:
@@ -252,7 +240,7 @@ class Session:
         try:
             for fragment in message:
                 came = True
-                usual, payload = self._payload_of(fragment, kind)
+                usual, payload = payload_of(fragment, kind, message)
                 opcode = OP_CONT
                 if kind is None:
                     kind = opcode = usual
@@ -274,15 +262,6 @@ class Session:
                     self._in_fragments = False
                     if not self._unfinished:
                         self.endpoint.holds &= ~UNFINISHED
-
-    def _payload_of(self, fragment: Any, first: Optional[int]) -> tuple[int, Any]:
-        opcode, payload = None, None
-        if isinstance(fragment, (str, bytes, bytearray, memoryview)):
-            opcode, payload = prepare_data(fragment)
-        if opcode is None or (first is not None and opcode != first):
-            what = "bytes or str" if first is None else "uniform types"
-            raise TypeError(f"iterable must contain {what}")
-        return opcode, payload
 
     def _begin_fragments(self) -> None:
         self.ensure_open()

@@ -20,10 +20,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 from .. import _core, _environment
-from .._closes import OK_CLOSE_CODES
 from .._engine.arguments import CONNECTION, set_unless_usual
+from .._engine.closed import closed_exc
 from .._engine.limits import limits_of_queue
 from .._engine.overridable import made_once, overridable
+from .._engine.pings import ping_payload
 from .._sansio.chain import WatchedChain, chain_of
 from .._states import State
 from .._threads.deadline import Deadline
@@ -31,8 +32,7 @@ from .._threads.session import Session
 from .._threads.sockets import end_of, plain_of, recv_within, send_within
 from .._threads.system import SYSTEM
 from ..asyncio.messages import Assembler
-from ..exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
-from ..framing import encode_data
+from ..exceptions import ConnectionClosed, ConnectionClosedOK
 from ..typing import Data, DataLike, Subprotocol
 
 if TYPE_CHECKING:
@@ -335,7 +335,7 @@ class Connection(Begun):
             ConnectionClosed: when the connection is closed.
             ConcurrencyError: if a ping with the same payload is waiting for its pong.
         """
-        payload = None if data is None else payload_of(data)
+        payload = None if data is None else ping_payload(data)
         self._ws_ready()
         pong: threading.Event = self._ws_session.ping(payload, ack_on_close)
         return pong
@@ -350,7 +350,7 @@ class Connection(Begun):
         Raises:
             ConnectionClosed: when the connection is closed.
         """
-        payload = payload_of(data)
+        payload = ping_payload(data)
         self._ws_ready()
         self._ws_session.pong(payload)
 
@@ -618,21 +618,3 @@ class ConnectionThread:
     def join(self, timeout: Optional[float] = None) -> None:
         """Wait until the connection has ended, at most so many seconds."""
         self._connection.wait_closed(timeout)
-
-
-def closed_exc(endpoint: Any) -> ConnectionClosed:
-    """Return the exception that tells how a connection ended."""
-    rcvd, sent = endpoint.close_rcvd, endpoint.close_sent
-    ok = rcvd is not None and sent is not None
-    ok = ok and rcvd.code in OK_CLOSE_CODES and sent.code in OK_CLOSE_CODES
-    cls = ConnectionClosedOK if ok else ConnectionClosedError
-    exc = cls(rcvd, sent, endpoint.close_rcvd_then_sent)
-    exc.__cause__ = endpoint.failure
-    return exc
-
-
-def payload_of(data: Any) -> bytes:
-    """Return the payload of a ping or a pong."""
-    if not isinstance(data, (str, bytes, bytearray, memoryview)):
-        raise TypeError("data must be str or bytes-like")
-    return encode_data(data)
