@@ -40,13 +40,13 @@ class Peer:
             self.sock.shutdown(socket.SHUT_WR)
 
     def read_exactly(self, size):
-        data = b""
+        data = bytearray()
         while len(data) < size:
-            piece = self.sock.recv(size - len(data))
+            piece = self.sock.recv(min(size - len(data), 262144))
             if not piece:
                 raise EOFError(f"{len(data)} bytes of {size}")
             data += piece
-        return data
+        return bytes(data)
 
     def read_head(self):
         data = b""
