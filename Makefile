@@ -127,7 +127,8 @@ packages: $(VENV)/made $(VENV)/built  ## run packages that use websockets, unmod
 .PHONY: test-all wheels
 
 # Some: PYTHONS='3.9 3.13', or their paths; SUITE='-q -k server', or other arguments of pytest. Wheels
-# are made without the suite, but for a server and a client that talk, if SUITE is empty.
+# are made without the suite, but for a server and a client that talk, if SUITE is empty. BESIDE= leaves
+# out the packages that are installed beside them.
 test-all wheels: export PYTHONS ?=
 test-all wheels: export SUITE ?= -q
 

@@ -114,6 +114,10 @@ ALL = [
     Contestant("ours-uvicorn", (ASGI, "uvicorn+auto"), group="ours", hosts="only"),
     Contestant("granian", (ASGI, "granian"), hosts="only"),
     Contestant("hypercorn", (ASGI, "hypercorn"), hosts="only"),
+    Contestant("raw-threads", client=("raw_threads.py",), group="raw"),
+    Contestant("ours-threads", client=("ours_threads.py",), group="ours"),
+    Contestant("websockets.sync", client=("upstream_threads.py",)),
+    Contestant("websocket-client", client=("websocket_client.py",)),
     Contestant("tornado", ("tornado_server.py",), compression=("off", "takeover")),
 ]
 BY_NAME = {contestant.name: contestant for contestant in ALL}

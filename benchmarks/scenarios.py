@@ -139,6 +139,14 @@ ALL = [
         KIB,
         BINARY,
     ),
+    Scenario("threads-1", "client: 1 connection, 32 B text", "client", 1, 1, 32),
+    Scenario("threads-20", "client: 20 connections, 32 B text", "client", 20, 1, 32),
+    Scenario(
+        "threads-pipeline", "client: 1 connection, 32 in flight, 32 B text", "client", 1, 32, 32
+    ),
+    Scenario(
+        "threads-64k", "client: 1 connection, 64 KiB binary", "client", 1, 1, 64 * KIB, BINARY
+    ),
     Scenario(
         "by-connections",
         "32 B text, by the number of connections",

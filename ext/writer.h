@@ -19,6 +19,8 @@ struct websockets_piece {
 };
 
 /* A descriptor is another thing there. */
+#define WEBSOCKETS_SENDS 0
+
 static inline ptrdiff_t
 websockets_send(int descriptor, struct websockets_piece *pieces, int count)
 {
@@ -35,6 +37,7 @@ websockets_send(int descriptor, struct websockets_piece *pieces, int count)
 #include <sys/uio.h>
 
 #define websockets_piece iovec
+#define WEBSOCKETS_SENDS 1
 
 /* Where this isn't known, Python has SIGPIPE ignored. */
 #ifndef MSG_NOSIGNAL

@@ -17,6 +17,7 @@ cdef extern from "writer.h":
     struct websockets_piece:
         void *iov_base
         size_t iov_len
+    bint AVAILABLE "WEBSOCKETS_SENDS"
     Py_ssize_t websockets_send(int descriptor, websockets_piece *pieces, int count) noexcept nogil
 
 # From this size on, other threads may run while the system copies.
@@ -58,7 +59,6 @@ cdef class Writer:
         hand_over(pieces, self._transport)
         return True
 
-
     cpdef int write_before_closing(self, list pieces) except -1:
         """Write what was held back, and then the program closed the transport itself."""
         cdef int descriptor
@@ -67,6 +67,14 @@ cdef class Writer:
             if descriptor >= 0:
                 send(descriptor, pieces)
         return 0
+
+
+cpdef list send_now(sock, list pieces):
+    """Give a socket what it takes without waiting; the pure twin describes it."""
+    cdef int descriptor = sock.fileno()
+    if descriptor < 0 or not AVAILABLE:
+        return pieces
+    return send(descriptor, pieces)
 
 
 cdef list send(int descriptor, list pieces):

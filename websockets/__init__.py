@@ -1,5 +1,5 @@
 """
-WebSockets (RFC 6455) with compression (RFC 7692) for asyncio.
+WebSockets (RFC 6455) with compression (RFC 7692) for asyncio, trio and threads.
 
 The documented names of both generations of the API can be imported from here; where one means two
 things, it is the older generation's, whose today's counterpart is in :mod:`websockets.asyncio`.
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from . import legacy as legacy
     from . import proxy as proxy
     from . import streams as streams
+    from . import sync as sync
     from . import topics as topics
     from . import trio as trio
     from . import utils as utils
@@ -167,6 +168,7 @@ NAMES = {
     "proxy": "",
     "server": "ServerProtocol WebSocketServer WebSocketServerProtocol serve unix_serve",
     "streams": "",
+    "sync": "",
     "topics": "",
     "trio": "",
     "typing": """

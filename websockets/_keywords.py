@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import os
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from ssl import SSLContext
     from typing import Any, Literal, Optional, Union
 
     from typing_extensions import TypedDict
 
     from .datastructures import HeadersLike
-    from .typing import LoggerLike
+    from .typing import LoggerLike, Origin, Subprotocol
 
     class OfTLS(TypedDict, total=False):
         """Arguments of both sides."""
@@ -104,3 +104,49 @@ if TYPE_CHECKING:
         handler: Callable[[Any], Any]
         process_response: Callable[..., Any]
         create_connection: Callable[..., Any]
+
+    class ToAddress(TypedDict, total=False):
+        """Arguments of :func:`socket.create_connection`, and older ones of today's."""
+
+        address: tuple[str, int]
+        source_address: Optional[tuple[str, int]]
+        timeout: Optional[float]
+        all_errors: bool
+        ssl_context: Optional[SSLContext]
+
+    class Blocking(ToAddress, total=False):
+        """Arguments of today's ``connect()`` for threads."""
+
+        sock: Optional[socket.socket]
+        ssl: Union[bool, SSLContext, None]
+        server_hostname: Optional[str]
+        origin: Optional[Origin]
+        extensions: Optional[Sequence[Any]]
+        subprotocols: Optional[Sequence[Subprotocol]]
+        compression: Optional[str]
+        additional_headers: Optional[HeadersLike]
+        user_agent_header: Optional[str]
+        proxy: Union[str, bool, None]
+        proxy_ssl: Union[bool, SSLContext, None]
+        proxy_server_hostname: Optional[str]
+        open_timeout: Optional[float]
+        ping_interval: Optional[float]
+        ping_timeout: Optional[float]
+        close_timeout: Optional[float]
+        max_size: Union[int, None, tuple[Optional[int], Optional[int]]]
+        max_queue: Union[int, None, tuple[Optional[int], Optional[int]]]
+        logger: Optional[LoggerLike]
+        create_connection: Optional[Callable[..., Any]]
+        process_exception: Callable[[Exception], Optional[Exception]]
+        reconnect_delays: Callable[[], Iterator[float]]
+
+    class BlockingServer(TypedDict, total=False):
+        """Arguments of :func:`socket.create_server`, and older ones of today's."""
+
+        family: int
+        backlog: Optional[int]
+        reuse_port: bool
+        dualstack_ipv6: bool
+        ssl_context: Optional[SSLContext]
+        unix: bool
+        path: Union[str, bytes, os.PathLike[str], None]

@@ -98,6 +98,7 @@ class WebSocketClientProtocol(  # type: ignore[misc]
     is_client = True
     side = "client"
     _ws_logger = logger
+    _ws_level = logging.DEBUG  # a client's program knows what it does
 
     # As in the base class, for what has its usual value.
     origin: Optional[Origin] = None
@@ -175,6 +176,8 @@ class WebSocketClientProtocol(  # type: ignore[misc]
         self.path = path
         self.request_headers = headers
         self.transport.write(request)
+        if self._ws_journal is not None:
+            self._ws_journal.head(">", f"GET {path} HTTP/1.1", headers)
 
     async def read_http_response(self) -> tuple[int, Headers]:
         """
@@ -192,6 +195,8 @@ class WebSocketClientProtocol(  # type: ignore[misc]
         except (ValueError, EOFError) as exc:
             raise InvalidMessage(f"not a valid HTTP response: {exc}") from exc
         self.response_headers = head.headers
+        if self._ws_journal is not None:
+            self._ws_journal.head("<", f"HTTP/1.1 {head.status} {head.reason}", head.headers)
         return head.status, head.headers
 
     @staticmethod

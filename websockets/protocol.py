@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Optional
 from . import _core
 from ._engine.arguments import CONNECTION, check_arguments, set_unless_usual
 from ._engine.broadcasting import broadcast
+from ._engine.journal import journal_of
 from ._engine.limits import limit, limit_of_fragments, limits_of_size
 from ._engine.overridable import made_once, overridable
 from ._engine.session import Session
+from ._sansio.chain import LoggedChain
 from ._sansio.protocol import SEND_EOF, Event, Protocol
 from ._states import CLIENT, CLOSED, CLOSING, CONNECTING, OPEN, SERVER, Side, State
 from .asyncio.connection import Connection
@@ -77,8 +79,8 @@ class WebSocketCommonProtocol(Connection):
             1009; None for no limit.
         gather_writes: whether answers to a burst of messages, and what follows eight messages that
             are sent quickly, may leave in one write, when the event loop turns at the latest.
-        logger: where errors are logged; ``websockets.protocol``, ``websockets.server`` or
-            ``websockets.client`` by default.
+        logger: where errors and the connection's life are logged; ``websockets.protocol``,
+            ``websockets.server`` or ``websockets.client`` by default.
 
     Attributes:
         path: path and query of the request.
@@ -105,6 +107,8 @@ class WebSocketCommonProtocol(Connection):
     subprotocol: Optional[Subprotocol] = None
 
     _ws_logger: Any = logging.getLogger(__name__)
+    _ws_level = logging.INFO  # of opening and end
+    _ws_journal: Any = None
     _ws_max_size: Optional[int] = 2**20
     _ws_max_frame: Optional[int] = None
     _ws_session = Session
@@ -204,7 +208,7 @@ class WebSocketCommonProtocol(Connection):
 
     @overridable
     def logger(self) -> Any:
-        """Where errors are logged."""
+        """Where errors and the connection's life are logged."""
         return self._ws_logger
 
     # What today's API has beside that
@@ -247,8 +251,8 @@ class WebSocketCommonProtocol(Connection):
 
     @overridable
     def debug(self) -> bool:
-        """Whether frames are logged, which this generation's connections never do."""
-        return False
+        """Whether frames are logged."""
+        return self._ws_journal is not None and self._ws_journal.debugs
 
     # Messages
 
@@ -292,15 +296,27 @@ class WebSocketCommonProtocol(Connection):
         return _core.HeadReader(self.is_client)
 
     def _ws_log(self) -> Any:
-        return None
+        journal = journal_of(self, self._ws_logger, self._ws_level)
+        if journal is None:
+            return None
+        self._ws_journal = journal
+        return journal.debug if journal.debugs else None
+
+    def _ws_log_error(self, text: str) -> None:
+        """Log the exception that is being handled."""
+        journal = self._ws_journal or journal_of(self, self._ws_logger, logging.ERROR)
+        (journal or self._ws_logger).error(text, exc_info=True)
 
     def _ws_changed(self) -> None:
         pass
 
     def _ws_lost(self, exc: Optional[Exception]) -> None:
-        pass
+        if self._ws_journal is not None and self._ws_phase.stream is not None:
+            self._ws_journal.ended(self._ws_phase.closed_exc())
 
     def _ws_begun(self, endpoint: Any) -> None:
+        if self._ws_journal is not None and not self._ws_phase.ending.is_over:
+            self._ws_journal.opened()
         if self.ping_interval is not None:
             self._ws_phase.start_keepalive()
         if type(self).close_connection is not WebSocketCommonProtocol.close_connection:
@@ -311,7 +327,10 @@ class WebSocketCommonProtocol(Connection):
         return self.is_client
 
     def _ws_chain(self) -> Any:
-        return ExtensionChain(self.extensions) if self.extensions else None
+        chain = ExtensionChain(self.extensions) if self.extensions else None
+        if self._ws_journal is not None and self._ws_journal.debugs:
+            return LoggedChain(chain, self._ws_journal)
+        return chain
 
     # Closing
 

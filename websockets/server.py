@@ -195,7 +195,7 @@ class WebSocketServerProtocol(  # type: ignore[misc]
                 self._ws_logger.debug("connection lost during the opening handshake: %s", exc)
             else:
                 if not is_about_the_request(exc):
-                    self._ws_logger.error("error in the opening handshake", exc_info=True)
+                    self._ws_log_error("error in the opening handshake")
                 self.refuse(exc)
         return None
 
@@ -291,6 +291,8 @@ class WebSocketServerProtocol(  # type: ignore[misc]
                 timer.cancel()
         self.path = head.path
         self.request_headers = head.headers
+        if self._ws_journal is not None:
+            self._ws_journal.head("<", f"GET {self.path} HTTP/1.1", head.headers)
         return self.path, self.request_headers
 
     def _ws_check_serving(self) -> None:
@@ -391,6 +393,9 @@ class WebSocketServerProtocol(  # type: ignore[misc]
         response = serialize_response(int(status), headers, body)
         self.response_headers = headers
         self.transport.write(response)
+        if self._ws_journal is not None:
+            line = response.partition(b"\r\n")[0].decode("latin-1")
+            self._ws_journal.head(">", line, headers, body)
 
     def refuse(self, exc: BaseException) -> None:
         """Answer a handshake that failed with the HTTP response that fits, and end TCP."""
@@ -404,24 +409,25 @@ class WebSocketServerProtocol(  # type: ignore[misc]
             return
         try:
             try:
-                self._ws_write_refusal(*response_to(exc))
+                self._ws_write_refusal(exc)
             except Exception as error:
                 # What a program returned can't be sent.
-                self._ws_logger.error(
-                    "error in the response to an opening handshake", exc_info=True
-                )
-                self._ws_write_refusal(*response_to(error))
+                self._ws_log_error("error in the response to an opening handshake")
+                self._ws_write_refusal(error)
         except Exception:
             # Nor can any response, if a subclass has a header of its own in each.
             self._ws_phase.hang_up()
         else:
             self._ws_phase.half_close()
 
-    def _ws_write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
+    def _ws_write_refusal(self, exc: BaseException) -> None:
+        status, headers, body = response_to(exc)
         headers.setdefault("Connection", "close")
         headers.setdefault("Content-Length", str(len(body)))
         headers.setdefault("Content-Type", "text/plain; charset=utf-8")
         self.write_http_response(status, headers, body)
+        if self._ws_journal is not None:
+            self._ws_journal.refused(status, exc)
 
     def shut_down(self) -> None:
         """Take part in the server's shutdown: 503 during the handshake, else code 1001."""
@@ -452,12 +458,12 @@ def break_off(protocol: Any, exc: BaseException) -> None:
     elif isinstance(exc, GeneratorExit) and not is_running(protocol.handler_task):
         pass  # Nobody raised it: the task is thrown away, together with its loop.
     elif protocol.state is State.CONNECTING:
-        protocol._ws_logger.error("error in the opening handshake", exc_info=True)
+        protocol._ws_log_error("error in the opening handshake")
         protocol.refuse(exc)
     else:
         # That its own connection ended isn't a handler's mistake.
         if not (isinstance(exc, ConnectionClosed) and protocol.closed):
-            protocol._ws_logger.error("error in a connection handler", exc_info=True)
+            protocol._ws_log_error("error in a connection handler")
         protocol.fail_connection(1011)
 
 

@@ -239,7 +239,7 @@ def test_who_requires_the_other_name(site):
     site.describe("one", "1", requires=["h11", "WebSockets (>=10)"], package=False)
     site.describe("two", "1", requires=["websockets>=10 ; extra == 'ws'"], package=False)
     [note] = [note for note in site.examine()["notes"] if "named" in note]
-    assert note.startswith("one want a distribution named 'websockets'")
+    assert note.startswith("a distribution named 'websockets' is required by one; ")
 
 
 def test_who_has_the_other_name_lacks_nothing(site):

@@ -20,7 +20,7 @@ class Log(logging.Logger):
     """A logger of one connection; it keeps what it is told, exceptions included."""
 
     def __init__(self):
-        super().__init__("a connection of a test")
+        super().__init__("a connection of a test", logging.WARNING)
         self.texts = []
         format_record = logging.Formatter("%(levelname)s %(message)s").format
         handler = logging.Handler()

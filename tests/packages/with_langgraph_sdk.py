@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import httpx
-from loopback import main, needs, raises, refusing, scenario, serving
+from loopback import main, raises, refusing, scenario, serving
 
 import websockets
 
@@ -56,7 +56,6 @@ async def stream(address, wish, count=None):
 
 
 @scenario
-@needs("websockets.sync")
 async def a_stream():
     async with serving(events) as address:
         told, _ = await stream(address, "values", 3)
@@ -64,7 +63,6 @@ async def a_stream():
 
 
 @scenario
-@needs("websockets.sync")
 async def the_server_ends():
     async with serving(events) as address:
         told, error = await stream(address, "end")
@@ -77,7 +75,6 @@ async def the_server_ends():
 
 
 @scenario
-@needs("websockets.sync")
 async def the_server_refuses():
     async with serving(events, process_request=refusing(404)) as address:
         with raises(websockets.InvalidStatus) as caught:
@@ -86,7 +83,6 @@ async def the_server_refuses():
 
 
 @scenario
-@needs("websockets.sync")
 async def a_thread():
     def talk(address, wish, count=None):
         from langgraph_sdk.stream.transport import SyncProtocolWebSocketTransport

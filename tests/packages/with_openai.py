@@ -7,7 +7,7 @@ It imports the clients for threads for that as well, and uses them without ``wit
 import asyncio
 import json
 
-from loopback import main, needs, raises, refusing, scenario, serving
+from loopback import main, raises, refusing, scenario, serving
 from openai import AsyncOpenAI, OpenAI
 from openai.types.websocket_reconnection import ReconnectingOverrides
 
@@ -53,7 +53,6 @@ def redirecting(path):
 
 
 @scenario
-@needs("websockets.sync")
 async def a_session():
     async with serving(session) as address:
         async with AsyncOpenAI(**settings(address)) as client:
@@ -78,7 +77,6 @@ async def raw(connection):
 
 
 @scenario
-@needs("websockets.sync")
 async def the_server_ends():
     async with serving(session) as address:
         async with AsyncOpenAI(**settings(address)) as client:
@@ -98,7 +96,6 @@ async def the_server_ends():
 
 
 @scenario
-@needs("websockets.sync")
 async def it_connects_again():
     asked = []
 
@@ -123,7 +120,6 @@ async def it_connects_again():
 
 
 @scenario
-@needs("websockets.sync")
 async def the_server_refuses():
     async with serving(session, process_request=refusing(401)) as address:
         async with AsyncOpenAI(**settings(address)) as client:
@@ -134,7 +130,6 @@ async def the_server_refuses():
 
 
 @scenario
-@needs("websockets.sync")
 async def redirects():
     async def moved(connection):
         await connection.send('{"type": "session.created", "event_id": "1", "session": {}}')
@@ -152,7 +147,6 @@ async def redirects():
 
 
 @scenario
-@needs("websockets.sync")
 async def a_thread():
     def talk(address):
         with OpenAI(**settings(address)) as client:

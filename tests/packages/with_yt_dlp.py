@@ -1,12 +1,10 @@
 """
 ``yt_dlp`` compares versions, and drives the client for threads over a socket that it has opened.
-
-Without that client it works as if ``websockets`` weren't there.
 """
 
 import asyncio
 
-from loopback import main, needs, raises, refusing, scenario, serving
+from loopback import main, raises, refusing, scenario, serving
 from yt_dlp import YoutubeDL
 from yt_dlp.networking import Request
 from yt_dlp.networking.exceptions import HTTPError, TransportError
@@ -39,7 +37,6 @@ async def it_starts():
 
 
 @scenario
-@needs("websockets.sync")
 async def a_conversation():
     def talk(address):
         with downloader() as program:
@@ -57,7 +54,6 @@ async def a_conversation():
 
 
 @scenario
-@needs("websockets.sync")
 async def the_peer_ends():
     def talk(address, message):
         with downloader() as program:
@@ -74,7 +70,6 @@ async def the_peer_ends():
 
 
 @scenario
-@needs("websockets.sync")
 async def the_peer_refuses():
     def talk(address):
         with downloader() as program, raises(HTTPError) as caught:

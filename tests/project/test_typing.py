@@ -57,6 +57,42 @@ async def main() -> None:
         client.no_such_thing  # type: ignore[attr-defined]
 """
 
+THREADS = """
+from websockets.sync.client import ClientConnection, connect, reconnect, unix_connect
+from websockets.sync.server import Server, ServerConnection, basic_auth, broadcast, serve
+from websockets.http11 import Request, Response
+
+def handler(ws: ServerConnection) -> None:
+    for message in ws:
+        ws.send(message)
+        answered: bool = ws.ping(ack_on_close=True).wait(1)
+    for fragment in ws.recv_streaming():
+        text: "str | bytes" = fragment
+    broadcast([ws], "text", max_workers=3)
+
+def process_request(ws: ServerConnection, request: Request) -> "Response | None":
+    return ws.respond(404, "no") if request.path == "/" else None
+
+def main() -> None:
+    with serve(handler, "localhost", 0, process_request=process_request, backlog=5) as server:
+        reveal: Server = server
+        server.serve_forever()
+        server.shutdown(code=1012)
+    serve(handler, "localhost", 0, ping_intervall=1)  # type: ignore[call-arg]
+    serve(handler, "localhost", 0, process_request=basic_auth("realm", ("user", "password")))
+    with connect("ws://localhost", ssl=None, address=("localhost", 1)) as ws:
+        message: "str | bytes" = ws.recv(timeout=1, decode=False)
+        number: int = ws.latency  # type: ignore[assignment]
+        ws.send(1)  # type: ignore[arg-type]
+    connected: ClientConnection = connect("ws://localhost", legacy=True)
+    later: reconnect = connect("ws://localhost", legacy=False, additional_headers={"A": "B"})
+    connect("ws://localhost", open_timout=1)  # type: ignore[call-overload]
+    unix_connect("/socket", max_size=None).close(1001, "bye")
+    for each in reconnect("ws://localhost", max_size=(1, None)):
+        client: ClientConnection = each
+        client.no_such_thing  # type: ignore[attr-defined]
+"""
+
 ON_TRIO = """
 import functools
 import trio
@@ -125,15 +161,18 @@ async def main() -> None:
 """
 
 
+PROGRAMS = {"todays": TODAYS, "threads": THREADS, "older": OLDER, "on_trio": ON_TRIO}
+
+
 def test_programs_of_both_generations(tmp_path):
     pytest.importorskip("mypy")
     pytest.importorskip("trio")
-    for name, program in (("todays", TODAYS), ("older", OLDER), ("on_trio", ON_TRIO)):
+    for name, program in PROGRAMS.items():
         (tmp_path / f"{name}.py").write_text(program)
     options = ["--strict", "--python-version=3.11", "--follow-imports=silent"]
     options.append(f"--cache-dir={tmp_path / 'cache'}")
     found = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, "todays.py", "older.py", "on_trio.py"],
+        [sys.executable, "-m", "mypy", *options, *(f"{name}.py" for name in PROGRAMS)],
         cwd=tmp_path,
         env={**os.environ, "MYPYPATH": str(TREE)},
         capture_output=True,

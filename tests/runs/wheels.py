@@ -7,6 +7,10 @@ From the tree comes the source distribution, and from that come all wheels. A co
 stripped, and auditwheel gives it the oldest tag that its symbols allow. Then it is installed where
 there is neither Cython nor a compiler on the path, and tests/runs/installed.py looks at it, with SUITE
 as pytest's arguments. What passes is put in dist; what was said on the way is in build/wheels.
+
+Of each wheel there are copies in dist/named-websockets, which stand in for the distribution
+``websockets``. Those of the newest Python are installed, one in an environment, and then packages
+that require that distribution, as pip finds them in its index: none may replace it, and all must work.
 """
 
 import concurrent.futures
@@ -22,10 +26,12 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
 import contents
 import pythons
+import renamed_wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 DIST = ROOT / "dist"
 WORK = ROOT / "build" / "wheels"
+NAMED = DIST / "named-websockets"
 AT_ONCE = 2  # interpreters that are busy
 
 # An interpreter links as it was linked itself, perhaps with a path to libraries of its own, which
@@ -34,6 +40,28 @@ LINKER = {"LDSHARED": f"{os.environ.get('CC', 'cc')} -shared"}
 COMPILED = {"WEBSOCKETS_NO_EXTENSIONS": "", "WEBSOCKETS_REQUIRE_EXTENSIONS": "1", **LINKER}
 PURE = {"WEBSOCKETS_NO_EXTENSIONS": "1", "WEBSOCKETS_REQUIRE_EXTENSIONS": ""}
 SUITE = shlex.split(os.environ.get("SUITE", "-q"))
+
+# The versions that copies stand in for: today's, and the last one below 16, which some packages
+# don't accept yet. With each, what is installed, and the programs in tests/packages that try it.
+STAND_IN = {
+    "17.4": {
+        "gql[websockets]": "gql",
+        "google-genai": "google_genai",
+        "langgraph-sdk": "langgraph_sdk",
+        "pysignalr": "pysignalr",
+        "uvicorn[standard]": "uvicorn",
+    },
+    "15.0.1": {
+        "gql[websockets]": "gql",
+        "google-genai": "google_genai",
+        "openai[realtime]": "openai",
+        "realtime": "realtime",
+        "uvicorn[standard]": "uvicorn",
+    },
+}
+
+# Which of them are tried: none if BESIDE is empty, because it takes what the index has today.
+BESIDE = STAND_IN if os.environ.get("BESIDE", "all") else {}
 
 
 class Room:
@@ -102,6 +130,13 @@ def expect(wheel, twins):
         raise SystemExit("\n".join([f"{wheel.name} isn't as it should be:", *found]))
 
 
+def deliver(wheel):
+    """Put a wheel where it belongs, and its copies of another name beside it."""
+    shutil.copy2(wheel, DIST)
+    for number in STAND_IN:
+        renamed_wheel.rename(wheel, number, NAMED)
+
+
 def make_source_distribution(python):
     room = Room("sdist", python)
     room.pip("install", "build")
@@ -123,7 +158,7 @@ def make_pure_wheel(python, source):
     wheel = room.wheel(source, **PURE)
     expect(wheel, [])
     room.test(wheel, "pure", SUITE)
-    shutil.copy2(wheel, DIST)
+    deliver(wheel)
 
 
 def make_compiled_wheel(version, python, source, tools):
@@ -133,7 +168,19 @@ def make_compiled_wheel(version, python, source, tools):
     [wheel] = room.folder.glob("repaired/*.whl")
     expect(wheel, contents.TWINS)
     room.test(wheel, "compiled", SUITE)
-    shutil.copy2(wheel, DIST)
+    deliver(wheel)
+
+
+def test_beside_others(number, python):
+    room = Room(f"beside {number}", python)
+    room.say("installs")
+    packages = STAND_IN[number]
+    room.pip("install", "trustme")  # for the programs
+    room.pip("install", "--no-index", f"--find-links={NAMED}", f"websockets=={number}")
+    # In steps, as people do it, so that each package has its chance to replace what is there.
+    for package in packages:
+        room.pip("install", package)
+    room.say(room.python(ROOT / "tests/runs/beside.py", number, *packages.values()))
 
 
 def make_wheel_without_cython(python, source):
@@ -150,8 +197,17 @@ def epoch():
     return result.stdout.strip() or str(int(time.time()))
 
 
+def count_failures(work):
+    failures = 0
+    for one in concurrent.futures.as_completed(work):
+        if one.exception():
+            failures += 1
+            print(one.exception(), flush=True)
+    return failures
+
+
 def table():
-    files = sorted(DIST.iterdir())
+    files = sorted(path for path in DIST.rglob("*") if path.is_file())
     width = max(len(path.name) for path in files)
     for path in files:
         print(f"{path.name:{width}}  {path.stat().st_size / 1000:5.0f} kB")
@@ -175,11 +231,9 @@ def main():
             pool.submit(make_pure_wheel, oldest, source),
             pool.submit(make_wheel_without_cython, newest, source),
         ]
-        failures = 0
-        for one in concurrent.futures.as_completed(work):
-            if one.exception():
-                failures += 1
-                print(one.exception(), flush=True)
+        failures = count_failures(work)
+        work = [pool.submit(test_beside_others, number, newest) for number in BESIDE]
+        failures += count_failures(work)
     table()
     sys.exit(failures)
 

@@ -4,7 +4,8 @@ The sans-I/O core: bytes in, messages out, and every rule of RFC 6455 on the way
 Owns the one switch between the two backends: all modules compiled or all modules pure, never a
 mix, except that what stands on a C library is pure where that is missing. Must never know asyncio,
 a socket, a clock or a thread, and neither must any module of it; but the compiled writer is given
-the number of a socket, to hand bytes over where the transport would do no more than that.
+a socket, to hand bytes over where the transport would do no more than that, and what blocks is
+given a socket, a lock, and functions that wait.
 
 Key decision: each module here has a compiled twin of the same name in websockets._core.compiled.
 The compiled backend is taken when all twins are there and WEBSOCKETS_NO_EXTENSIONS is unset, empty
@@ -21,6 +22,8 @@ import warnings
 
 MODULES = (
     "application",
+    "blocking",
+    "calls",
     "closing",
     "compression",
     "constants",
@@ -33,6 +36,7 @@ MODULES = (
     "heads",
     "inbox",
     "keys",
+    "locks",
     "mask",
     "messages",
     "outbox",
@@ -125,11 +129,15 @@ OWING = _active.constants.OWING
 OVER = _active.constants.OVER
 NOT_SENT = _active.constants.NOT_SENT
 SENT_WAIT = _active.constants.SENT_WAIT
+SENT = _active.constants.SENT
+LOST = _active.constants.LOST
 Endpoint = _active.endpoint.Endpoint
 EventEndpoint = _active.events.EventEndpoint
 FrameMaker = _active.events.FrameMaker
 Channel = _active.application.Channel
 MessageStream = _active.stream.MessageStream
+Mutex = _active.locks.Mutex
+ThreadStream = _active.calls.ThreadStream
 Receiver = _active.receiver.Receiver
 Waiter = _active.waiter.Waiter
 Writer = _active.writer.Writer

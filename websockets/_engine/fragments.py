@@ -1,19 +1,22 @@
 """
-Messages that a program sends in fragments.
+Messages that a program sends or takes in fragments.
 
-Owns what may be meant as one: any iterable of its fragments, asynchronous or not; and the words for
-what isn't. Must never know how they are sent. Key decision: both kinds are handed on as
-asynchronous.
+Owns what may be meant as one: any iterable of its fragments, asynchronous or not; the words for
+what isn't; and the form in which a program gets those that arrive. Must never know how they are
+sent and received. Key decision: both kinds of iterables are handed on as asynchronous.
 """
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import Any, Optional
 
-from ..framing import prepare_data
+from ..framing import OP_TEXT, prepare_data
 
-__all__ = ["fragments_of", "payload_of"]
+__all__ = ["FragmentDecoder", "fragments_of", "payload_of"]
+
+new_decoder = codecs.getincrementaldecoder("utf-8")
 
 
 def fragments_of(message: Any) -> AsyncIterable[Any]:
@@ -39,7 +42,7 @@ def payload_of(fragment: Any, first: Optional[int], fragments: Any) -> tuple[int
     Arguments:
         fragment: the fragment.
         first: opcode of the first one of the message, None if this is the first.
-        fragments: the iterable that it came from.
+        fragments: the iterable that it came from, as the program gave it.
 
     Raises:
         TypeError: if it is neither ``str`` nor bytes-like, or not of the kind of the first.
@@ -48,10 +51,45 @@ def payload_of(fragment: Any, first: Optional[int], fragments: Any) -> tuple[int
     if isinstance(fragment, (str, bytes, bytearray, memoryview)):
         opcode, payload = prepare_data(fragment)
     if opcode is None or (first is not None and opcode != first):
-        kind = "iterable" if isinstance(fragments, _OneByOne) else "async iterable"
+        made_so = isinstance(fragments, _OneByOne) or not isinstance(fragments, AsyncIterable)
+        kind = "iterable" if made_so else "async iterable"
         what = "bytes or str" if first is None else "uniform types"
         raise TypeError(f"{kind} must contain {what}")
     return opcode, payload
+
+
+class FragmentDecoder:
+    """
+    Give the fragments of one message the form that a program asks for.
+
+    Arguments:
+        decode: True for ``str`` and False for ``bytes``, whatever the message is.
+
+    Attributes:
+        begun: whether there was a fragment.
+    """
+
+    def __init__(self, decode: Optional[bool]) -> None:
+        self.begun = False
+        self._decode = decode
+        self._decoder: Any = None
+
+    def decode(self, fragment: Any) -> Any:
+        """
+        Return the data of the next fragment.
+
+        Raises:
+            UnicodeDecodeError: if it should be text and isn't.
+        """
+        if not self.begun:
+            self.begun = True
+            text = fragment.opcode == OP_TEXT if self._decode is None else self._decode
+            if text:
+                self._decoder = new_decoder()
+        data = fragment.data
+        if type(data) is str:
+            return data.encode() if self._decoder is None else data
+        return data if self._decoder is None else self._decoder.decode(data, fragment.fin)
 
 
 class _OneByOne:

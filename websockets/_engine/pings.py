@@ -12,11 +12,19 @@ from time import perf_counter
 from typing import Any, Callable, Optional
 
 from ..exceptions import ConcurrencyError
+from ..framing import encode_data
 
-__all__ = ["Pings", "PongAwaited"]
+__all__ = ["Pings", "PongAwaited", "ping_payload"]
 
 # What all connections have that wait for no pong; nothing is ever put in here.
 NONE: OrderedDict[bytes, tuple[Any, float]] = OrderedDict()
+
+
+def ping_payload(data: Any) -> bytes:
+    """Return the payload of a ping or a pong; TypeError if it can't be one."""
+    if not isinstance(data, (str, bytes, bytearray, memoryview)):
+        raise TypeError("data must be str or bytes-like")
+    return encode_data(data)
 
 
 class PongAwaited(ConcurrencyError, ValueError):

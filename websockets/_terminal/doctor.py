@@ -31,9 +31,9 @@ from .showing import escape, show_unknown_characters
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
-# Distributions that bring the package, or one of that name.
+# Distributions that bring the package, or one of that name. Ours has either: under the second one
+# it stands in for a release of the other, and names its own version in the local part.
 NAMES = ("cywebsockets", "websockets")
-VERSIONS = (distribution_version, f"{version}+cy{distribution_version}")
 
 OPTIONAL = ("python-socks", "redis", "trio", "uvloop", "werkzeug")
 
@@ -131,7 +131,7 @@ def ownership(found: list[Owner]) -> Iterator[str]:
         )
     if len(here) == 1 and here[0].is_ours and not here[0].editable:
         [owner] = here
-        if owner.version not in VERSIONS:
+        if owner.version.rpartition("+cy")[2] != distribution_version:
             yield f"the files are of version {distribution_version}, not {owner}: {INSTALL_AGAIN}"
         elif changed_files(owner):
             changed = changed_files(owner)
@@ -198,9 +198,9 @@ def examine() -> dict[str, Any]:
     requiring = who_requires_websockets()
     if requiring and not any(owner.name == "websockets" for owner in found):
         notes.append(
-            f"{', '.join(requiring)} want a distribution named 'websockets', which pip will "
-            "install over this one; the wheel of that name, which comes with each release, "
-            "prevents that"
+            f"a distribution named 'websockets' is required by {', '.join(requiring)}; pip will "
+            "install it over this one, unless there is the wheel of that name which comes with "
+            "each release"
         )
     return {
         "api": version,

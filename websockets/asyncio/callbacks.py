@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any, Optional
 
 from .. import _core
-from .._closes import OK_CLOSE_CODES
+from .._engine.closed import closed_exc
 from .._engine.ending import Ending
 from .._engine.limits import limits_of_queue, limits_of_writing
 from .._engine.opening import Opening
@@ -28,7 +28,6 @@ from .._engine.phases import UNCONNECTED
 from .._sansio.chain import chain_of
 from .._states import State
 from .._transports.descriptors import plain_socket
-from ..exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
 
 __all__ = ["Callbacks"]
 
@@ -262,18 +261,7 @@ class Callbacks(asyncio.Protocol, asyncio.BufferedProtocol):
         self.protocol._open_with(endpoint)
         self.start_keepalive()
 
-    @staticmethod
-    def _ws_closed_exc(endpoint: Any) -> ConnectionClosed:
-        """Return the exception that tells how a connection ended, of its endpoint or None."""
-        if endpoint is None:
-            return ConnectionClosedError(None, None)
-        rcvd, sent = endpoint.close_rcvd, endpoint.close_sent
-        ok = rcvd is not None and sent is not None
-        ok = ok and rcvd.code in OK_CLOSE_CODES and sent.code in OK_CLOSE_CODES
-        cls = ConnectionClosedOK if ok else ConnectionClosedError
-        exc = cls(rcvd, sent, endpoint.close_rcvd_then_sent)
-        exc.__cause__ = endpoint.failure
-        return exc
+    _ws_closed_exc = staticmethod(closed_exc)
 
 
 class HandshakeReader:

@@ -10,7 +10,6 @@ decision: a connection has one phase at a time, an object of the engine that eac
 from __future__ import annotations
 
 import asyncio
-import codecs
 import logging
 import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
@@ -19,12 +18,12 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .. import _core, _environment
 from .._engine.arguments import CONNECTION, set_unless_usual
-from .._engine.fragments import fragments_of
+from .._engine.fragments import FragmentDecoder, fragments_of
 from .._engine.overridable import by_name, made_once, overridable
+from .._engine.pings import ping_payload
 from .._states import State
 from .._transports.known import extra_info
 from ..exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK
-from ..framing import encode_data
 from ..typing import Data, DataLike, Subprotocol
 from .hooks import Hooks
 
@@ -226,27 +225,16 @@ class Connection(Hooks):
         if stream.waiter.waiting or stream.streaming:
             raise ConcurrencyError(RUNNING.format("recv_streaming"))
         stream.streaming = True
-        begun = False
-        decoder: Any = None
+        decoder = FragmentDecoder(decode)
         try:
             while True:
                 fragment = await _core.Receiver(stream, ConnectionClosed, _core.IN_FRAGMENTS)
-                if not begun:
-                    begun = True
-                    text = fragment.opcode == _core.OP_TEXT if decode is None else decode
-                    if text:
-                        decoder = codecs.getincrementaldecoder("utf-8")()
-                data = fragment.data
-                if decoder is None:
-                    if type(data) is str:
-                        data = data.encode()
-                elif type(data) is not str:
-                    try:
-                        data = decoder.decode(data, fragment.fin)
-                    except UnicodeDecodeError as exc:
-                        self._ws_phase.reject(exc)
-                        await self._ws_phase.wait_closed()
-                        raise self._ws_phase.closed_exc() from exc
+                try:
+                    data = decoder.decode(fragment)
+                except UnicodeDecodeError as exc:
+                    self._ws_phase.reject(exc)
+                    await self._ws_phase.wait_closed()
+                    raise self._ws_phase.closed_exc() from exc
                 if fragment.fin:
                     stream.streaming = False
                     yield data
@@ -256,7 +244,7 @@ class Connection(Hooks):
             stream.streaming = False
             raise
         finally:
-            if not begun:
+            if not decoder.begun:
                 stream.streaming = False
 
     def __aiter__(self) -> AsyncIterator[Data]:
@@ -332,7 +320,7 @@ class Connection(Hooks):
             ConnectionClosed: when the connection is closed; the future raises it, too.
             ConcurrencyError: if a ping with the same payload is waiting for its pong.
         """
-        payload = None if data is None else payload_of(data)
+        payload = None if data is None else ping_payload(data)
         await self._ws_ensure_open()
         pong: asyncio.Future[float] = await self._ws_phase.ping(payload)
         return pong
@@ -347,7 +335,7 @@ class Connection(Hooks):
         Raises:
             ConnectionClosed: when the connection is closed.
         """
-        payload = payload_of(data)
+        payload = ping_payload(data)
         await self._ws_ensure_open()
         await self._ws_phase.pong(payload)
 
@@ -387,13 +375,6 @@ class Connection(Hooks):
             await self.close()
         else:
             await self.close(1011)
-
-
-def payload_of(data: Any) -> bytes:
-    """Return the payload of a ping or a pong."""
-    if not isinstance(data, (str, bytes, bytearray, memoryview)):
-        raise TypeError("data must be str or bytes-like")
-    return encode_data(data)
 
 
 def is_ours(method: Any, function: Any) -> bool:

@@ -9,7 +9,6 @@ this with attributes of their own.
 
 from __future__ import annotations
 
-import codecs
 import logging
 import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
@@ -19,21 +18,22 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 import trio
 
 from .. import _core, _environment
-from .._closes import OK_CLOSE_CODES
 from .._engine.arguments import CONNECTION, set_unless_usual
+from .._engine.closed import closed_exc
+from .._engine.fragments import FragmentDecoder
 from .._engine.limits import limits_of_queue
 from .._engine.overridable import made_once, overridable
+from .._engine.pings import ping_payload
 from .._sansio.chain import WatchedChain, chain_of
 from .._states import Side, State
 from ..asyncio.messages import Assembler
 from ..exceptions import (
     ConcurrencyError,
     ConnectionClosed,
-    ConnectionClosedError,
     ConnectionClosedOK,
     InvalidState,
 )
-from ..framing import OP_BINARY, OP_TEXT, encode_data
+from ..framing import OP_BINARY, OP_TEXT
 from ..typing import Data, DataLike, Subprotocol
 from ._session import RUNNING, Session
 from ._streams import GONE, address_of, close_at_once
@@ -240,27 +240,16 @@ class Connection(trio.abc.AsyncResource):
         if session.receiving:
             raise ConcurrencyError(RUNNING.format("recv_streaming"))
         session.streaming = True
-        begun = False
-        decoder: Any = None
+        decoder = FragmentDecoder(decode)
         try:
             while True:
                 fragment = await session.receive(_core.IN_FRAGMENTS)
-                if not begun:
-                    begun = True
-                    text = fragment.opcode == OP_TEXT if decode is None else decode
-                    if text:
-                        decoder = codecs.getincrementaldecoder("utf-8")()
-                data = fragment.data
-                if decoder is None:
-                    if type(data) is str:
-                        data = data.encode()
-                elif type(data) is not str:
-                    try:
-                        data = decoder.decode(data, fragment.fin)
-                    except UnicodeDecodeError as exc:
-                        session.reject(exc)
-                        await session.wait_closed()
-                        raise session.closed_exc() from exc
+                try:
+                    data = decoder.decode(fragment)
+                except UnicodeDecodeError as exc:
+                    session.reject(exc)
+                    await session.wait_closed()
+                    raise session.closed_exc() from exc
                 if fragment.fin:
                     session.streaming = False
                     yield data
@@ -270,7 +259,7 @@ class Connection(trio.abc.AsyncResource):
             session.streaming = False
             raise
         finally:
-            if not begun:
+            if not decoder.begun:
                 session.streaming = False
 
     def __aiter__(self) -> AsyncIterator[Data]:
@@ -325,7 +314,7 @@ class Connection(trio.abc.AsyncResource):
             ConnectionClosed: when the connection is closed.
             ConcurrencyError: if a ping with the same payload is waiting for its pong.
         """
-        payload = None if data is None else payload_of(data)
+        payload = None if data is None else ping_payload(data)
         event: trio.Event = await self._ws_opened().ping(payload, ack_on_close)
         return event
 
@@ -339,7 +328,7 @@ class Connection(trio.abc.AsyncResource):
         Raises:
             ConnectionClosed: when the connection is closed.
         """
-        payload = payload_of(data)
+        payload = ping_payload(data)
         await self._ws_opened().pong(payload)
 
     # Closing
@@ -527,23 +516,3 @@ class Messages:
             return await self._connection.recv()
         except ConnectionClosedOK:
             raise StopAsyncIteration from None
-
-
-def closed_exc(endpoint: Any) -> ConnectionClosed:
-    """Return the exception that tells how a connection ended, of its endpoint or None."""
-    if endpoint is None:
-        return ConnectionClosedError(None, None)
-    rcvd, sent = endpoint.close_rcvd, endpoint.close_sent
-    ok = rcvd is not None and sent is not None
-    ok = ok and rcvd.code in OK_CLOSE_CODES and sent.code in OK_CLOSE_CODES
-    cls = ConnectionClosedOK if ok else ConnectionClosedError
-    exc = cls(rcvd, sent, endpoint.close_rcvd_then_sent)
-    exc.__cause__ = endpoint.failure
-    return exc
-
-
-def payload_of(data: Any) -> bytes:
-    """Return the payload of a ping or a pong."""
-    if not isinstance(data, (str, bytes, bytearray, memoryview)):
-        raise TypeError("data must be str or bytes-like")
-    return encode_data(data)

@@ -10,3 +10,6 @@ cdef class Writer:
 
     cpdef bint write(self, list pieces) except -1
     cpdef int write_before_closing(self, list pieces) except -1
+
+
+cpdef list send_now(sock, list pieces)

@@ -1,0 +1,476 @@
+"""
+The short ways of messages between a program's threads and a blocking socket.
+
+Owns who may touch a connection and who reads its socket: one mutex, and one role. Must never know
+what else happens on a connection, nor how a system waits: it is given a lock, a socket and
+functions for that. Key decisions:
+
+- Nothing here or in the endpoint is touched without the mutex, and nothing blocks with it. Methods
+  that say so want it held.
+- At most one thread reads the socket, which is the one that waits for something: it blocks in
+  ``recv()`` itself, one system call for a read, and sees to all that arrives. Others that wait
+  sleep, and one of them goes on reading when the reader leaves.
+- What was read is kept before it is looked at, in one step that no signal handler can come into,
+  and so is what the socket doesn't take: an exception, wherever it comes from, loses nothing.
+- A thread that already reads and is interrupted by a signal handler may read in that handler, too.
+  Python then goes on with the first read, whatever came meanwhile; compiled code looks first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Callable, Optional
+
+from websockets.exceptions import ConcurrencyError
+
+from .constants import FULL, IN_FRAGMENTS, LOST, NOT_SENT, SENT
+from .endpoint import Endpoint
+from .writer import send_now
+
+__all__ = ["BlockingStream"]
+
+RUNNING = "cannot call recv while another thread is already running recv or recv_streaming"
+
+
+class BlockingStream:
+    """
+    The messages of an open connection, for threads.
+
+    Arguments:
+        endpoint: the endpoint; it gathers nothing.
+        mutex: a lock.
+        sock: a blocking socket.
+        layer: what encrypts and decrypts, None if nothing does; an object with the methods
+            ``decrypt(data)``, ``encrypt(pieces)`` and ``outgoing()``, and the attribute ``ended``.
+        system: what the system can do, an object with the methods ``ident()``, ``lock()``,
+            ``clock()``, ``wait(sock, reads, writes, seconds)``, ``recv_now(sock, size)`` and
+            ``send_now(sock, data)``.
+        size: bytes to read at once.
+
+    Attributes:
+        reader: identifier of the thread that reads, 0 if none does.
+        writing: whether a thread waits until the socket takes more.
+        receiving: whether a thread waits for a message.
+        streaming: whether a message is being taken in fragments, and all of them have to be.
+        heard: set when bytes arrive.
+        moves: how often a thread has read; it tells whether the socket is left alone.
+        watched: whether somebody sees to what arrives while no thread reads.
+        ended: whether the socket isn't used any more.
+        pushed, taken: how many bytes had to wait for the socket, and how many of these it took.
+        host: who sees to all else, an object with the methods, all called with the mutex
+
+            - ``attend()``, called when something else than messages has come of bytes;
+            - ``before_waiting()``, called when no message is there and the endpoint isn't quiet,
+              which raises ConnectionClosed if none will come;
+            - ``watch()``, called when nobody reads any more, unless ``watched`` is set, and when
+              something is left to write and nobody waits for that;
+            - ``eof_received(exc)``, called when nothing more can be read;
+            - ``broken(exc)``, called when nothing more can be written;
+            - ``release()``, called when nobody uses the socket any more that has ended.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, mutex: Any, sock: Any, layer: Any, system: Any, size: int
+    ) -> None:
+        self.endpoint = endpoint
+        self.mutex = mutex
+        self.layer = layer
+        self.host: Any = None
+        self.reader = 0
+        self.writing = False
+        self.receiving = False
+        self.streaming = False
+        self.heard = False
+        self.moves = 0
+        self.watched = False
+        self.ended = False
+        self.pushed = 0
+        self.taken = 0
+        self._sock = sock
+        self._system = system
+        self._size = (size,)
+        self._waiters: list[Any] = []
+        self._fresh: list[Any] = []  # what was read and not looked at
+        self._space: Any = None  # where it was read to, if that is the place of a message
+        self._unsent: Any = None
+
+    # Receiving
+
+    def recv(self, form: int, timeout: Optional[float]) -> Any:
+        """
+        Receive the next message, or what the form asks for.
+
+        Arguments:
+            form: as for :meth:`~.endpoint.Endpoint.take`.
+            timeout: seconds to wait; None for ever.
+
+        Returns:
+            the message, or None if none came in time.
+
+        Raises:
+            ConnectionClosed: if none will come.
+            ConcurrencyError: if another thread receives.
+        """
+        mine = False
+        try:
+            with self.mutex:
+                if self.receiving or (self.streaming and form != IN_FRAGMENTS):
+                    raise ConcurrencyError(RUNNING)
+                if self.endpoint.inbox.waiting:
+                    message = self._next(form)
+                    if message is not None:
+                        return message
+                mine = self.receiving = True
+            return self._await(form, None, timeout)
+        finally:
+            if mine:
+                self.receiving = False
+
+    def wait(self, until: Callable[[], bool], timeout: Optional[float]) -> bool:
+        """
+        Wait until something is true, and see to what arrives meanwhile.
+
+        Arguments:
+            until: a function that tells; it is called with the mutex.
+            timeout: seconds to wait; None for ever.
+
+        Returns:
+            False if it isn't true in time, or the socket has ended before.
+        """
+        return self._await(0, until, timeout) is not None
+
+    def _await(self, form: int, until: Any, timeout: Optional[float]) -> Any:
+        system = self._system
+        me: int = system.ident()
+        mine = before = 0
+        waiter: Any = None
+        late = led = False
+        deadline = -1.0
+        try:
+            while True:
+                with self.mutex:
+                    if mine:
+                        self.reader = before
+                        mine = 0
+                        self.moves += 1
+                    elif waiter is not None:
+                        self._forget(waiter)
+                        waiter = None
+                    if self._fresh:
+                        self._feed()
+                    if until is None:
+                        found = self._next(form)
+                    else:
+                        found = True if until() else None
+                    if found is not None or late or (self.ended and until is not None):
+                        if led:
+                            self._leave()
+                        return found
+                    if timeout is not None and deadline < 0:
+                        deadline = system.clock() + max(timeout, 0.0)
+                    if self._may_read(me, until is None):
+                        before = self.reader
+                        led = True
+                        self._space = self.endpoint.space() if self.layer is None else None
+                        mine = self.reader = me
+                    else:
+                        if self.reader == me:
+                            return None  # A signal handler, in the middle of a large message.
+                        waiter = system.lock()
+                        waiter.acquire()
+                        self._waiters.append(waiter)
+                if mine:
+                    if deadline < 0:
+                        self._read()
+                    else:
+                        left = deadline - system.clock()
+                        if left <= 0 and timeout > 0:  # type: ignore[operator]
+                            late = True
+                        elif system.wait(self._sock, True, False, max(left, 0.0)):
+                            self._read()
+                        else:
+                            late = True
+                elif deadline < 0:
+                    waiter.acquire()
+                else:
+                    late = not waiter.acquire(True, max(deadline - system.clock(), 0.0))
+        finally:
+            if mine:
+                # An exception came: whoever is next may read, mutex or not.
+                self.reader = before
+                with self.mutex:
+                    self._leave()
+            elif waiter is not None:
+                with self.mutex:
+                    self._forget(waiter)
+
+    def _may_read(self, me: int, wants_message: bool) -> bool:
+        """Whether this thread may read, with the mutex."""
+        if self.reader:
+            return self.reader == me and self._space is None
+        # What nobody takes from the inbox must not become more.
+        return wants_message or not self.endpoint.stalled
+
+    def _read(self) -> None:
+        """Read, without the mutex."""
+        # All in one call from Python, so that no signal handler comes between the system call and
+        # the list: what it raised would lose what was read.
+        try:
+            if self._space is not None:
+                self._fresh.extend(map(self._sock.recv_into, (self._space,)))
+            else:
+                self._fresh.extend(map(self._sock.recv, self._size))
+        except OSError as exc:
+            if exc.errno is None:
+                raise  # Not the system has raised it, but a signal handler.
+            self._fresh.append(exc)
+
+    def read_now(self) -> bool:
+        """Read what is there, without waiting; return whether there was something. With mutex."""
+        self.moves += 1
+        try:
+            self._fresh.extend(map(self._system.recv_now, (self._sock,), self._size))
+        except BlockingIOError:
+            return False
+        except OSError as exc:
+            if exc.errno is None:
+                raise
+            self._fresh.append(exc)
+        self._feed()
+        return True
+
+    def _feed(self) -> None:
+        """Take what was read, with the mutex."""
+        endpoint = self.endpoint
+        try:
+            while self._fresh:
+                piece = self._fresh.pop(0)
+                space, self._space = self._space, None
+                if self.ended:
+                    continue
+                if isinstance(piece, OSError):
+                    self.host.eof_received(piece)
+                elif not piece:
+                    self.host.eof_received(None)
+                else:
+                    self.heard = True
+                    if space is not None:
+                        eventful = endpoint.fill(piece)
+                    elif self.layer is None:
+                        eventful = endpoint.receive(piece)
+                    else:
+                        eventful = self._decrypt(piece)
+                    if eventful:
+                        self.host.attend()
+        except BaseException as exc:
+            # It may have come from a signal handler, in the middle of the endpoint's work.
+            self._fresh.clear()
+            self.host.broken(exc)
+            raise
+
+    def _decrypt(self, data: bytes) -> bool:
+        """Take bytes through the layer, with the mutex."""
+        layer = self.layer
+        try:
+            data = layer.decrypt(data)
+        except OSError as exc:
+            self.host.eof_received(exc)
+            return False
+        if layer.outgoing:
+            self.push()
+        eventful = self.endpoint.receive(data) if data else False
+        if layer.ended:
+            if eventful:
+                self.host.attend()
+            if not self.ended:
+                self.host.eof_received(None)
+            return False
+        return eventful
+
+    def _next(self, form: int) -> Any:
+        """Take a message, or return None; with the mutex."""
+        endpoint = self.endpoint
+        while endpoint.inbox.waiting or (form == IN_FRAGMENTS and endpoint.fragments):
+            message = endpoint.take(form)
+            if endpoint.refilled:
+                endpoint.refilled = False
+                self.host.attend()
+                if not (self.watched or self.reader or self.ended):
+                    self.host.watch()
+            if message is not None:
+                return message
+        if not endpoint.is_quiet():
+            self.host.before_waiting()
+        return None
+
+    def _leave(self) -> None:
+        """Leave the socket to others, with the mutex."""
+        if self._waiters:
+            self.wake()
+        if self.ended:
+            self.host.release()
+        elif not (self.watched or self.reader):
+            self.host.watch()
+
+    def wake(self) -> None:
+        """Let all look again that wait, with the mutex."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.release()
+
+    def _forget(self, waiter: Any) -> None:
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+
+    # Sending
+
+    def send(self, message: Any) -> int:
+        """
+        Send a ``str`` or ``bytes``, if nothing is in the way, and wait until the socket has it.
+
+        Returns:
+            NOT_SENT, SENT, or LOST if the socket has ended before it took all.
+        """
+        kind = type(message)
+        if not (kind is str or kind is bytes):
+            return NOT_SENT
+        with self.mutex:
+            if self.endpoint.holds & ~FULL:
+                return NOT_SENT
+            self.endpoint.send_message(message, 0.0)
+            if self.push():
+                return LOST if self.ended else SENT
+            position = self.pushed
+        return SENT if self.drain(position) else LOST
+
+    def push(self) -> bool:
+        """
+        Write what waits in the outbox, as far as the socket takes it, with the mutex.
+
+        Returns:
+            False if something is left, which the caller has to :meth:`drain` or have watched.
+        """
+        pieces = self.endpoint.collect()
+        if self.layer is not None:
+            pieces = self.layer.encrypt(pieces)
+        if self.ended or not pieces:
+            return self._unsent is None
+        before = self._unsent
+        left: Optional[list[Any]] = pieces
+        if before is None:
+            left = send_now(self._sock, pieces)
+            if left is None:
+                return True
+            self.endpoint.holds |= FULL
+            self._unsent = deque()
+        for piece in left or ():
+            self.pushed += len(piece)
+            self._unsent.append(memoryview(piece))
+        if before is None:
+            self._write()
+        return self._unsent is None
+
+    def has_unsent(self) -> bool:
+        """Whether something waits for the socket."""
+        return self._unsent is not None
+
+    def write_now(self) -> None:
+        """Write what waits, as far as the socket takes it, with the mutex."""
+        before = self.taken
+        self._write()
+        if self._unsent is None:
+            self.host.attend()
+        if self.taken != before and self._waiters:
+            self.wake()
+
+    def _write(self) -> None:
+        while self._unsent:
+            piece = self._unsent[0]
+            try:
+                size = self._system.send_now(self._sock, piece)
+            except BlockingIOError:
+                return
+            except OSError as exc:
+                if exc.errno is None:
+                    raise
+                self.host.broken(exc)
+                return
+            self.taken += size
+            if size == len(piece):
+                self._unsent.popleft()
+            else:
+                self._unsent[0] = piece[size:]
+        if self._unsent is not None:
+            self._unsent = None
+            self.endpoint.release()
+            if self.endpoint.urgent:
+                self.push()
+
+    def ident(self) -> int:
+        """Return the identifier of the thread that asks."""
+        ident: int = self._system.ident()
+        return ident
+
+    def give_up(self) -> None:
+        """Drop what waits to be written: it can't be. With the mutex."""
+        self._unsent = None
+
+    def drain(self, position: int) -> bool:
+        """
+        Wait until the socket has taken what was pushed up to a position.
+
+        Meanwhile this sees to what arrives, unless another thread does, so that two sides that
+        both send don't wait for each other.
+
+        Returns:
+            False if it won't.
+        """
+        mine = False
+        waiter: Any = None
+        readable = False
+        try:
+            while True:
+                with self.mutex:
+                    if mine:
+                        mine = self.writing = False
+                        if self.ended:
+                            self.host.release()
+                    elif waiter is not None:
+                        self._forget(waiter)
+                        waiter = None
+                    if readable and not (self.reader or self.ended or self.endpoint.stalled):
+                        self.read_now()
+                    if self._unsent is not None:
+                        self.write_now()
+                    if self._unsent is None or self.taken >= position or self.ended:
+                        self._stop_writing()
+                        return self.taken >= position
+                    if self.writing:
+                        waiter = self._system.lock()
+                        waiter.acquire()
+                        self._waiters.append(waiter)
+                    else:
+                        reads = not (self.reader or self.endpoint.stalled)
+                        mine = self.writing = True
+                if mine:
+                    readable = self._system.wait(self._sock, reads, True, None)
+                else:
+                    readable = False
+                    waiter.acquire()
+        finally:
+            if mine:
+                self.writing = False
+                with self.mutex:
+                    self._stop_writing()
+            elif waiter is not None:
+                with self.mutex:
+                    self._forget(waiter)
+
+    def _stop_writing(self) -> None:
+        """Leave the rest to others, with the mutex."""
+        if self._waiters:
+            self.wake()
+        if self.ended:
+            self.host.release()
+        elif (self._unsent is not None and not self.writing) or not (self.watched or self.reader):
+            self.host.watch()

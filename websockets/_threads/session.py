@@ -1,0 +1,684 @@
+"""
+An open connection of threads, between its face and its socket, until TCP ends.
+
+Owns what isn't the way of a single message: pings, keepalive, messages in fragments, the steps
+towards the end, and when the keeper sees to the connection. Must never know how a frame looks, nor
+what waits how. Key decision: whatever thread reads does all that is to be done about what came;
+the keeper is one more such thread, which comes when the others have been away for a while.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from time import monotonic
+from typing import Any, Callable, Optional
+
+from .._core import (
+    CLOSED,
+    FULL,
+    IN_FRAGMENTS,
+    OP_BINARY,
+    OP_CONT,
+    OP_PING,
+    OP_PONG,
+    OP_TEXT,
+    OPEN,
+    OVER,
+    OWING,
+    TALKING,
+    UNFINISHED,
+    forget_frames,
+    serialize_close,
+)
+from .._engine.ending import Ending
+from .._engine.fragments import FragmentDecoder, payload_of
+from .._engine.keepalive import Keepalive
+from .._engine.pings import Pings, PongAwaited
+from ..exceptions import ConcurrencyError, ProtocolError, WebSocketException
+from .keeper import READ, WRITE, Timer, keeper
+from .pongs import Awaited, Pong
+from .transport import Transport
+
+__all__ = ["Session"]
+
+# Seconds that a connection is left alone before the keeper sees to it: who receives in a loop is
+# back before that, and needs no help.
+LEFT_ALONE = 0.03
+
+# Seconds that a close frame waits for a program that is reading, so that what it answers at once
+# to the messages before that frame still goes out.
+ANSWER_TIME = 0.1
+
+SENDING = "cannot call send while another thread is already running send"
+RECEIVING = "cannot call {} while another thread is already running recv or recv_streaming"
+
+
+class Session:
+    """
+    An open connection.
+
+    Arguments:
+        face: the connection as the program has it, an object with the attributes ``_ws_logger``,
+            ``close_timeout``, ``ping_interval`` and ``ping_timeout``, and the methods
+            ``_ws_changed()``, called when the state may have changed, and ``_ws_lost(exc)``.
+        stream: its messages.
+        sock: its socket.
+        closed_exc: a function that returns what tells how a connection ended, given its endpoint.
+        log: a function that is told of the steps of its end, for logs, or None.
+
+    Attributes:
+        mutex: guards all of it.
+        events: what the keeper watches the socket for.
+        keepalive: its keepalive, or None.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_answer_timer",
+        "_closed_exc",
+        "_in_fragments",
+        "_pings",
+        "_seen",
+        "_transport",
+        "_unfinished",
+        "ending",
+        "endpoint",
+        "events",
+        "face",
+        "keepalive",
+        "mutex",
+        "sock",
+        "stream",
+    )
+
+    def __init__(
+        self,
+        face: Any,
+        stream: Any,
+        sock: Any,
+        closed_exc: Callable[[Any], Exception],
+        log: Optional[Callable[[str], None]],
+    ) -> None:
+        self.face: Any = face
+        self.stream = stream
+        self.endpoint = stream.endpoint
+        self.mutex = stream.mutex
+        self.sock = sock
+        self.events = 0
+        self.keepalive: Optional[Keepalive] = None
+        self._closed_exc = closed_exc
+        self._pings = Pings()
+        self._transport = Transport(self)
+        self.ending: Any = Ending(self, self._transport, face.close_timeout, True)
+        self.ending.log = log
+        self._answer_timer: Any = None
+        self._seen = 0
+        self._in_fragments = False
+        self._unfinished = False  # a message was left so for good
+        stream.host = self
+
+    def begin(self, early: bytes) -> None:
+        """Begin with messages; ``early`` is what came behind the handshake. With the mutex."""
+        if early:
+            self.endpoint.receive(early)
+        self.flush()  # Our half of the handshake may be in there.
+        self.attend()
+        if not self.stream.ended:
+            self.watch()
+
+    # Facts
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the last ping that was answered to its pong."""
+        return self._pings.latency
+
+    @property
+    def pending_pings(self) -> Any:
+        """The pings that wait for their pongs, by payload."""
+        return self._pings.waiters
+
+    def closed_exc(self) -> Exception:
+        """Return what tells how the connection ended."""
+        return self._closed_exc(self.endpoint)
+
+    @property
+    def selectable(self) -> Any:
+        """What the keeper watches."""
+        return getattr(self.sock, "selectable", self.sock)
+
+    def is_over(self) -> bool:
+        """Whether TCP has ended."""
+        over: bool = self.ending.is_over
+        return over
+
+    # A clock and timers, as the steps of the end and keepalive ask for them
+
+    time = staticmethod(monotonic)
+
+    def call_at(self, when: float, function: Callable[..., Any], *args: Any) -> Timer:
+        """Call a function at a time, with the mutex."""
+        return keeper().call_at(when, self, function, args)
+
+    def call_later(self, seconds: float, function: Callable[..., Any], *args: Any) -> Timer:
+        """Call a function after a time, with the mutex."""
+        return keeper().call_at(monotonic() + seconds, self, function, args)
+
+    # Receiving
+
+    def recv(self, form: int, timeout: Optional[float]) -> Any:
+        """Receive a message; TimeoutError if none comes in time."""
+        message = self.stream.recv(form, timeout)
+        if message is None:
+            raise TimeoutError(f"timed out in {timeout:.1f}s")
+        return message
+
+    def recv_streaming(self, decode: Optional[bool]) -> Iterator[Any]:
+        """Receive a message in fragments."""
+        stream = self.stream
+        with self.mutex:
+            if stream.receiving or stream.streaming:
+                raise ConcurrencyError(RECEIVING.format("recv_streaming"))
+            stream.streaming = True
+        decoder = FragmentDecoder(decode)
+        try:
+            while True:
+                fragment = stream.recv(IN_FRAGMENTS, None)
+                try:
+                    data = decoder.decode(fragment)
+                except UnicodeDecodeError as exc:
+                    stream.streaming = False
+                    self._reject(exc)
+                    raise self.closed_exc() from exc
+                if fragment.fin:
+                    stream.streaming = False
+                    yield data
+                    return
+                yield data
+        finally:
+            if not decoder.begun or stream.ended:
+                stream.streaming = False
+
+    def _reject(self, exc: Exception) -> None:
+        with self.mutex:
+            self.endpoint.reject(exc)
+            self.endpoint.settle()
+            self.attend()
+        self.wait_closed(None)
+
+    # Sending
+
+    def ensure_open(self) -> None:
+        """Return if messages can be sent; while it is closing, wait for the end and raise."""
+        if self.endpoint.state != OPEN:
+            self.wait_closed(None)
+            raise self.closed_exc()
+
+    def send(self, message: Any, text: Optional[bool]) -> None:
+        """Send a message that isn't fragmented, as text or not, if that isn't its own affair."""
+        opcode = 0 if text is None else OP_TEXT if text else OP_BINARY
+        self.ensure_open()
+        with self.mutex:
+            if self.endpoint.holds & UNFINISHED:
+                self._refuse_another()
+            position = -1
+            if self.endpoint.state == OPEN:
+                self.endpoint.send_message(message, 0.0, None, opcode)
+                position = self._pushed()
+        self._drain(position)
+
+    def send_fragments(self, message: Any, text: Optional[bool]) -> None:
+        """Send a message in fragments (RFC 6455 5.4)."""
+        if isinstance(message, Mapping):
+            raise TypeError("data is a dict-like object")
+        if not isinstance(message, Iterable):
+            raise TypeError("data must be str, bytes, or iterable")
+        kind: Optional[int] = None
+        came = begun = complete = False
+        try:
+            for fragment in message:
+                came = True
+                usual, payload = payload_of(fragment, kind, message)
+                opcode = OP_CONT
+                if kind is None:
+                    kind = opcode = usual
+                    if text is not None:
+                        opcode = OP_TEXT if text else OP_BINARY
+                    self._begin_fragments()
+                    begun = True
+                self._frame(opcode, payload, False)
+            if begun:
+                complete = True
+                self._frame(OP_CONT, b"", True)
+        except BaseException as exc:
+            if came:
+                self._fragments_failed(exc, begun and not complete)
+            raise
+        finally:
+            if begun:
+                with self.mutex:
+                    self._in_fragments = False
+                    if not self._unfinished:
+                        self.endpoint.holds &= ~UNFINISHED
+
+    def _begin_fragments(self) -> None:
+        self.ensure_open()
+        with self.mutex:
+            if self.endpoint.holds & UNFINISHED:
+                self._refuse_another()
+            self.endpoint.holds |= UNFINISHED
+            self._in_fragments = True
+
+    def _refuse_another(self) -> None:
+        """Raise what tells that another message isn't finished."""
+        if self._unfinished:
+            raise ProtocolError("expected a continuation frame")
+        raise ConcurrencyError(SENDING)
+
+    def _fragments_failed(self, exc: BaseException, begun: bool) -> None:
+        """See to a message in fragments that can't be completed."""
+        if isinstance(exc, (ConcurrencyError, ProtocolError)) and not begun:
+            return
+        if isinstance(exc, Exception) and not isinstance(exc, ConcurrencyError):
+            # After an error the connection is of no use.
+            self._fail_open("error in fragmented message")
+            self.wait_closed(None)
+            if self.ending.expired:
+                raise self.closed_exc() from self.endpoint.failure
+        elif begun:
+            # Whoever is interrupted leaves it as it is.
+            self._unfinished = True
+
+    def _fail_open(self, reason: str) -> None:
+        with self.mutex:
+            if self.endpoint.state == OPEN:
+                self.fail(1011, reason)
+
+    def _frame(self, opcode: int, payload: Any, fin: bool) -> None:
+        """Send a frame."""
+        self.ensure_open()
+        with self.mutex:
+            position = -1
+            if self.endpoint.state == OPEN:
+                self.endpoint.send_frame(opcode, payload, fin)
+                position = self._pushed()
+        self._drain(position)
+
+    def _pushed(self) -> int:
+        """Write, and return how far :meth:`_drain` has to come; with the mutex."""
+        done, stream = self.stream.push(), self.stream
+        position: int = -1 if stream.ended else 0 if done else stream.pushed
+        return position
+
+    def _drain(self, position: int) -> None:
+        """Wait until the socket has taken all up to a position; -1 if it won't."""
+        if position and (position < 0 or not self.stream.drain(position)):
+            self.wait_closed(None)
+            raise self.closed_exc()
+
+    def flush(self) -> None:
+        """Write what waits, and have the rest written by whoever waits or keeps; with the mutex."""
+        stream = self.stream
+        if not stream.push() and not stream.writing:
+            self.watch()
+
+    # Pings
+
+    def ping(self, payload: Optional[bytes], ack_on_close: bool) -> Pong:
+        """Send a ping, return an event for its pong; of data of our own if None is given."""
+        self.ensure_open()
+        pong = Pong(self.stream)
+        with self.mutex:
+            if payload is None:
+                payload = self._pings.new_payload()
+            if payload in self._pings:
+                raise PongAwaited("already waiting for a pong with the same data")
+            position = -1
+            if self.endpoint.state == OPEN:
+                self._pings.add(payload, Awaited(pong.set, pong.set if ack_on_close else None))
+                try:
+                    self.endpoint.send_frame(OP_PING, payload)
+                except WebSocketException:
+                    self._pings.discard(payload)
+                    raise
+                position = self._pushed()
+        self._drain(position)
+        return pong
+
+    def pong(self, payload: bytes) -> None:
+        """Send a pong."""
+        self._frame(OP_PONG, payload, True)
+
+    def acknowledge_pings(self, payload: bytes) -> None:
+        """Take a pong: the ping with this payload, and those before it, are answered."""
+        self._pings.acknowledge(payload)
+
+    def push(self) -> None:
+        """Write what was put in the endpoint's outbox by hand, and act on it; with the mutex."""
+        self.flush()
+        self.attend()
+
+    def terminate_pings(self) -> None:
+        """Release those who wait for pongs and want to know that there won't be any."""
+        self._pings.abort(self.closed_exc)
+
+    # What keepalive asks, with the mutex
+
+    def start_keepalive(self) -> None:
+        """Begin to send pings regularly, unless that was begun before or it is too late."""
+        if self.keepalive is None and not self.ending.begun:
+            self.keepalive = Keepalive(self, self.face, self)
+
+    def send_ping(self) -> Any:
+        """Send a ping; return what calls back when its pong comes."""
+        payload = self._pings.new_payload()
+        log = self.ending.log
+        waiter = Awaited(bool if log is None else partial(log, "% received keepalive pong"))
+        self._pings.add(payload, waiter)
+        if self.endpoint.state == OPEN:
+            self.endpoint.send_frame(OP_PING, payload)
+            self.flush()
+            if log is not None:
+                log("% sent keepalive ping")
+        return waiter
+
+    def repeat_ping(self) -> None:
+        """Send the latest ping again, unless its pong is here or bytes wait to be sent anyway."""
+        payload = self._pings.latest()
+        if payload is not None and self.endpoint.state == OPEN and not self.endpoint.holds & FULL:
+            self.endpoint.send_frame(OP_PING, payload)
+            self.flush()
+
+    def has_heard(self) -> bool:
+        """Tell whether the peer gave a sign of life since the last call, or wasn't let to."""
+        stream = self.stream
+        if not (stream.reader or self.endpoint.stalled or stream.ended):
+            stream.read_now()  # It may be there, and nobody has looked.
+        heard, stream.heard = stream.heard, False
+        waits: bool = self.endpoint.stalled
+        return heard or waits or stream.ended
+
+    def expire(self) -> None:
+        """Give up a peer that gives no sign of life."""
+        if self.ending.log is not None:
+            self.ending.log("- timed out waiting for keepalive pong")
+        self.fail(1011, "keepalive ping timeout")
+
+    # What the stream asks, with the mutex
+
+    def attend(self) -> None:
+        """Act on what the endpoint has found, and let those look that wait."""
+        endpoint, stream = self.endpoint, self.stream
+        if stream.ended:
+            return
+        if endpoint.urgent:
+            self.flush()
+        if stream.ended:
+            return
+        if endpoint.pongs is not None:
+            for payload in endpoint.pongs:
+                self._pings.acknowledge(payload)
+            endpoint.pongs = None
+        if endpoint.phase != TALKING:
+            self._advance()
+        self._transport.written()
+        stream.wake()
+
+    def before_waiting(self) -> None:
+        """Take notice that all messages are taken, before more are awaited."""
+        if self.endpoint.phase == OWING:
+            # The program has answered all that came before the close frame.
+            self._settle()
+        if self.endpoint.state == CLOSED:
+            raise self.closed_exc()
+
+    def eof_received(self, exc: Optional[Exception]) -> None:
+        """Take notice that nothing more can be read."""
+        self.ending.eof = True
+        if self.ending.log is not None:
+            self.ending.log("< EOF")
+        if exc is None and self.endpoint.phase == OWING:
+            self._settle()  # The peer can still read our close frame.
+        self.lost(exc)
+
+    def broken(self, exc: BaseException) -> None:
+        """Take notice that nothing more can be written, or that all is in disorder."""
+        stream = self.stream
+        if stream.ended:
+            return
+        stream.give_up()
+        if isinstance(exc, Exception) and not stream.reader:
+            # What the peer has sent before may tell more.
+            while not stream.ended and stream.read_now():
+                pass
+        self.lost(exc if isinstance(exc, OSError) else None)
+
+    def release(self) -> None:
+        """Close the socket, which has ended, unless a thread waits for it."""
+        if not self.stream.writing:
+            self.sock.close()
+
+    def watch(self) -> None:
+        """Have the keeper see to the connection, now or when it was left alone for a while."""
+        stream = self.stream
+        if stream.ended:
+            return
+        urgent = stream.has_unsent() and not stream.writing
+        if stream.watched and not urgent:
+            return
+        stream.watched = True
+        self._seen = stream.moves
+        self.call_later(0.0 if urgent else LEFT_ALONE, self._look)
+
+    # What the keeper asks
+
+    def _look(self) -> None:
+        """See whether the connection is still left alone, with the mutex."""
+        stream = self.stream
+        if stream.ended:
+            return
+        writes = stream.has_unsent() and not stream.writing
+        if stream.moves != self._seen and not (stream.reader or writes or self.events):
+            self._seen = stream.moves
+            self.call_later(LEFT_ALONE, self._look)
+        else:
+            self._choose_events()
+
+    def _choose_events(self) -> None:
+        """Have the keeper watch what no other thread sees to."""
+        stream = self.stream
+        reads = not (stream.reader or self.endpoint.stalled)
+        writes = stream.has_unsent() and not stream.writing
+        stream.watched = reads
+        keeper().set_events(self, (READ if reads else 0) | (WRITE if writes else 0))
+
+    def ready(self, events: int) -> None:
+        """See to what the socket has or takes, in the keeper's thread."""
+        stream = self.stream
+        with self.mutex:
+            if stream.ended:
+                return
+            if events & WRITE and stream.has_unsent() and not stream.writing:
+                stream.write_now()
+            if events & READ and not (stream.ended or stream.reader or self.endpoint.stalled):
+                if not stream.read_now() and not stream.has_unsent():
+                    # Another thread has been faster, and will come again.
+                    keeper().set_events(self, 0)
+                    stream.watched = False
+                    self.watch()
+                    return
+            if not stream.ended:
+                self._choose_events()
+
+    def left(self) -> None:
+        """Take notice that this is a child of the process whose keeper knew it."""
+        self.stream.watched = False
+        self.events = 0
+
+    # The end
+
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake, or settle the one that the peer started, and wait."""
+        self.start_closing(code, reason)
+        self._wait_for_the_end()
+
+    def start_closing(self, code: int, reason: str) -> None:
+        """Start the closing handshake, or settle the one that the peer started."""
+        with self.mutex:
+            if self._in_fragments:
+                serialize_close(code, reason)
+                if self.endpoint.state == OPEN:
+                    self.fail(1011, "close during fragmented message")
+            else:
+                self.endpoint.close(code, reason)
+                self.attend()
+
+    def _wait_for_the_end(self) -> None:
+        """Wait until TCP has ended, at most for the time that this may take."""
+        if self.ending.is_over:
+            return
+        # While the interpreter ends there may be nobody left who reads or writes.
+        timeout = 0 if sys.is_finalizing() else self.face.close_timeout
+        if timeout == 0:
+            with self.mutex:
+                self.ending.expired = True
+                self._transport.abort()
+        elif self.stream.wait(self.is_over, timeout):
+            return
+        with self.mutex:
+            # The keeper would do the same at this moment, if there is one.
+            if not self.ending.is_over:
+                self.ending.expired = True
+                self._transport.abort()
+        self.stream.wait(self.is_over, timeout)
+
+    def abort(self) -> None:
+        """End TCP at once."""
+        with self.mutex:
+            self._transport.abort()
+
+    def fail(self, code: int, reason: str = "") -> None:
+        """Fail the connection (RFC 6455 7.1.7), with the mutex."""
+        self.endpoint.fail(code, reason)
+        self.endpoint.settle()
+        self.attend()
+
+    def wait_closed(self, timeout: Optional[float]) -> bool:
+        """Wait until TCP has ended; return whether it has."""
+        return self.is_over() or self.stream.wait(self.is_over, timeout) or self.is_over()
+
+    def _settle(self) -> None:
+        """Send the close frame that waits for answers of the program, with the mutex."""
+        if self.endpoint.phase == OWING:
+            self.endpoint.settle()
+            self.attend()
+
+    def _advance(self) -> None:
+        """Take the step towards the end that is due."""
+        endpoint, ending = self.endpoint, self.ending
+        if endpoint.phase == OWING:
+            if self._answer_timer is None:
+                self._answer_timer = self.call_later(ANSWER_TIME, self._settle)
+            return
+        if not ending.begun:
+            self.flush()
+            if self.stream.ended:
+                return
+            ending.timeout = self.face.close_timeout
+            if self.keepalive is not None:
+                self.keepalive.stop()
+            failure = endpoint.failure
+            violation = isinstance(failure, (WebSocketException, UnicodeDecodeError))
+            if failure is not None and not violation:
+                self.face._ws_logger.error("parser failed", exc_info=failure)
+                forget_frames(failure)
+        self.face._ws_changed()
+        if endpoint.phase < OVER:
+            ending.await_close()
+        elif endpoint.is_client:
+            # RFC 6455 7.1.1: the server ends TCP first, so that waiting is on its side.
+            ending.await_eof()
+        else:
+            ending.half_close()
+
+    def lost(self, exc: Optional[BaseException]) -> None:
+        """Take notice that TCP has ended, and release everybody; with the mutex."""
+        stream, endpoint = self.stream, self.endpoint
+        if stream.ended:
+            return
+        if self.keepalive is not None:
+            self.keepalive.stop()
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
+        unexpected = endpoint.unexpected_end()
+        endpoint.lost()
+        if endpoint.failure is None:
+            if self.ending.expired:
+                endpoint.failure = TimeoutError("timed out while closing connection")
+            elif exc is not None:
+                forget_frames(exc)
+                endpoint.failure = exc
+            elif endpoint.close_rcvd is None:
+                endpoint.failure = unexpected
+        stream.ended = True
+        stream.give_up()
+        self.ending.over()
+        keeper().forget(self)
+        self._transport.shut_down()  # Who waits for it to take more looks up.
+        self.release()
+        self.terminate_pings()
+        self.face._ws_lost(exc)
+        # Nothing that is left refers to the connection, which is freed when the program lets go.
+        stream.host = Remains(endpoint, self.sock, self._closed_exc)
+        self._transport.detach()
+        self.ending = Over(self.ending.expired)
+        self.face = None
+        stream.wake()
+
+
+class Over:
+    """What is left of the steps by which a connection has ended."""
+
+    __slots__ = ("expired",)
+
+    is_over = begun = True
+    log = None
+
+    def __init__(self, expired: bool) -> None:
+        self.expired = expired
+
+
+class Remains:
+    """
+    The host of a stream whose connection has ended.
+
+    Arguments:
+        endpoint: the endpoint.
+        sock: the socket.
+        closed_exc: as for :class:`Session`.
+    """
+
+    __slots__ = ("_closed_exc", "_endpoint", "_sock")
+
+    def __init__(self, endpoint: Any, sock: Any, closed_exc: Callable[[Any], Exception]) -> None:
+        self._endpoint = endpoint
+        self._sock = sock
+        self._closed_exc = closed_exc
+
+    def attend(self) -> None:
+        """Do nothing: there is nobody who could be told anything."""
+
+    def before_waiting(self) -> None:
+        """Raise ConnectionClosed."""
+        raise self._closed_exc(self._endpoint)
+
+    def release(self) -> None:
+        """Close the socket, for which no thread waits any more."""
+        self._sock.close()
+
+    def ignore(self, *args: Any) -> None:
+        """Do nothing: it is over."""
+
+    watch = eof_received = broken = ignore

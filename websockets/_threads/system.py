@@ -1,0 +1,83 @@
+"""
+What the system can do for threads that wait for sockets.
+
+Owns the differences between systems: how to wait for a socket with a deadline, and how to read or
+write one that blocks without being blocked. Must never know a connection. Key decision: sockets
+stay blocking, so that who has no deadline needs one system call for a read; where the system can't
+be told not to wait for this once (Windows), it is asked before whether it would.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from _thread import allocate_lock, get_ident
+from time import monotonic
+from typing import Any, Optional
+
+__all__ = ["SYSTEM", "System"]
+
+DONT_WAIT: int = getattr(socket, "MSG_DONTWAIT", 0)
+
+# Where it can only be asked whether something may be written, so much surely may.
+SHORT = 2048  # bytes
+
+
+class System:
+    """The functions that the core is given."""
+
+    clock = staticmethod(monotonic)
+    ident = staticmethod(get_ident)
+    lock = staticmethod(allocate_lock)
+
+    @staticmethod
+    def wait(sock: Any, reads: bool, writes: bool, seconds: Optional[float]) -> bool:
+        """
+        Wait for a socket.
+
+        Arguments:
+            sock: the socket.
+            reads, writes: what to wait for.
+            seconds: how long, None for ever.
+
+        Returns:
+            whether there is something to read; without ``reads``, whether it may be written.
+        """
+        descriptor = sock.fileno()
+        if descriptor < 0:
+            return True  # Whatever is done with it now tells why.
+        if not hasattr(select, "poll"):  # pragma: no cover (Windows)
+            wanted = [descriptor]
+            readable, writable, _ = select.select(
+                wanted if reads else [], wanted if writes else [], [], seconds
+            )
+            return bool(readable if reads else writable)
+        poll = select.poll()
+        poll.register(descriptor, (select.POLLIN if reads else 0) | (select.POLLOUT * writes))
+        # Rounded up: to wake too early would be to ask in a circle.
+        events = poll.poll(None if seconds is None else int(seconds * 1000 + 0.999))
+        if not events:
+            return False
+        return not reads or events[0][1] & ~select.POLLOUT != 0
+
+    @staticmethod
+    def recv_now(sock: Any, size: int) -> bytes:
+        """Read what is there; BlockingIOError if nothing is."""
+        if not DONT_WAIT:  # pragma: no cover (Windows)
+            if not System.wait(sock, True, False, 0):
+                raise BlockingIOError
+        data: bytes = sock.recv(size, DONT_WAIT)
+        return data
+
+    @staticmethod
+    def send_now(sock: Any, data: memoryview) -> int:
+        """Write as much as the socket takes; BlockingIOError if that is nothing."""
+        if not DONT_WAIT:  # pragma: no cover (Windows)
+            if not System.wait(sock, False, True, 0):
+                raise BlockingIOError
+            data = data[:SHORT]
+        size: int = sock.send(data, DONT_WAIT)
+        return size
+
+
+SYSTEM = System()

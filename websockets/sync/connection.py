@@ -1,0 +1,620 @@
+"""
+The face of a connection for threads: what clients and servers have in common.
+
+Owns names, arguments, defaults and exceptions. Must never know a rule of the protocol, nor keep a
+flag of an open connection: those are the session's. The opening handshake is in client.py and
+server.py. Key decision: an open connection is an object of the driver that each method here asks;
+messages go to its stream at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import threading
+import warnings
+import weakref
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
+
+from .. import _core, _environment
+from .._engine.arguments import CONNECTION, set_unless_usual
+from .._engine.closed import closed_exc
+from .._engine.limits import limits_of_queue
+from .._engine.overridable import made_once, overridable
+from .._engine.pings import ping_payload
+from .._sansio.chain import WatchedChain, chain_of
+from .._states import State
+from .._threads.deadline import Deadline
+from .._threads.session import Session
+from .._threads.sockets import end_of, plain_of, recv_within, send_within
+from .._threads.system import SYSTEM
+from ..asyncio.messages import Assembler
+from ..exceptions import ConnectionClosed, ConnectionClosedOK
+from ..typing import Data, DataLike, Subprotocol
+
+if TYPE_CHECKING:
+    import uuid
+
+__all__ = ["Connection"]
+
+LEGACY = (
+    "connect() must be used as a context manager: with connect(...) as websocket: ...; "
+    "alternatively, use websocket = connect(..., legacy=True) to connect directly"
+)
+
+
+Entered = TypeVar("Entered", bound="Connection")
+
+
+class Begun:
+    """An object with a phase; apart from :class:`Connection`, whose signature it would hide."""
+
+    # They are there whatever a subclass does before it calls __init__().
+    _ws_session: Any = None
+    _ws_stream: Any = None
+
+
+class Connection(Begun):
+    """
+    A WebSocket connection: what servers and clients have in common.
+
+    ``for message in connection`` receives messages until the connection ends; it raises
+    :exc:`ConnectionClosedError` if that was an error.
+
+    ``with connection`` closes it at the end: with code 1000, or 1011 after an exception.
+
+    One thread may receive while others send. A thread that waits reads what arrives, and sees to
+    it; while none waits, one thread of the library does so for all connections of a process.
+
+    Arguments:
+        sock: the socket, connected.
+        protocol: a :class:`~websockets.client.ClientProtocol` or
+            :class:`~websockets.server.ServerProtocol`, which has the rules of the opening handshake
+            and the limits of messages.
+        ping_interval: seconds between keepalive pings (RFC 6455 5.5.2); None for no keepalive.
+        ping_timeout: seconds to wait for a sign of life after a keepalive ping before the
+            connection fails with code 1011; None to wait for ever.
+        close_timeout: seconds that closing may take in all; None for no limit.
+        max_queue: number of incoming frames that wait for ``recv()`` at which no more are parsed,
+            or a pair: this number, and the one at which parsing goes on, a quarter of it by
+            default; None for no limit.
+
+    Attributes:
+        socket: the socket.
+        protocol: as given.
+        protocol_mutex: a lock, which guards the protocol; nothing waits while it is held.
+        request: the :class:`~websockets.http11.Request` of the opening handshake, None before.
+        response: the :class:`~websockets.http11.Response`, None before.
+        ping_interval, ping_timeout, close_timeout: as given; they may be set at any time.
+        recv_bufsize: bytes that are read at once, of the class.
+        connection_exc: the exception with which TCP ended, or None.
+
+    Subclasses may override each documented method. ``process_event()`` is called for frames only if
+    it is overridden, as that takes time.
+    """
+
+    # What has its usual value takes no memory of a connection: then it is the class's.
+    ping_interval: Optional[float] = 20
+    ping_timeout: Optional[float] = 20
+    close_timeout: Optional[float] = 10
+    max_queue: Any = 16
+    recv_bufsize: int = 65536
+    max_fragments: Optional[int] = _environment.MAX_FRAGMENTS
+    pending_legacy_warning = False
+
+    protocol: Any
+    request: Any = None
+    response: Any = None
+    connection_exc: Optional[BaseException] = None
+
+    _ws_is_client: Any = False
+
+    def __init__(
+        self,
+        sock: Any,
+        protocol: Any,
+        *,
+        ping_interval: Optional[float] = 20,
+        ping_timeout: Optional[float] = 20,
+        close_timeout: Optional[float] = 10,
+        max_queue: Any = 16,
+    ) -> None:
+        self.socket = sock
+        self.protocol = protocol
+        self.protocol_mutex = _core.Mutex()
+        set_unless_usual(
+            self,
+            CONNECTION,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+        )
+        protocol._takes_over = True
+
+    # Facts about the connection
+
+    @property
+    def state(self) -> State:
+        """State of the connection."""
+        state: State = self.protocol.state
+        return state
+
+    @property
+    def close_code(self) -> Optional[int]:
+        """Close code that the peer sent, 1006 if none (RFC 6455 7.1.5); None before the end."""
+        code: Optional[int] = self.protocol.close_code
+        return code
+
+    @property
+    def close_reason(self) -> Optional[str]:
+        """Close reason that the peer sent, "" if none (RFC 6455 7.1.6); None before the end."""
+        reason: Optional[str] = self.protocol.close_reason
+        return reason
+
+    @overridable
+    def close_exc(self) -> ConnectionClosed:
+        """The exception that tells how the connection ended; it must be closed."""
+        exc: ConnectionClosed = self.protocol.close_exc
+        return exc
+
+    @property
+    def local_address(self) -> Any:
+        """Address of this end, ``(host, port)`` for IPv4; OSError once the socket is closed."""
+        return self.socket.getsockname()
+
+    @property
+    def remote_address(self) -> Any:
+        """Address of the peer, ``(host, port)`` for IPv4; OSError once the socket is closed."""
+        return self.socket.getpeername()
+
+    @overridable
+    def subprotocol(self) -> Optional[Subprotocol]:
+        """The subprotocol agreed upon, or None."""
+        subprotocol: Optional[Subprotocol] = self.protocol.subprotocol
+        return subprotocol
+
+    @overridable
+    def latency(self) -> float:
+        """Seconds from the last ping that was answered to its pong, 0 before."""
+        latency: float = 0.0 if self._ws_session is None else self._ws_session.latency
+        return latency
+
+    @overridable
+    def id(self) -> uuid.UUID:
+        """An identifier for logs, random."""
+        identifier: uuid.UUID = self.protocol.id
+        return identifier
+
+    @overridable
+    def debug(self) -> bool:
+        """Whether frames are logged."""
+        debug: bool = self.protocol.debug
+        return debug
+
+    @made_once
+    def logger(self) -> Any:
+        """Where things are logged; each record gets ``websocket``, a weak proxy of this."""
+        return logging.LoggerAdapter(self.protocol.logger, {"websocket": weakref.proxy(self)})
+
+    @overridable
+    def _ws_logger(self) -> Any:
+        return self.logger
+
+    @overridable
+    def recv_messages(self) -> Assembler:
+        """What has arrived and waits: see its attributes high, low, paused and frames."""
+        return Assembler(self.max_queue, self._ws_stream)
+
+    @overridable
+    def pending_pings(self) -> dict[bytes, Any]:
+        """The pings that wait for their pongs, by payload."""
+        pings: dict[bytes, Any] = {} if self._ws_session is None else self._ws_session.pending_pings
+        return pings
+
+    @overridable
+    def recv_events_thread(self) -> ConnectionThread:
+        """What sees to what arrives; it is alive until the connection ends."""
+        return ConnectionThread(self, "recv_events")
+
+    @overridable
+    def keepalive_thread(self) -> Optional[ConnectionThread]:
+        """What sends pings regularly, None if nothing does."""
+        session = self._ws_session
+        if session is None or session.keepalive is None:
+            return None
+        return ConnectionThread(self, "keepalive")
+
+    # Messages
+
+    def recv(self, timeout: Optional[float] = None, decode: Optional[bool] = None) -> Data:
+        """
+        Receive the next message: ``str`` if it is text, ``bytes`` if it is binary.
+
+        Arguments:
+            timeout: seconds to wait for it; None for ever; 0 or less for what is there already.
+                When it is over nothing is lost: the next call returns the message.
+            decode: True for ``str`` and False for ``bytes``, whatever the message is.
+
+        Raises:
+            TimeoutError: if no message comes in time.
+            ConnectionClosed: when the connection is closed and all messages are read. Text that
+                isn't UTF-8 closes it with code 1007.
+            ConcurrencyError: if another thread is waiting for a message.
+        """
+        stream = self._ws_stream
+        if stream is None or self.pending_legacy_warning:
+            self._ws_ready()
+            stream = self._ws_stream
+        form = _core.USUAL
+        if decode is not None:
+            form = _core.AS_TEXT if decode else _core.AS_BYTES
+        message: Optional[Data] = stream.recv(form, timeout)
+        if message is None:
+            raise TimeoutError(f"timed out in {timeout:.1f}s")
+        return message
+
+    def recv_streaming(self, decode: Optional[bool] = None) -> Iterator[Data]:
+        """
+        Receive the next message in fragments, as they come (RFC 6455 5.4).
+
+        All of them have to be taken, before the next message can be.
+
+        Arguments:
+            decode: as for :meth:`recv`.
+
+        Raises:
+            ConnectionClosed, ConcurrencyError: as :meth:`recv` does.
+        """
+        self._ws_ready()
+        yield from self._ws_session.recv_streaming(decode)
+
+    def __iter__(self) -> Iterator[Data]:
+        try:
+            while True:
+                yield self.recv()
+        except ConnectionClosedOK:
+            return
+
+    def send(
+        self,
+        message: Union[DataLike, Iterable[DataLike]],
+        text: Optional[bool] = None,
+    ) -> None:
+        """
+        Send a message.
+
+        It returns when the system has it, and waits for that if the peer doesn't read.
+
+        Arguments:
+            message: ``str`` for a text message; ``bytes``, ``bytearray`` or ``memoryview`` for a
+                binary one; an iterable of either kind for a message in fragments, one for each
+                item (RFC 6455 5.4).
+            text: True to send bytes as text, which they must be, False to send text as bytes.
+
+        Raises:
+            ConnectionClosed: when the connection is closed.
+            ConcurrencyError: if another thread is sending a message in fragments.
+            TypeError: for other types, a mapping included, and for fragments of different types;
+                the latter fail the connection with code 1011.
+        """
+        stream = self._ws_stream
+        if stream is None or self.pending_legacy_warning:
+            self._ws_ready()
+            stream = self._ws_stream
+        if text is None:
+            outcome = stream.send(message)
+            if not outcome:
+                return
+            if outcome == _core.LOST:
+                self._ws_session.wait_closed(None)
+                raise self.close_exc
+        if isinstance(message, (str, bytes, bytearray, memoryview)):
+            self._ws_session.send(message, text)
+        else:
+            self._ws_session.send_fragments(message, text)
+
+    def ping(
+        self, data: Optional[DataLike] = None, *, ack_on_close: bool = False
+    ) -> threading.Event:
+        """
+        Send a ping (RFC 6455 5.5.2).
+
+        Arguments:
+            data: payload of at most 125 bytes, a ``str`` is encoded in UTF-8; 4 random bytes by
+                default.
+            ack_on_close: whether the event is set when the connection ends, too.
+
+        Returns:
+            an event that is set when the pong arrives.
+
+        Raises:
+            ConnectionClosed: when the connection is closed.
+            ConcurrencyError: if a ping with the same payload is waiting for its pong.
+        """
+        payload = None if data is None else ping_payload(data)
+        self._ws_ready()
+        pong: threading.Event = self._ws_session.ping(payload, ack_on_close)
+        return pong
+
+    def pong(self, data: DataLike = b"") -> None:
+        """
+        Send a pong that no ping asked for (RFC 6455 5.5.3).
+
+        Arguments:
+            data: payload of at most 125 bytes; a ``str`` is encoded in UTF-8.
+
+        Raises:
+            ConnectionClosed: when the connection is closed.
+        """
+        payload = ping_payload(data)
+        self._ws_ready()
+        self._ws_session.pong(payload)
+
+    # Closing
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """
+        Close the connection: perform the closing handshake (RFC 6455 7.1.2), then end TCP.
+
+        It does nothing but wait if the connection is closing already, and takes at most
+        ``close_timeout``.
+
+        Arguments:
+            code: close code, 1000-1003, 1007-1014 or 3000-4999.
+            reason: at most 123 bytes in UTF-8.
+
+        Raises:
+            ProtocolError: if the code or the reason can't be sent.
+        """
+        if self.pending_legacy_warning:
+            self._ws_warn()
+        if self._ws_session is None:
+            self.close_socket()
+        else:
+            self._ws_session.close(code, reason)
+
+    def wait_closed(self, timeout: Optional[float] = None) -> bool:
+        """
+        Wait until the connection is closed, whoever closes it.
+
+        Arguments:
+            timeout: seconds to wait; None for ever.
+
+        Returns:
+            whether it is closed.
+        """
+        if self._ws_session is None:
+            return self.state is State.CLOSED
+        closed: bool = self._ws_session.wait_closed(timeout)
+        return closed
+
+    def close_socket(self) -> None:
+        """End TCP at once."""
+        session = self._ws_session
+        if session is not None:
+            session.abort()
+            return
+        self.protocol.receive_eof()
+        end_of(self.socket)
+
+    def __enter__(self: Entered) -> Entered:
+        self.pending_legacy_warning = False
+        return self
+
+    def __exit__(
+        self,
+        exc_type: Optional[type[BaseException]],
+        exc_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        if exc_type is None:
+            self.close()
+        else:
+            self.close(1011)
+
+    def _ws_ready(self) -> None:
+        """See that there is an open connection, or was one."""
+        if self.pending_legacy_warning:
+            self._ws_warn()
+        if self._ws_session is None:
+            raise self.close_exc
+
+    def _ws_warn(self) -> None:
+        self.pending_legacy_warning = False
+        level = 1
+        # Whoever called a method of ours, and not one method that calls another.
+        while sys._getframe(level).f_globals.get("__name__") == __name__:
+            level += 1
+        warnings.warn(LEGACY, DeprecationWarning, stacklevel=level + 1)
+
+    # What subclasses may override or call
+
+    def process_event(self, event: Any) -> None:
+        """
+        Take notice of what the peer has sent.
+
+        Arguments:
+            event: its half of the opening handshake; and a :class:`~websockets.frames.Frame` for
+                each that comes, if this is overridden. Who overrides it sees frames, but messages
+                are put together elsewhere.
+        """
+        if hasattr(event, "method"):
+            self.request = event
+        elif hasattr(event, "status_code"):
+            self.response = event
+
+    @contextlib.contextmanager
+    def send_context(self, *, expected_state: State = State.OPEN) -> Iterator[None]:
+        """
+        Send what is done in the context, which has the mutex.
+
+        Arguments:
+            expected_state: the state that the connection has to be in.
+
+        Raises:
+            ConnectionClosed: if it isn't; when it is closed, unless it is opening.
+        """
+        if expected_state is not State.CONNECTING:
+            self._ws_ready()
+            self._ws_session.ensure_open()
+        with self.protocol_mutex:
+            yield
+            self.send_data()
+
+    def send_data(self) -> None:
+        """Write what waits to be sent, with the mutex."""
+        if self._ws_session is None:
+            self._ws_write(Deadline(None))
+        else:
+            self._ws_session.push()
+
+    def set_connection_exc(self, exc: Optional[BaseException]) -> None:
+        """Note why TCP ended, unless that is known."""
+        if self.connection_exc is None:
+            self.connection_exc = exc
+
+    def acknowledge_pings(self, data: bytes) -> None:
+        """Take a pong: it answers the ping with the same data, and those before."""
+        with self.protocol_mutex:
+            self._ws_session.acknowledge_pings(data)
+
+    def terminate_pending_pings(self) -> None:
+        """Let who waits for pongs and wants to know it know that there won't be any."""
+        with self.protocol_mutex:
+            self._ws_session.terminate_pings()
+
+    def recv_events(self) -> None:
+        """See to all that arrives, until the connection ends."""
+        self.wait_closed()
+
+    def start_keepalive(self) -> None:
+        """Begin to send pings regularly, if ``ping_interval`` isn't None."""
+        if self.ping_interval is not None:
+            with self.protocol_mutex:
+                self._ws_session.start_keepalive()
+
+    # The opening handshake
+
+    def _ws_write(self, deadline: Deadline) -> None:
+        """Write what the protocol has to send."""
+        data = b"".join(self.protocol.data_to_send())
+        if data:
+            send_within(self.socket, data, deadline)
+
+    def _ws_handshaken(self, deadline: Deadline) -> Any:
+        """Return the peer's half of the opening handshake, None if it is no such thing."""
+        protocol = self.protocol
+        message = None
+        while message is None and protocol.handshake_exc is None:
+            try:
+                data = recv_within(self.socket, self.recv_bufsize, deadline)
+            except TimeoutError:
+                raise
+            except OSError as exc:
+                self._ws_lost(exc)
+                protocol.receive_eof()
+                refused = protocol.handshake_exc
+                if refused is not None and isinstance(refused.__cause__, EOFError):
+                    refused.__cause__.__cause__ = exc
+                data = b""
+            if data:
+                protocol.receive_data(data)
+            else:
+                protocol.receive_eof()
+            for event in protocol.events_received():
+                message = event
+        if message is not None:
+            self.process_event(message)
+        for name in ("request_rcvd", "response_rcvd"):
+            if name in vars(self):
+                getattr(self, name).set()
+        return message
+
+    def _ws_begin(self) -> None:
+        """Begin with messages: the opening handshake is complete."""
+        protocol = self.protocol
+        high, low = limits_of_queue(self.max_queue)
+        endpoint = _core.Endpoint(
+            self._ws_is_client,
+            protocol.max_message_size,
+            high,
+            self.max_fragments,
+            self._ws_chain(),
+            0,
+            low,
+            protocol.max_fragment_size,
+            True,
+        )
+        sock, layer, system = plain_of(self.socket, SYSTEM)
+        stream = _core.ThreadStream(
+            endpoint, self.protocol_mutex, sock, layer, system, self.recv_bufsize
+        )
+        if protocol.logger.isEnabledFor(logging.INFO):
+            protocol.logger = self.logger
+        log = self.logger.debug if protocol.debug else None
+        session = Session(self, stream, sock, closed_exc, log)
+        with self.protocol_mutex:
+            protocol._open_with(endpoint)
+            self._ws_session, self._ws_stream = session, stream
+            session.begin(protocol._rest)
+        self.start_keepalive()
+
+    def _ws_event(self) -> threading.Event:
+        """Return an event for the peer's half of the opening handshake, which is mostly there."""
+        event = threading.Event()
+        if self._ws_session is not None or self.state is not State.CONNECTING:
+            event.set()
+        return event
+
+    def _ws_chain(self) -> Any:
+        """Return what passes frames through the extensions, None if there are none."""
+        protocol = self.protocol
+        chain = None
+        if protocol.extensions or protocol.debug:
+            chain = chain_of(protocol.extensions, self.logger if protocol.debug else None)
+        if type(self).process_event is not Connection.process_event:
+            chain = WatchedChain(chain, weakref.WeakMethod(self.process_event))
+        return chain
+
+    def _ws_changed(self) -> None:
+        """Log a change of the state."""
+        if self.protocol.debug:
+            self.protocol._log_changes()
+
+    def _ws_lost(self, exc: Optional[BaseException]) -> None:
+        """Take notice that the socket has ended."""
+        if exc is not None:
+            self.set_connection_exc(exc)
+        if self._ws_session is None:
+            return
+        self._ws_changed()
+        if not self._ws_is_client:
+            self.protocol.logger.info("connection closed")
+
+
+class ConnectionThread:
+    """
+    What programs see in the place of a thread that a connection has for itself.
+
+    Arguments:
+        connection: the connection.
+        name: what it does.
+    """
+
+    daemon = True
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
+        self.name = name
+
+    def is_alive(self) -> bool:
+        """Whether the connection hasn't ended."""
+        return self._connection.state is not State.CLOSED
+
+    def join(self, timeout: Optional[float] = None) -> None:
+        """Wait until the connection has ended, at most so many seconds."""
+        self._connection.wait_closed(timeout)

@@ -1,0 +1,699 @@
+"""
+Today's server for threads: ``serve()``, and the server's end of a connection.
+
+Owns names, arguments and defaults, and the order in which a connection is served. Must never know
+the rules of the opening handshake, which are the protocol's, nor how a connection reads and writes,
+which is the driver's. Key decision: each connection has a thread for its handler, which does the
+TLS handshake and the opening handshake, too; so nobody who dribbles one keeps others waiting.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import selectors
+import socket
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Optional, Union
+
+from .._core import forget_frames
+from .._engine.arguments import TODAYS_SERVE, check_arguments
+from .._engine.overridable import made_once
+from .._handshake.credentials import BasicAuth
+from .._sansio.server import ServerProtocol
+from .._states import State
+from .._threads.deadline import Deadline
+from .._threads.reaching import over_tls, without_delay
+from .._threads.sockets import end_of, half_close, wait_for_eof
+from ..exceptions import ConcurrencyError
+from ..extensions.base import ServerExtensionFactory
+from ..extensions.permessage_deflate import enable_server_permessage_deflate
+from ..headers import validate_subprotocols
+from ..http11 import SERVER, Request, Response
+from ..typing import DataLike, LoggerLike, Origin, StatusLike, Subprotocol
+from .connection import Connection
+
+__all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._keywords import BlockingServer
+
+FAILED = "Failed to open a WebSocket connection.\nSee server log for more information.\n"
+
+# What accept() fails with while the process or the system has no room for another socket.
+NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+PAUSE = 0.1  # seconds until it is tried again
+
+Handler = Callable[["ServerConnection"], Any]
+ProcessRequest = Callable[["ServerConnection", Request], Optional[Response]]
+ProcessResponse = Callable[["ServerConnection", Request, Response], Optional[Response]]
+
+
+class ServerConnection(Connection):
+    """
+    The server's end of a connection, as handlers are given it.
+
+    Arguments:
+        sock: the socket.
+        protocol: a :class:`~websockets.server.ServerProtocol`.
+        server: the :class:`Server`.
+        ping_interval, ping_timeout, close_timeout, max_queue: see
+            :class:`~websockets.sync.connection.Connection`.
+
+    Attributes:
+        server: as given.
+        username: the user, once ``basic_auth()`` has let the client in.
+        handler, handler_kwargs: what a router has found for the request.
+    """
+
+    protocol: ServerProtocol
+    request: Any
+    response: Any
+    username: str
+    handler: Handler
+    handler_kwargs: dict[str, Any]
+
+    def __init__(
+        self,
+        sock: Any,
+        protocol: ServerProtocol,
+        server: Server,
+        *,
+        ping_interval: Optional[float] = 20,
+        ping_timeout: Optional[float] = 20,
+        close_timeout: Optional[float] = 10,
+        max_queue: Union[int, None, tuple[Optional[int], Optional[int]]] = 16,
+    ) -> None:
+        self.server = server
+        super().__init__(
+            sock,
+            protocol,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+        )
+
+    @made_once
+    def request_rcvd(self) -> threading.Event:
+        """An event that is set when the request has come, or there won't be any."""
+        return self._ws_event()
+
+    def respond(self, status: StatusLike, text: str) -> Response:
+        """
+        Make an HTTP response with a text, for ``process_request`` and ``process_response``.
+
+        Arguments:
+            status: HTTP status.
+            text: body, which is sent as UTF-8.
+        """
+        return self.protocol.reject(status, text)
+
+    def handshake(
+        self,
+        process_request: Optional[ProcessRequest] = None,
+        process_response: Optional[ProcessResponse] = None,
+        server_header: Optional[str] = SERVER,
+        timeout: Optional[float] = None,
+    ) -> None:
+        """
+        Perform the opening handshake (RFC 6455 4.2).
+
+        Arguments:
+            process_request, process_response, server_header: see :func:`serve`.
+            timeout: seconds that it may take; None for no limit.
+
+        Raises:
+            Exception: if the request isn't acceptable.
+            TimeoutError: if it takes too long.
+        """
+        deadline = Deadline(timeout)
+        protocol = self.protocol
+        try:
+            self._ws_handshaken(deadline)
+            if self.request is not None:
+                response = self._ws_response(process_request, server_header)
+                self.response = response
+                if process_response is not None:
+                    other = self._ws_ask(
+                        "process_response", process_response, self.request, response
+                    )
+                    if other is not None:
+                        self.response = response = other
+                protocol.send_response(response)
+            elif self.server._closing:
+                self.response = self._ws_refusal()
+                protocol.send_response(self.response)
+            response = self.response
+            accepted = protocol.handshake_exc is None and response is not None
+            if accepted and response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+                # It is open before the client can know.
+                self._ws_begin()
+                return
+            self._ws_write(deadline)
+        except TimeoutError:
+            raise TimeoutError("timed out while waiting for handshake request") from None
+        if protocol.handshake_exc is not None:
+            raise protocol.handshake_exc
+
+    def _ws_response(self, process_request: Any, server_header: Optional[str]) -> Response:
+        response = None
+        if process_request is not None:
+            response = self._ws_ask("process_request", process_request, self.request)
+        if response is None:
+            response = self._ws_refusal() if self.server._closing else self._ws_accept(self.request)
+        if server_header is not None:
+            response.headers["Server"] = server_header
+        made: Response = response
+        return made
+
+    def _ws_accept(self, request: Request) -> Response:
+        select = self.server.select_subprotocol
+        if select is None:
+            return self.protocol.accept(request)
+        self.protocol.logger = self.logger  # for what may go wrong in there
+        self.protocol._select = lambda protocol, offered: select(self, offered)
+        try:
+            return self.protocol.accept(request)
+        finally:
+            # It refers to this connection, which refers to the protocol.
+            self.protocol._select = None
+
+    def _ws_ask(self, name: str, function: Any, *arguments: Any) -> Any:
+        """Ask the program for a response; what goes wrong with it is one, too."""
+        try:
+            response = function(self, *arguments)
+            if not (response is None or isinstance(response, Response)):
+                raise TypeError(f"{name} must return None or a Response, not {response!r}")
+        except Exception as exc:
+            self.logger.error(f"{name} failed", exc_info=True)
+            response = self.protocol.reject(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
+            forget_frames(exc)
+            self.protocol.handshake_exc = exc
+        return response
+
+    def _ws_refusal(self) -> Response:
+        return self.protocol.reject(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n")
+
+    def _ws_open(self, deadline: Deadline) -> bool:
+        """Perform the opening handshake; return whether the connection is open."""
+        server = self.server
+        try:
+            process_request, process_response, server_header = server.handshake_arguments
+            self.handshake(process_request, process_response, server_header, deadline.timeout())
+        except TimeoutError as exc:
+            self.logger.debug("! %s", exc)
+            self.close_socket()
+            return False
+        except Exception as exc:
+            if isinstance(exc, OSError):
+                self.logger.debug("! connection lost during opening handshake", exc_info=exc)
+            elif exc is not self.protocol.handshake_exc:
+                self.logger.error("opening handshake failed", exc_info=True)
+            forget_frames(exc)  # The protocol may keep it.
+        if self._ws_session is not None:
+            return True
+        # To close it whole, with bytes still on their way here, could destroy the response.
+        half_close(self.socket)
+        wait_for_eof(self.socket, deadline)
+        self.close_socket()
+        return False
+
+
+class Server:
+    """
+    A running server: ``with serve(...) as server: server.serve_forever()``.
+
+    Leaving the context shuts it down.
+
+    Arguments:
+        sock: a socket that listens.
+        handler: see :func:`serve`.
+        logger: ``websockets.server`` by default.
+
+    Attributes:
+        socket, handler, logger: as given.
+    """
+
+    def __init__(
+        self, sock: socket.socket, handler: Handler, logger: Optional[LoggerLike] = None
+    ) -> None:
+        self.socket = sock
+        self.handler = handler
+        self.logger: Any = logging.getLogger("websockets.server") if logger is None else logger
+        self.open_timeout: Optional[float] = 10
+        self.select_subprotocol: Any = None
+        self.handshake_arguments: tuple[Any, Any, Any] = (None, None, SERVER)
+        self._make: Callable[[Any, Server], Any] = make_connection
+        self._ssl: Any = None
+        self._closing = False
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+        self._opening: set[Any] = set()  # sockets whose connections aren't open yet
+        self._all: set[Any] = set()
+        self._waker, self._wakes = socket.socketpair()
+
+    @property
+    def connections(self) -> set[ServerConnection]:
+        """The connections that are open, as a new set."""
+        with self._lock:
+            return {connection for connection in self._all if connection.state is State.OPEN}
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket that listens, -1 once it is closed."""
+        return self.socket.fileno()
+
+    def serve_forever(self) -> None:
+        """Serve connections, each in a thread of its own, until another calls shutdown()."""
+        self.logger.info("server listening on %s", name_of(self.socket.getsockname()))
+        self.socket.setblocking(False)
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._wakes, selectors.EVENT_READ)
+                selector.register(self.socket, selectors.EVENT_READ)
+                while not self._closing:
+                    ready = [key.fileobj for key, _ in selector.select()]
+                    if self.socket in ready and not self._closing and not self._accept():
+                        # Whoever is waiting there waits until others have gone.
+                        selector.unregister(self.socket)
+                        selector.select(PAUSE)
+                        if not self._closing:
+                            selector.register(self.socket, selectors.EVENT_READ)
+        finally:
+            self._stopped.set()
+
+    def _accept(self) -> bool:
+        """Accept a connection, and start its thread; return False if there is no room."""
+        try:
+            sock, _ = self.socket.accept()
+        except OSError as exc:
+            return exc.errno not in NO_ROOM
+        sock.setblocking(True)
+        thread = threading.Thread(target=self._serve, args=(sock,), daemon=False)
+        with self._lock:
+            self._threads.add(thread)
+            self._opening.add(sock)
+        try:
+            thread.start()
+        except RuntimeError:
+            with self._lock:
+                self._threads.discard(thread)
+                self._opening.discard(sock)
+            end_of(sock)
+            self.logger.error("connection handler failed", exc_info=True)
+            return False
+        return True
+
+    def _serve(self, sock: Any) -> None:
+        """Serve a connection from the TLS handshake to its end."""
+        connection: Any = None
+        try:
+            connection = self._open(sock)
+            if connection is not None:
+                self._handle(connection)
+        finally:
+            with self._lock:
+                self._threads.discard(threading.current_thread())
+                self._opening.discard(sock)
+                self._all.discard(connection)
+
+    def _open(self, sock: Any) -> Any:
+        """Return the connection once it is open, None if it won't be."""
+        deadline = Deadline(self.open_timeout)
+        raw = sock
+        try:
+            without_delay(sock)
+            if self._ssl is not None:
+                sock = over_tls(sock, self._ssl, deadline, True)
+        except OSError as exc:
+            self.logger.debug("! TLS handshake failed", exc_info=exc)
+            end_of(raw)
+            return None
+        try:
+            connection = self._make(sock, self)
+        except BaseException:
+            self.logger.error("error in create_connection", exc_info=True)
+            end_of(sock)
+            return None
+        with self._lock:
+            self._all.add(connection)
+        try:
+            if connection._ws_open(deadline):
+                with self._lock:
+                    self._opening.discard(raw)
+                    closing = self._closing
+                if closing:
+                    connection.close(1001)
+                return connection
+        except BaseException:
+            self.logger.error("opening handshake failed", exc_info=True)
+            connection.close_socket()
+        with self._lock:
+            self._all.discard(connection)
+        return None
+
+    def _handle(self, connection: Any) -> None:
+        try:
+            self.handler(connection)
+        except Exception:
+            connection.logger.error("connection handler failed", exc_info=True)
+            connection.close(1011)
+        except BaseException:
+            connection.logger.error("connection handler failed", exc_info=True)
+            connection.close(1011)
+            raise
+        else:
+            connection.close()
+
+    def shutdown(self, close_connections: bool = True, code: int = 1001, reason: str = "") -> None:
+        """
+        Shut the server down.
+
+        It stops listening, waits until :meth:`serve_forever` has stopped accepting, closes
+        connections, and waits until all handlers have returned.
+
+        Arguments:
+            close_connections: whether to close connections that are open, or to wait until they
+                are closed.
+            code, reason: what they are closed with.
+
+        Raises:
+            RuntimeError: in the thread of a handler, if that would wait for itself.
+        """
+        me = threading.current_thread()
+        if not close_connections and me in self._threads:
+            raise RuntimeError("shutdown(close_connections=False) would wait for its own thread")
+        with self._lock:
+            first, self._closing = not self._closing, True
+        if first:
+            self.logger.info("server closing")
+            self._waker.send(b"\0")
+        self._stopped.wait()
+        for sock in (self.socket, self._waker, self._wakes):
+            sock.close()
+        with self._lock:
+            opening, connections = list(self._opening), list(self._all)
+        for sock in opening:
+            try:
+                # Nobody waits for the rest of a request any more.
+                sock.shutdown(socket.SHUT_RD)
+            except OSError:
+                pass
+        if close_connections:
+            close_all([it for it in connections if it._ws_session is not None], code, reason)
+        while True:
+            with self._lock:
+                others = [thread for thread in self._threads if thread is not me]
+            if not others:
+                break
+            for thread in others:
+                thread.join()
+        if first:
+            self.logger.info("server closed")
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: Optional[type[BaseException]],
+        exc_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.shutdown()
+
+
+def close_all(connections: list[Any], code: int, reason: str) -> None:
+    """Close connections at the same time, and wait for all of them."""
+    if not connections:
+        return
+    usual = [it for it in connections if type(it).close is Connection.close]
+    for connection in usual:
+        connection._ws_session.start_closing(code, reason)
+    others = [it for it in connections if type(it).close is not Connection.close]
+    if others:
+        with ThreadPoolExecutor(len(others)) as executor:
+            list(executor.map(lambda connection: connection.close(code, reason), others))
+    for connection in usual:
+        connection.close(code, reason)
+
+
+def make_connection(sock: Any, server: Server) -> ServerConnection:
+    """Make a connection with the usual settings."""
+    return ServerConnection(sock, ServerProtocol(logger=server.logger), server)
+
+
+def name_of(address: Any) -> str:
+    """Return an address as logs tell it."""
+    if isinstance(address, tuple):
+        host, port = address[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return os.fsdecode(address)
+
+
+def serve(
+    handler: Handler,
+    host: Optional[str] = None,
+    port: Optional[int] = None,
+    *,
+    sock: Optional[socket.socket] = None,
+    ssl: Any = None,
+    origins: Optional[Sequence[Union[Origin, re.Pattern[str], None]]] = None,
+    extensions: Optional[Sequence[ServerExtensionFactory]] = None,
+    subprotocols: Optional[Sequence[Subprotocol]] = None,
+    select_subprotocol: Optional[
+        Callable[[ServerConnection, Sequence[Subprotocol]], Optional[Subprotocol]]
+    ] = None,
+    compression: Optional[str] = "deflate",
+    process_request: Optional[ProcessRequest] = None,
+    process_response: Optional[ProcessResponse] = None,
+    server_header: Optional[str] = SERVER,
+    open_timeout: Optional[float] = 10,
+    ping_interval: Optional[float] = 20,
+    ping_timeout: Optional[float] = 20,
+    close_timeout: Optional[float] = 10,
+    max_size: Union[int, None, tuple[Optional[int], Optional[int]]] = 2**20,
+    max_queue: Union[int, None, tuple[Optional[int], Optional[int]]] = 16,
+    logger: Optional[LoggerLike] = None,
+    create_connection: Optional[Callable[..., ServerConnection]] = None,
+    **kwargs: Unpack[BlockingServer],
+) -> Server:
+    """
+    Make a WebSocket server that listens: ``with serve(...) as server: server.serve_forever()``.
+
+    Arguments:
+        handler: function of a :class:`ServerConnection`, which is closed when it returns; each
+            connection has a thread for it.
+        host, port: where to listen.
+        sock: a socket to listen on, instead.
+        ssl: an :class:`ssl.SSLContext`, for TLS.
+        origins: acceptable values of the Origin header, also compiled regular expressions that
+            match a whole value, and None for requests without; None instead of a list for all.
+        extensions: factories of supported extensions, the preferred first.
+        subprotocols: supported subprotocols, the preferred first; a client has to offer one.
+        select_subprotocol: a function of the connection and the subprotocols that the client
+            offers, which returns one of them or None, or raises
+            :exc:`~websockets.exceptions.NegotiationError`.
+        compression: "deflate" to negotiate permessage-deflate (RFC 7692), None not to.
+        process_request: a function of the connection and the
+            :class:`~websockets.http11.Request`; it returns None to go on, or a
+            :class:`~websockets.http11.Response`, for which there is
+            :meth:`ServerConnection.respond`.
+        process_response: a function of the connection, the request and the response; it returns
+            None, or another response.
+        server_header: value of the Server header of responses; None for no such header.
+        open_timeout: seconds that the TLS handshake and the opening handshake may take together,
+            after which TCP is ended; None for no limit.
+        ping_interval, ping_timeout, close_timeout, max_queue: see
+            :class:`~websockets.sync.connection.Connection`.
+        max_size: largest incoming message in bytes, or a pair: largest message, largest of its
+            frames; None for no limit.
+        logger: ``websockets.server`` by default.
+        create_connection: class or function that takes the arguments of :class:`ServerConnection`
+            and returns an instance of it or of a subclass.
+        kwargs: arguments of :func:`socket.create_server`.
+    """
+    options: Any = kwargs
+    if "ssl_context" in options:
+        ssl = options.pop("ssl_context")
+        warnings.warn("ssl_context was renamed to ssl", DeprecationWarning, stacklevel=2)
+    unix, path = options.pop("unix", False), options.pop("path", None)
+    check_arguments(TODAYS_SERVE, locals())
+    if subprotocols is not None:
+        validate_subprotocols(subprotocols)
+    if compression == "deflate":
+        extensions = enable_server_permessage_deflate(extensions)
+    elif compression is not None:
+        raise ValueError(f"unsupported compression: {compression}")
+    create = create_connection or ServerConnection
+
+    def make(sock: Any, server: Server) -> ServerConnection:
+        protocol = ServerProtocol(
+            origins=origins,
+            extensions=extensions,
+            subprotocols=subprotocols,
+            max_size=max_size,
+            logger=server.logger,
+        )
+        return create(
+            sock,
+            protocol,
+            server,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+        )
+
+    listener = listening(host, port, sock, unix, path, options)
+    server = Server(listener, handler, logger)
+    server.open_timeout = open_timeout
+    server.select_subprotocol = select_subprotocol
+    server.handshake_arguments = (process_request, process_response, server_header)
+    server._make = make
+    server._ssl = ssl
+    return server
+
+
+def listening(
+    host: Optional[str],
+    port: Optional[int],
+    sock: Optional[socket.socket],
+    unix: bool,
+    path: Any,
+    kwargs: dict[str, Any],
+) -> socket.socket:
+    """Return a socket that listens."""
+    if sock is not None:
+        for name, value in (("host", host), ("port", port), ("path", path)):
+            if value is not None:
+                raise ValueError(f"{name} is incompatible with sock")
+        if kwargs:
+            raise TypeError(f"serve() got an unexpected keyword argument {min(kwargs)!r}")
+        return sock
+    if not unix:
+        return socket.create_server(("" if host is None else host, port or 0), **kwargs)
+    if path is None:
+        raise ValueError("missing path argument")
+    kwargs.setdefault("family", socket.AF_UNIX)
+    return socket.create_server(path, **kwargs)
+
+
+def unix_serve(handler: Handler, path: Optional[str] = None, **kwargs: Any) -> Server:
+    """
+    Make a WebSocket server that listens on a Unix socket; for example behind a reverse proxy.
+
+    Arguments:
+        handler: see :func:`serve`.
+        path: path of the socket in the file system; it may be left out if ``sock`` is given.
+        kwargs: arguments of :func:`serve`.
+    """
+    return serve(handler, unix=True, path=path, **kwargs)
+
+
+def broadcast(
+    connections: Iterable[Connection],
+    message: DataLike,
+    *,
+    raise_exceptions: bool = False,
+    text: Optional[bool] = None,
+    **kwargs: Any,
+) -> None:
+    """
+    Send a message to several connections, in several threads, and wait until all have it.
+
+    Connections that aren't open are passed over, and so are those that are sending a fragmented
+    message at this moment, with a warning in their log.
+
+    Arguments:
+        connections: connections, of a server's ``connections`` for example.
+        message: ``str`` for a text message, bytes-like for a binary one.
+        raise_exceptions: whether to raise an :exc:`ExceptionGroup` of what went wrong, once all
+            were tried, instead of logging it; from Python 3.11 on.
+        text: True to send bytes as text, False to send text as bytes.
+        kwargs: arguments of :class:`concurrent.futures.ThreadPoolExecutor`, ``max_workers`` for
+            example.
+
+    Raises:
+        TypeError: if the message is of another type.
+    """
+    if not isinstance(message, (str, bytes, bytearray, memoryview)):
+        raise TypeError("data must be str or bytes")
+    errors: list[Exception] = []
+
+    def send(connection: Connection) -> None:
+        try:
+            connection.send(message, text=text)
+        except ConcurrencyError:
+            if raise_exceptions:
+                errors.append(ConcurrencyError("sending a fragmented message"))
+            else:
+                connection.logger.warning("skipped broadcast: sending a fragmented message")
+        except Exception as exc:
+            if raise_exceptions:
+                error = RuntimeError("failed to write message")
+                error.__cause__ = exc
+                errors.append(error)
+            else:
+                connection.logger.warning(
+                    "skipped broadcast: failed to write message: %s: %s",
+                    type(exc).__name__,
+                    exc,
+                    exc_info=True,
+                )
+
+    with ThreadPoolExecutor(**kwargs) as executor:
+        for connection in tuple(connections):
+            if connection.state is State.OPEN:
+                executor.submit(send, connection)
+    if errors:
+        import builtins
+
+        raise builtins.ExceptionGroup("skipped broadcast", errors)
+
+
+def basic_auth(
+    realm: str = "",
+    credentials: Union[tuple[str, str], Iterable[tuple[str, str]], None] = None,
+    check_credentials: Optional[Callable[[str, str], bool]] = None,
+) -> Callable[[ServerConnection, Request], Optional[Response]]:
+    """
+    Make a ``process_request`` that lets clients in by HTTP Basic authentication (RFC 7617).
+
+    Arguments:
+        realm: scope of protection, in ASCII.
+        credentials: a ``(username, password)`` pair, or several.
+        check_credentials: function that takes a username and a password, and returns whether they
+            are right; it or ``credentials`` is given, not both.
+
+    Raises:
+        ValueError: if neither or both are given.
+        TypeError: if the credentials aren't pairs of strings.
+    """
+    auth = BasicAuth.of(realm, credentials, check_credentials)
+
+    def process_request(connection: ServerConnection, request: Request) -> Optional[Response]:
+        claimed = auth.claimed(request)
+        if isinstance(claimed, str):
+            return auth.decide(connection, None, claimed)  # type: ignore[no-any-return]
+        username = claimed[0] if auth.check(*claimed) else None
+        return auth.decide(connection, username, "Invalid credentials\n")  # type: ignore[no-any-return]
+
+    return process_request
+
+
+def __getattr__(name: str) -> Any:
+    if name == "WebSocketServer":
+        warnings.warn("WebSocketServer was renamed to Server", DeprecationWarning, stacklevel=2)
+        return Server
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
