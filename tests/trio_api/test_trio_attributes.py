@@ -74,6 +74,7 @@ async def test_what_a_connection_knows():
             with pytest.raises(AssertionError, match="^connection isn't closed yet$"):
                 ws.close_exc  # noqa: B018
             ws.own = "attribute"
+            assert ws.__aiter__().__aiter__()
         await ours.send("x")
         assert await theirs.recv() == "x"
     assert ours.remote_address == theirs.local_address  # also afterwards

@@ -136,6 +136,7 @@ async def test_delays_that_end():
 @on_trio
 async def test_the_loop_is_left_by_break():
     async with serving(hold) as server:
+        assert connect(uri_of(server)).__aiter__().__aiter__()
         with trio.CancelScope():
             async for ws in connect(uri_of(server)):  # noqa: B007
                 break

@@ -9,7 +9,9 @@ import pytest
 from on_trio import (
     REQUEST,
     BaseExceptionGroup,
+    Handing,
     Started,
+    TrioPeer,
     connect,
     echo,
     hold,
@@ -24,6 +26,7 @@ from on_trio import (
     uri_of,
 )
 from todays import Records
+from trio.testing import memory_stream_pair
 
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 from websockets.trio.server import Server, ServerConnection
@@ -140,6 +143,39 @@ async def test_a_client_that_is_accepted_while_the_server_closes():
         await peer.close()
         with trio.fail_after(5):
             await closing
+
+
+@on_trio
+async def test_clients_that_are_accepted_at_that_moment():
+    for _ in range(20):
+        listener = Handing()
+        async with trio.open_nursery() as nursery:
+            server = await nursery.start(functools.partial(serve, hold, listeners=[listener]))
+            ours, theirs = memory_stream_pair()
+            peer = TrioPeer(theirs, masked=True)
+            listener.hand.send_nowait(ours)
+            await trio.lowlevel.checkpoint()
+            closing = [Started(server.aclose()), Started(server.aclose())]
+            if await listener.leave():
+                assert (await peer.read_head()).startswith(b"HTTP/1.1 503")
+            await peer.close()
+            with trio.fail_after(5):
+                for task in closing:
+                    await task
+
+
+@on_trio
+async def test_a_handshake_that_fails_by_itself():
+    class Failing(ServerConnection):
+        async def handshake(self, *args):
+            raise KeyError
+
+    records = Records()
+    async with serving(hold, logger=records.logger, create_connection=Failing) as server:
+        async with await tcp_to(port_of(server)) as peer:
+            assert await peer.read_eof() == b""
+        await until(lambda: not server.all_connections)
+    assert "ERROR opening handshake failed" in records.lines
 
 
 @on_trio

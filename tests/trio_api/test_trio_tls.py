@@ -20,7 +20,7 @@ from on_trio import (
     uri_of,
 )
 
-from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 from websockets.frames import Close
 
 
@@ -133,6 +133,21 @@ async def test_a_peer_that_does_not_answer(certificates):
         assert connection.close_code == 1006
         assert str(connection.close_exc.__cause__) == "timed out while closing connection"
         await peer.close()
+
+
+@on_trio
+async def test_a_refusal(certificates):
+    def process_request(connection, request):
+        return connection.respond(403, "no\n")
+
+    options = {"ssl": certificates.server_context(), "process_request": process_request}
+    async with serving(echo, **options, close_timeout=None) as server:
+        uri = uri_of(server, scheme="wss", host="localhost")
+        with pytest.raises(InvalidStatus) as raised:
+            async with connect(uri, ssl=certificates.client_context()):
+                pass
+        assert raised.value.response.body == b"no\n"
+        await until(lambda: not server.all_connections)
 
 
 @pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"])

@@ -236,7 +236,7 @@ class ServerConnection(Connection):
             if self.close_timeout is not None:
                 parting.deadline = trio.current_time() + self.close_timeout
             try:
-                if self.response is None and self.protocol.handshake_exc is None:
+                if self.response is None and self._ws_opening.cancelled_caught:
                     # The server closes, and nobody waits for the request any more.
                     self.response = self._ws_refusal()
                     self.protocol.send_response(self.response)
