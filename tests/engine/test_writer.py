@@ -191,3 +191,19 @@ async def test_a_transport_of_another_kind_gets_every_byte():
             assert await ws.recv() == b"x" * 1000
             await asyncio.wait_for(ws.wait_closed(), 10)
     assert counts == [1004]
+
+
+@pytest.mark.one_loop  # uvloop's transports can't be given another method
+async def test_a_program_may_give_the_transport_another_way_to_write():
+    async def handler(ws):
+        await ws.wait_closed()
+
+    async with websockets.serve(handler, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()[:2]
+        async with websockets.connect(f"ws://{host}:{port}", compression=None) as ws:
+            written = []
+            ws.transport.write = written.append
+            await ws.send(b"lost")
+            del ws.transport.write
+            await ws.send(b"sent")
+            assert [len(data) for data in written] == [2 + 4 + 4]

@@ -7,7 +7,9 @@ cdef class Writer:
     cdef object _waiting
     cdef object _socket
     cdef object _fileno
+    cdef bint _replaceable
 
+    cdef bint is_replaced(self) except -1
     cpdef bint write(self, list pieces) except -1
     cpdef int write_before_closing(self, list pieces) except -1
 
