@@ -56,6 +56,8 @@ PYTHON = {
     "asyncio.Server": "asyncio-eventloop",
     "asyncio.StreamReader": "asyncio-stream",
     "asyncio.TimeoutError": "asyncio-exceptions",
+    "concurrent.futures.ThreadPoolExecutor": "concurrent.futures",
+    "socket": "socket",
     "ssl": "ssl",
     "zlib": "zlib",
     **dict.fromkeys(["EOFError", "LookupError", "OSError", "RuntimeError"], "exceptions"),

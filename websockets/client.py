@@ -294,7 +294,7 @@ class Connect(Starting):
         asyncio.TimeoutError: if it takes too long.
 
     Subclasses may set ``BACKOFF_INITIAL``, ``BACKOFF_MIN``, ``BACKOFF_MAX`` (seconds) and
-    ``BACKOFF_FACTOR``, the arguments of :func:`backoff`, and ``MAX_REDIRECTS_ALLOWED``, the number
+    ``BACKOFF_FACTOR``, the arguments of ``backoff()``, and ``MAX_REDIRECTS_ALLOWED``, the number
     of requests that one attempt may take.
     """
 

@@ -23,7 +23,7 @@ from .. import _core, _environment
 from .._engine.arguments import CONNECTION, set_unless_usual
 from .._engine.closed import closed_exc
 from .._engine.limits import limits_of_queue
-from .._engine.overridable import made_once, overridable
+from .._engine.overridable import by_name, made_once, overridable
 from .._engine.pings import ping_payload
 from .._sansio.chain import WatchedChain, chain_of
 from .._states import State
@@ -279,6 +279,7 @@ class Connection(Begun):
         except ConnectionClosedOK:
             return
 
+    @by_name("text")
     def send(
         self,
         message: Union[DataLike, Iterable[DataLike]],
