@@ -54,6 +54,8 @@ websockets_set_step(PyTypeObject *type, websockets_step step)
 static int
 websockets_done(PyObject *self, PyObject *value, PyObject **result)
 {
+    (void)self;
+    (void)value;
     Py_INCREF(Py_None);
     *result = Py_None;
     return 0;
@@ -62,6 +64,7 @@ websockets_done(PyObject *self, PyObject *value, PyObject **result)
 static PyObject *
 websockets_stop(PyObject *self)
 {
+    (void)self;
     return NULL;
 }
 
