@@ -311,11 +311,14 @@ class Connect(Starting):
         "'await {0}(...)', 'async with {0}(...)' or 'async for ... in {0}(...)'",
     )
 
-    def __new__(cls, *args: Any, **kwds: Any) -> Any:
-        if "create_connection" in kwds:
-            # It makes connections of today's API.
-            return todays.connect(*args, **kwds)
-        return super().__new__(cls)
+    # Type checkers look at __init__(): this would let any arguments pass.
+    if not TYPE_CHECKING:
+
+        def __new__(cls, *args: Any, **kwds: Any) -> Any:
+            if "create_connection" in kwds:
+                # It makes connections of today's API.
+                return todays.connect(*args, **kwds)
+            return super().__new__(cls)
 
     def __init__(
         self,

@@ -508,10 +508,13 @@ class Serve(Starting):
         "'await {0}(...)' or 'async with {0}(...)'",
     )
 
-    def __new__(cls, *args: Any, **kwds: Any) -> Any:
-        if not TODAYS.isdisjoint(kwds):
-            return todays.serve(*args, **kwds)
-        return super().__new__(cls)
+    # Type checkers look at __init__(): this would let any arguments pass.
+    if not TYPE_CHECKING:
+
+        def __new__(cls, *args: Any, **kwds: Any) -> Any:
+            if not TODAYS.isdisjoint(kwds):
+                return todays.serve(*args, **kwds)
+            return super().__new__(cls)
 
     def __init__(
         self,
