@@ -8,6 +8,7 @@ time that doesn't depend on where they differ or on whether the user exists.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, NamedTuple, Optional, Union
@@ -86,6 +87,16 @@ class BasicAuth(NamedTuple):
             return "Missing credentials\n"
         except (LookupError, InvalidHeader):
             return "Unsupported credentials\n"
+
+    async def process_request(self, connection: Any, request: Any) -> Any:
+        """Let a client in, or return the response that doesn't, on asyncio and on trio alike."""
+        claimed = self.claimed(request)
+        if isinstance(claimed, str):
+            return self.decide(connection, None, claimed)
+        right = self.check(*claimed)
+        if inspect.isawaitable(right):
+            right = await right
+        return self.decide(connection, claimed[0] if right else None, "Invalid credentials\n")
 
     def decide(self, connection: Any, username: Optional[str], text: str) -> Any:
         """

@@ -14,11 +14,11 @@ import weakref
 from collections.abc import AsyncIterator
 from typing import Any, Optional
 
+from .._engine.assembler import Assembler
 from .._engine.overridable import made_once, overridable
 from .._sansio.chain import WatchedChain
 from .._states import State
 from .callbacks import Callbacks
-from .messages import Assembler
 
 __all__ = ["Hooks"]
 

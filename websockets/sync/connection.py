@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 from .. import _core, _environment
 from .._engine.arguments import CONNECTION, set_unless_usual
+from .._engine.assembler import Assembler
 from .._engine.closed import closed_exc
 from .._engine.limits import limits_of_queue
 from .._engine.overridable import by_name, made_once, overridable
@@ -31,7 +32,6 @@ from .._threads.deadline import Deadline
 from .._threads.session import Session
 from .._threads.sockets import end_of, plain_of, recv_within, send_within
 from .._threads.system import SYSTEM
-from ..asyncio.messages import Assembler
 from ..exceptions import ConnectionClosed, ConnectionClosedOK
 from ..typing import Data, DataLike, Subprotocol
 

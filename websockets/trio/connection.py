@@ -19,6 +19,7 @@ import trio
 
 from .. import _core, _environment
 from .._engine.arguments import CONNECTION, set_unless_usual
+from .._engine.assembler import Assembler
 from .._engine.closed import closed_exc
 from .._engine.fragments import FragmentDecoder
 from .._engine.limits import limits_of_queue
@@ -26,7 +27,6 @@ from .._engine.overridable import made_once, overridable
 from .._engine.pings import ping_payload
 from .._sansio.chain import WatchedChain, chain_of
 from .._states import Side, State
-from ..asyncio.messages import Assembler
 from ..exceptions import (
     ConcurrencyError,
     ConnectionClosed,

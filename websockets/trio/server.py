@@ -586,16 +586,4 @@ def basic_auth(
         ValueError: if neither or both are given.
         TypeError: if the credentials aren't pairs of strings.
     """
-    auth = BasicAuth.of(realm, credentials, check_credentials)
-
-    async def process_request(connection: ServerConnection, request: Request) -> Optional[Response]:
-        claimed = auth.claimed(request)
-        if isinstance(claimed, str):
-            return auth.decide(connection, None, claimed)  # type: ignore[no-any-return]
-        right = auth.check(*claimed)
-        if inspect.isawaitable(right):
-            right = await right
-        username = claimed[0] if right else None
-        return auth.decide(connection, username, "Invalid credentials\n")  # type: ignore[no-any-return]
-
-    return process_request
+    return BasicAuth.of(realm, credentials, check_credentials).process_request
