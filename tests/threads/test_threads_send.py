@@ -2,7 +2,6 @@
 What connections for threads state of sending.
 """
 
-import time
 
 import pytest
 from peer import BINARY, CLOSE, PING, PONG, TEXT, close_payload
@@ -154,10 +153,10 @@ def test_sending_waits_while_the_peer_does_not_read(connection):
         count, size = 20, 1_000_000
         task = Task(lambda: [ws.send(bytes([i]) * size) for i in range(count)])
         blocked(task, "send")
-        time.sleep(0.2)
-        assert not task.done()
         for i in range(count):
             assert peer.read() == (0x80 | BINARY, bytes([i]) * size)
+            # What is left for a system's buffers is more than they have room for.
+            assert i >= count // 4 or not task.done()
         task.result()
 
 
