@@ -2,7 +2,6 @@
 What connections for threads state of sending.
 """
 
-
 import pytest
 from peer import BINARY, CLOSE, PING, PONG, TEXT, close_payload
 from threads import Task, blocked, both_sides, serving, uri_of
