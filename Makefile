@@ -28,9 +28,7 @@ demo: $(VENV)/demo $(VENV)/built  ## build, then show a server and a client at w
 	@$(BIN)/python examples/demo.py
 
 test: $(VENV)/dev $(VENV)/built node-peer  ## build, then run the whole suite on both backends
-	@$(BIN)/python -m pytest
-	@WEBSOCKETS_NO_EXTENSIONS=1 $(BIN)/python -m pytest \
-		-m "not build and not programs and not one_backend"
+	@$(BIN)/python tests/runs/both.py
 
 ##@ Speed
 
@@ -124,16 +122,20 @@ packages: $(VENV)/made $(VENV)/built  ## run packages that use websockets, unmod
 
 ##@ Every Python of this machine
 
-.PHONY: test-all wheels
+.PHONY: test-all test-next wheels
 
 # Some: PYTHONS='3.9 3.13', or their paths; SUITE='-q -k server', or other arguments of pytest. Wheels
 # are made without the suite, but for a server and a client that talk, if SUITE is empty. BESIDE= leaves
 # out the packages that are installed beside them.
 test-all wheels: export PYTHONS ?=
-test-all wheels: export SUITE ?= -q
+test-all test-next wheels: export SUITE ?= -q
 
 test-all: $(VENV)/made node-peer  ## run the suite on every CPython, or PYTHONS='3.9 3.13'
 	@$(BIN)/python tests/runs/everywhere.py
+
+test-next: export NEXT ?= 3.14
+test-next:  ## run it on a Python that isn't here, NEXT=3.15, in a folder with a Debian; as root
+	@$(PYTHON) tests/runs/next.py
 
 wheels: $(VENV)/made  ## build wheels for them, and test those where they are installed
 	@$(BIN)/python tests/runs/wheels.py

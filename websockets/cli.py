@@ -22,6 +22,7 @@ EXAMPLES = """\
 examples:
   {prog} wss://example.com/chat       talk to a server
   {prog} serve --echo                 have a server to talk to
+  {prog} serve --topic                have one where everybody hears everybody
   {prog} ws://localhost:8765          talk to that one
   {prog} doctor                       ask what is installed, and what is wrong
 """
@@ -38,8 +39,8 @@ Lines that come from a pipe or a file are sent as they are. A terminal is shown 
 characters of a message; a pipe or a file gets all of it."""
 
 SERVE = """\
-Run a server that shows each connection and each message in a line, and sends nothing back unless
-told to. Ctrl-C ends it."""
+Run a server that shows each connection and each message in a line. It sends nothing unless told to.
+Ctrl-C ends it."""
 
 
 DOCTOR = """\
@@ -130,7 +131,11 @@ def commands(prog: str) -> argparse.ArgumentParser:
     connect.set_defaults(run=client.run)
 
     serve = add("serve", "have a server to talk to", SERVE, "--echo --port 8000")
-    serve.add_argument("--echo", action="store_true", help="send messages back")
+    answers = serve.add_mutually_exclusive_group()
+    answers.add_argument("--echo", action="store_true", help="send messages back")
+    answers.add_argument(
+        "--topic", action="store_true", help="send messages to everybody, who sent them as well"
+    )
     serve.add_argument("--host", default="localhost", help="where to listen (%(default)s)")
     serve.add_argument("--port", type=port, default=8765, help="the port (%(default)s)")
     serve.set_defaults(run=server.run)

@@ -63,6 +63,27 @@ async def test_the_server_only_listens_unless_told_to_echo():
             await ws.recv()
 
 
+async def test_with_topic_everybody_hears_everybody():
+    async with Served.run("--topic") as served:
+        async with websockets.connect(served.uri) as ada, websockets.connect(served.uri) as bob:
+            await served.lines(2)  # who isn't here yet would hear nothing
+            for sender, message in [(ada, "milk first"), (bob, b"\x00\x01"), (ada, "never")]:
+                await sender.send(message)
+                assert [await ada.recv(), await bob.recv()] == [message, message]
+        shown = [line.split(" ", 1)[1] for line in await served.lines(5)]
+        assert shown[:3] == ["< milk first", "< (binary, 2 bytes) 00 01", "< never"]
+        async with websockets.connect(served.uri) as late:
+            await served.lines(1)
+            await late.send("hello?")
+            assert await late.recv() == "hello?"  # of what was said before, nothing
+
+
+async def test_a_server_either_echoes_or_tells_everybody():
+    status, out, err = await run("serve", "--echo", "--topic")
+    assert (status, out) == (2, [])
+    assert "not allowed with argument" in err[-1]
+
+
 async def test_connections_have_numbers():
     async with Served.run() as served:
         async with websockets.connect(served.uri), websockets.connect(served.uri) as second:

@@ -17,11 +17,18 @@ PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])  # where Debia
 DEADLINE = 20  # seconds for what should take a fraction of one
 
 
-def need(name):
-    """Return where a program is; skip the test if it is nowhere."""
+def need(name, optional=False):
+    """
+    Return where a program is; skip the test if it is nowhere.
+
+    Arguments:
+        name: of the program.
+        optional: whether it need not be there, even if programs are required.
+    """
     path = shutil.which(name, path=PATH)
     if path is None:
-        report = pytest.fail if switched_on("WEBSOCKETS_REQUIRE_PROGRAMS") else pytest.skip
+        required = switched_on("WEBSOCKETS_REQUIRE_PROGRAMS") and not optional
+        report = pytest.fail if required else pytest.skip
         report(f"{name} isn't installed")
     return path
 

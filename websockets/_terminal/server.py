@@ -1,5 +1,5 @@
 """
-A server to try things with: ``python -m websockets serve --echo``.
+A server to try things with: ``python -m websockets serve --echo``, or ``--topic``.
 
 Owns what is shown of its connections. Must never know how a connection works. Key decision: each
 event takes a line, which begins with the connection's number, so that other programs can read it.
@@ -16,6 +16,7 @@ from typing import Any
 
 from ..exceptions import ConnectionClosed, format_close
 from ..server import WebSocketServerProtocol, serve
+from ..topics import Topics
 from .showing import (
     GREEN,
     RESET,
@@ -27,6 +28,8 @@ from .showing import (
     show_unknown_characters,
 )
 
+EVERYBODY = "everybody"  # the one topic there is
+
 
 class Journal:
     """
@@ -34,10 +37,12 @@ class Journal:
 
     Arguments:
         echo: whether messages are sent back.
+        topic: whether they are sent to everybody.
     """
 
-    def __init__(self, echo: bool) -> None:
+    def __init__(self, echo: bool, topic: bool) -> None:
         self._echo = echo
+        self._topics = Topics(history=0) if topic else None
         self._numbers = itertools.count(1)
         self._colours = has_colours(sys.stdout)
         show_unknown_characters()
@@ -59,11 +64,15 @@ class Journal:
         origin = address(websocket.remote_address)
         self.notice(f"{number} connected from {origin}, {escape(websocket.path)}")
         try:
+            if self._topics is not None:
+                await self._topics.subscribe(websocket, EVERYBODY)
             while True:
                 message = await websocket.recv()
                 self.message(number, describe(message))
                 if self._echo:
                     await websocket.send(message)
+                elif self._topics is not None:
+                    await self._topics.publish(EVERYBODY, message)
         except ConnectionClosed as exc:
             self.notice(f"{number} closed: {escape(format_close(exc.code, exc.reason))}.")
 
@@ -94,19 +103,20 @@ async def ctrl_c() -> None:
     loop.remove_signal_handler(signal.SIGINT)
 
 
-def run(host: str, port: int, echo: bool) -> int:
+def run(host: str, port: int, echo: bool, topic: bool) -> int:
     """
     Serve until Ctrl-C.
 
     Arguments:
         host, port: where to listen.
         echo: whether messages are sent back.
+        topic: whether they are sent to everybody.
 
     Returns:
         the exit status: 0 after Ctrl-C, 1 if there can be no server.
     """
     try:
-        asyncio.run(listen(host, port, Journal(echo)))
+        asyncio.run(listen(host, port, Journal(echo, topic)))
     except OSError as exc:
         print(f"Can't serve: {exc}", file=sys.stderr)
         return 1

@@ -1,0 +1,57 @@
+"""
+Runs the whole suite on both backends, side by side.
+
+    make test
+
+The compiled half has the tests for which the backend makes no difference as well, and speaks as it
+runs. What the pure half says is in build/tests/pure.log meanwhile, and is shown when both are done.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LOG = ROOT / "build" / "tests" / "pure.log"
+
+SUITE = [sys.executable, "-m", "pytest", *sys.argv[1:]]
+# A cache of its own, as each run writes down which tests have failed.
+PURE = ["-m", "not build and not programs and not one_backend", "-o", "cache_dir=build/tests/cache"]
+
+
+def end(number, frame):
+    raise SystemExit(128 + number)
+
+
+def wait(halves):
+    """Wait for both halves, also after Ctrl-C, which they get, too; end them if this is to end."""
+    try:
+        while any(half.poll() is None for half in halves):
+            try:
+                for half in halves:
+                    half.wait()
+            except KeyboardInterrupt:
+                pass
+    finally:
+        for half in halves:
+            half.terminate()
+
+
+def main():
+    signal.signal(signal.SIGTERM, end)
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    with LOG.open("wb") as log:
+        environment = {**os.environ, "WEBSOCKETS_NO_EXTENSIONS": "1"}
+        options = {"cwd": ROOT, "env": environment, "stdout": log, "stderr": subprocess.STDOUT}
+        halves = [subprocess.Popen(SUITE, cwd=ROOT), subprocess.Popen([*SUITE, *PURE], **options)]
+        wait(halves)
+    print("\nThe pure half:\n", LOG.read_text("utf-8", "replace"), sep="\n", flush=True)
+    failed = [name for name, half in zip(["compiled", "pure"], halves) if half.returncode]
+    if failed:
+        sys.exit(f"FAILED: the {' and the '.join(failed)} half")
+
+
+if __name__ == "__main__":
+    main()
