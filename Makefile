@@ -214,8 +214,8 @@ $(VENV)/built: $(VENV)/made $(CORE)
 node-peer: $(PEER)/package.json  ## install what the tests with a peer in Node.js need
 	@if ! command -v npm >/dev/null; then \
 		echo "npm isn't here: tests with the Node.js peer will skip"; \
-	elif ! test $(PEER)/node_modules/ws/package.json -nt $<; then \
+	elif ! test $(PEER)/node_modules/made -nt $<; then \
 		npm install --prefix $(PEER) --silent --no-package-lock --no-audit --no-fund \
-			--fetch-retries=1 && touch $(PEER)/node_modules/ws/package.json || \
+			--fetch-retries=1 && touch $(PEER)/node_modules/made || \
 		echo "npm can't install the Node.js peer: tests with it will skip"; \
 	fi
