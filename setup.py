@@ -153,14 +153,17 @@ def c_file(extension, force=False):
         if carried(extension).exists():
             return str(carried(extension))
         raise
-    # To tell what is out of date, Cython looks for type sheets beside the source only.
+    # To tell what is out of date, Cython looks for type sheets beside the source only; and it looks at
+    # its own sheets, which are new wherever it was just installed, though C is the same for all.
     made = GENERATED / Path(extension.sources[0]).with_suffix(".c")
+    if not force and not newer_group(extension.depends, str(made)):
+        return str(made)
     [generated] = cythonize(
         [extension],
         build_dir=str(GENERATED),
         include_path=["ext"],
         compiler_directives={"language_level": 3, "annotation_typing": False},
-        force=force or newer_group(extension.depends, str(made)),
+        force=True,
     )
     return generated.sources[0]
 

@@ -27,13 +27,13 @@ project = "cywebsockets"
 copyright = "the authors of cywebsockets"
 release = version
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 nitpicky = True
 suppress_warnings = ["ref.python"]  # a name that is imported under a second path is no mistake
 
 myst_heading_anchors = 4
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "tasklist"]
 
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
@@ -41,6 +41,11 @@ maximum_signature_line_length = 88
 add_module_names = False
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
+
+# Prompts aren't copied, nor are blocks that are output.
+copybutton_prompt_text = r"\$ |>>> "
+copybutton_prompt_is_regexp = True
+copybutton_selector = "div:not(.highlight-text) > div.highlight > pre"
 
 html_theme = "furo"
 html_title = f"cywebsockets {version}"
@@ -148,7 +153,16 @@ def take_in(app, docname, source):
     source[0] = LINK.sub(follow, source[0])
 
 
+def copy_for_models(app, exception):
+    """Put llms.txt in the root of the site; what it names are pages there."""
+    if exception is None and app.builder.name == "html":
+        text = (ROOT / "docs" / "llms.txt").read_text("utf-8")
+        text = re.sub(r"\]\(([\w./-]+)\.(?:md|rst)\)", r"](\1.html)", text)
+        Path(app.outdir, "llms.txt").write_text(text, "utf-8")
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", show_sections)
     app.connect("missing-reference", lead)
     app.connect("source-read", take_in)
+    app.connect("build-finished", copy_for_models)

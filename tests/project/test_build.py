@@ -179,7 +179,7 @@ def test_a_machine_without_zlib(source_tree, tmp_path):
     environment = {**os.environ, "WEBSOCKETS_NO_EXTENSIONS": "", "CPATH": str(tmp_path)}
     # What has been built is taken over, except that it is out of date, and then it must go.
     made = built / f"lib.{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
-    for path in (ROOT / "build").glob("lib.*/**/*.so"):
+    for path in (ROOT / "build").glob(f"lib.*{sys.implementation.cache_tag}/**/*.so"):
         copy = made / path.relative_to(ROOT / "build").relative_to(path.parts[len(ROOT.parts) + 1])
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy)

@@ -296,3 +296,10 @@ def test_the_pages_have_no_name_that_is_not_there():
                 assert part in getattr(found, "__annotations__", {}), name
                 break
             found = getattr(found, part)
+
+
+def test_what_language_models_are_given_has_every_page():
+    text = (DOCS / "llms.txt").read_text("utf-8")
+    named = {DOCS / path for path in re.findall(r"\]\(([\w./-]+)\)", text)}
+    assert [path for path in named if not path.exists()] == []
+    assert set(DOCS.rglob("*.md")) <= named
