@@ -153,8 +153,8 @@ def c_file(extension, force=False):
         if carried(extension).exists():
             return str(carried(extension))
         raise
-    # To tell what is out of date, Cython looks for type sheets beside the source only; and it looks at
-    # its own sheets, which are new wherever it was just installed, though C is the same for all.
+    # To tell what is out of date, Cython looks for type sheets beside the source only. And it looks
+    # at its own sheets, which are new wherever it was just installed, though the C is the same.
     made = GENERATED / Path(extension.sources[0]).with_suffix(".c")
     if not force and not newer_group(extension.depends, str(made)):
         return str(made)
