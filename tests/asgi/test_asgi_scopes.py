@@ -48,7 +48,7 @@ async def test_all_that_a_scope_has():
         "state": {"kept": []},
         "extensions": {"websocket.http.response": {}},
     }
-    assert (b"host", f"localhost:{told.port}".encode()) in headers
+    assert (b"host", f"127.0.0.1:{told.port}".encode()) in headers
     assert {name for name, _ in headers} == {
         b"host",
         b"upgrade",

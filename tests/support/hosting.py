@@ -68,7 +68,7 @@ class Host:
         self.server = server
         with contextlib.suppress(TypeError):
             self.port = port_of(server)
-            self.uri = f"{scheme}://localhost:{self.port}"
+            self.uri = f"{scheme}://127.0.0.1:{self.port}"
 
     async def shut_down(self):
         self.server.close()

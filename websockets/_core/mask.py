@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = ["apply_mask", "mask_in_place"]
 
-LARGE = 4096  # bytes
+LARGE = 256  # bytes
 
 
 def apply_mask(data: Any, key: Any, offset: int = 0) -> bytes:
