@@ -9,6 +9,7 @@ be better is noted.
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import importlib.metadata
 import json
@@ -69,8 +70,17 @@ def distributions() -> Iterator[tuple[str, importlib.metadata.Distribution]]:
     """Yield the names of all distributions that are installed, and themselves."""
     for distribution in importlib.metadata.distributions():
         # What an interrupted installation leaves may have no name.
-        if distribution.metadata["Name"]:
+        if "Name" in distribution.metadata:
             yield plain(distribution.metadata["Name"]), distribution
+
+
+def record(distribution: importlib.metadata.Distribution) -> Optional[dict[str, str]]:
+    """Return the files that a distribution brought, with their hashes, if there is such a list."""
+    # Its attribute ``files`` leaves out those that are gone, from Python 3.12 on.
+    text = distribution.read_text("RECORD")
+    if text is None:
+        return None
+    return {path: checksum for path, checksum, *_ in csv.reader(text.splitlines())}
 
 
 def editable_folder(distribution: importlib.metadata.Distribution) -> Optional[Path]:
@@ -88,11 +98,12 @@ def owners() -> list[Owner]:
         tree = editable_folder(distribution) if name in NAMES else None
         folder = tree or Path(str(distribution.locate_file("")))
         if tree is None:
-            if distribution.read_text("RECORD") is None:
+            files = record(distribution)
+            if files is None:
                 # Debian's packages have no list, and neither has what setuptools leaves in a tree.
                 if name not in NAMES or (folder / "setup.py").exists():
                     continue
-            elif "websockets/__init__.py" not in map(str, distribution.files or ()):
+            elif "websockets/__init__.py" not in files:
                 continue
         folder = (folder / "websockets").resolve()
         owner = Owner(name, distribution.version, folder, tree is not None, distribution)
@@ -103,15 +114,16 @@ def owners() -> list[Owner]:
 def changed_files(owner: Owner) -> list[str]:
     """Return the files of the package that aren't as they were installed."""
     changed = []
-    for path in owner.distribution.files or ():
-        if path.parts[0] == "websockets" and path.hash is not None:
+    for path, checksum in (record(owner.distribution) or {}).items():
+        if path.startswith("websockets/") and checksum:
+            mode, _, expected = checksum.partition("=")
             try:
-                data = Path(str(path.locate())).read_bytes()
+                data = Path(str(owner.distribution.locate_file(path))).read_bytes()
             except OSError:
                 data = b""
-            digest = hashlib.new(path.hash.mode, data).digest()
-            if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != path.hash.value:
-                changed.append(str(path))
+            digest = hashlib.new(mode, data).digest()
+            if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != expected:
+                changed.append(path)
     return changed
 
 
