@@ -64,6 +64,8 @@ def test_every_version_has_wheels():
     assert f'requires-python = ">=3.{versions[0]}"' in project
     wheels = " ".join(f"cp3{version}-*" for version in versions)
     assert f'build = "{wheels}"' in project
+    policy = (ROOT / "docs" / "policy.md").read_text("utf-8")
+    assert re.findall(r"^\| 3\.(\d+) \|", policy, re.M) == versions
 
 
 @pytest.fixture(scope="module")

@@ -209,6 +209,7 @@ async def test_nginx_with_the_configuration_that_is_shown(tmp_path, certificates
     async def handler(websocket, path):
         await websocket.send(f"{path} {websocket.request_headers['X-Forwarded-For']}")
         await websocket.send(await websocket.recv())
+        await websocket.wait_closed()
 
     pem = certificates.certificate.private_key_and_cert_chain_pem
     pem.write_to_path(tmp_path / "both.pem")
@@ -234,6 +235,10 @@ async def test_nginx_with_the_configuration_that_is_shown(tmp_path, certificates
                 assert await websocket.recv() == "/room?a=b 127.0.0.1"
                 await websocket.send("through")
                 assert await websocket.recv() == "through"
+                # The server ends, and says so to its client behind the proxy.
+                server.close()
+                await websocket.wait_closed()
+                assert websocket.close_code == 1001
 
 
 def test_no_example_is_left_out():

