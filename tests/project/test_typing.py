@@ -164,13 +164,13 @@ async def main() -> None:
 PROGRAMS = {"todays": TODAYS, "threads": THREADS, "older": OLDER, "on_trio": ON_TRIO}
 
 
-def test_programs_of_both_generations(tmp_path):
+def test_programs_of_both_generations(tmp_path, pytestconfig):
     pytest.importorskip("mypy")
     pytest.importorskip("trio")
     for name, program in PROGRAMS.items():
         (tmp_path / f"{name}.py").write_text(program)
     options = ["--strict", "--python-version=3.11", "--follow-imports=silent"]
-    options.append(f"--cache-dir={tmp_path / 'cache'}")
+    options.append(f"--cache-dir={pytestconfig.cache.mkdir('mypy')}")
     found = subprocess.run(
         [sys.executable, "-m", "mypy", *options, *(f"{name}.py" for name in PROGRAMS)],
         cwd=tmp_path,
