@@ -5,6 +5,8 @@ What imports what: floors, circles, and who may know the outside world; see docs
 import pytest
 from package import MODULES, imports
 
+pytestmark = pytest.mark.one_backend
+
 # Imports go down, or stay on their floor; see docs/design.md.
 FLOORS = {
     "websockets": 9,

@@ -3,8 +3,10 @@ Runs the whole suite on both backends, side by side.
 
     make test
 
-The compiled half has the tests for which the backend makes no difference as well, and speaks as it
-runs. What the pure half says is in build/tests/pure.log meanwhile, and is shown when both are done.
+Each test for which the backend makes no difference is in one of them: those that build distributions
+in the pure half, all others in the compiled one, which takes as long for it. The compiled half speaks
+as it runs; what the pure one says is in build/tests/pure.log, and is shown when both are done.
+Arguments are pytest's, for both. EXCEPT="build or programs" leaves out what has these marks.
 """
 
 import os
@@ -16,9 +18,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LOG = ROOT / "build" / "tests" / "pure.log"
 
-SUITE = [sys.executable, "-m", "pytest", *sys.argv[1:]]
-# A cache of its own, as each run writes down which tests have failed.
-PURE = ["-m", "not build and not programs and not one_backend", "-o", "cache_dir=build/tests/cache"]
+EXCEPT = os.environ.get("EXCEPT", "")
+
+
+def suite(marks, *options):
+    if EXCEPT:
+        marks = f"({marks}) and not ({EXCEPT})"
+    return [sys.executable, "-m", "pytest", "-m", marks, *options, *sys.argv[1:]]
+
+
+COMPILED = suite("not build")
+# The cache is another one, as each run writes down which tests have failed.
+PURE = suite("build or not (programs or one_backend)", "-o", "cache_dir=build/tests/cache")
 
 
 def end(number, frame):
@@ -45,7 +56,7 @@ def main():
     with LOG.open("wb") as log:
         environment = {**os.environ, "WEBSOCKETS_NO_EXTENSIONS": "1"}
         options = {"cwd": ROOT, "env": environment, "stdout": log, "stderr": subprocess.STDOUT}
-        halves = [subprocess.Popen(SUITE, cwd=ROOT), subprocess.Popen([*SUITE, *PURE], **options)]
+        halves = [subprocess.Popen(COMPILED, cwd=ROOT), subprocess.Popen(PURE, **options)]
         wait(halves)
     print("\nThe pure half:\n", LOG.read_text("utf-8", "replace"), sep="\n", flush=True)
     failed = [name for name, half in zip(["compiled", "pure"], halves) if half.returncode]

@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SUITE = [*shlex.split(os.environ.get("SUITE", "-q")), "-m", "not build and not programs"]
+SUITE = shlex.split(os.environ.get("SUITE", "-q"))
 TOOLS = "ca-certificates,gcc,libc6-dev,make,openssl,procps,zlib1g-dev"
 
 # How the machine reaches its network, and which authorities it trusts.
@@ -82,6 +82,7 @@ class Debian:
     def run(self, *command):
         """Run a command in the folder, and return its exit status."""
         environment = {
+            "EXCEPT": "build or programs",  # they need more than there is
             "HOME": "/root",
             "LANG": "C.UTF-8",
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
