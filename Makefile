@@ -134,7 +134,7 @@ test-all: $(VENV)/made node-peer  ## run the suite on every CPython, or PYTHONS=
 	@$(BIN)/python tests/runs/everywhere.py
 
 test-next: export NEXT ?= 3.14
-test-next:  ## run it on a Python that isn't here, NEXT=3.15, in a folder with a Debian; as root
+test-next:  ## run it on a Python that isn't here, NEXT=3.14, in a folder with a Debian; as root
 	@$(PYTHON) tests/runs/next.py
 
 wheels: $(VENV)/made  ## build wheels for them, and test those where they are installed

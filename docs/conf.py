@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -35,7 +36,8 @@ suppress_warnings = ["ref.python"]  # a name that is imported under a second pat
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "deflist", "tasklist"]
 
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
 maximum_signature_line_length = 88
 add_module_names = False
@@ -126,7 +128,14 @@ def lead(app, env, node, contnode):
     if start in PYTHON:
         uri = f"https://docs.python.org/3/library/{PYTHON[start]}.html#{target}"
         return nodes.reference("", "", contnode, internal=False, refuri=uri)
-    return None
+    # A type in a signature may be private, or another library's: its name says enough.
+    return contnode if in_signature(node) else None
+
+
+def in_signature(node):
+    while node is not None and not isinstance(node, addnodes.desc_signature):
+        node = node.parent
+    return node is not None
 
 
 def take_in(app, docname, source):
