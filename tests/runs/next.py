@@ -4,9 +4,8 @@ Runs the suite on a Python that this machine doesn't have, in a Debian that has 
     make test-next        or: make test-next NEXT=3.15 SUITE="-q -k tls"
 
 That Debian is a folder, build/next/VERSION/root, which debootstrap fills once, with the release that
-is to come, or RELEASE=sid. The tree is mounted
-in it, so that what runs is the tree as it is; its compiled modules have names of their own. Needs
-Linux, root and debootstrap.
+is to come, or RELEASE=sid. The tree is mounted in it, so that what runs is the tree as it is; its
+compiled modules have names of their own. Needs Linux, root and debootstrap.
 
 Key decision: whatever is mounted is mounted in a namespace of its own (unshare), which ends with
 its processes, however they end. So nothing that removes the folder can get through a mount.
