@@ -4,8 +4,9 @@ Runs the suite on a Python that this machine doesn't have, in a Debian that has 
     make test-next        or: make test-next NEXT=3.15 SUITE="-q -k tls"
 
 That Debian is a folder, build/next/VERSION/root, which debootstrap fills once, with the release that
-is to come, or RELEASE=sid. The tree is mounted in it, so that what runs is the tree as it is; its
-compiled modules have names of their own. Needs Linux, root and debootstrap.
+is to come, or RELEASE=sid. The tree is mounted in it, so that what runs is the tree as it is, but with
+a build folder of its own, build/next/VERSION/build: what is built there may not run here. Compiled
+modules have names of their own. Needs Linux, root and debootstrap.
 
 Key decision: whatever is mounted is mounted in a namespace of its own (unshare), which ends with
 its processes, however they end. So nothing that removes the folder can get through a mount.
@@ -32,8 +33,9 @@ set -e
 mount --rbind /dev "$1/dev"
 mount -t proc proc "$1/proc"
 mount --bind "$2" "$1/tree"
+mount --bind "$3" "$1/tree/build"
 root=$1
-shift 2
+shift 3
 exec chroot "$root" env --chdir=/tree "$@"
 """
 
@@ -52,6 +54,7 @@ class Debian:
         self.release = release
         self.folder = ROOT / "build" / "next" / version
         self.root = self.folder / "root"
+        self.build = self.folder / "build"
 
     def make(self):
         """Fill the folder, if that hasn't been done."""
@@ -74,6 +77,7 @@ class Debian:
 
     def connect(self):
         """Have programs in the folder reach the network as those of this machine do."""
+        self.build.mkdir(exist_ok=True)
         for name in NETWORK:
             if Path("/", name).exists():
                 (self.root / name).unlink(missing_ok=True)
@@ -88,8 +92,8 @@ class Debian:
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             **{name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)},
         }
-        inside = ["unshare", "--mount", "sh", "-c", INSIDE, "sh", self.root, ROOT, *command]
-        return subprocess.run(inside, env=environment).returncode
+        inside = ["unshare", "--mount", "sh", "-c", INSIDE, "sh", self.root, ROOT, self.build]
+        return subprocess.run([*inside, *command], env=environment).returncode
 
 
 def main():
@@ -99,7 +103,7 @@ def main():
     debian = Debian(version, os.environ.get("RELEASE", "testing"))
     debian.make()
     debian.connect()
-    venv = f"build/next/{version}/environment"
+    venv = "build/environment"
     tree = ["make", f"VENV={venv}", f"PYTHON=python{version}", f"{venv}/dev", f"{venv}/built"]
     sys.exit(debian.run(*tree) or debian.run(f"{venv}/bin/python", "tests/runs/both.py", *SUITE))
 
