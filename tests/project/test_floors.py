@@ -36,6 +36,7 @@ FLOORS = {
     "websockets._starting": 6,
     "websockets._engine": 5,
     "websockets._engine.connecting": 6,
+    "websockets._engine.facts": 6,
     "websockets._engine.reaching": 6,
     "websockets._engine.reconnecting": 6,
     "websockets._engine.tunnels": 6,

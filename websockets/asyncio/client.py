@@ -51,7 +51,6 @@ class ClientConnection(Connection):
     """
 
     protocol: ClientProtocol
-    _ws_is_client: Any = True
 
     # Before Python 3.11 inspect.signature() finds an __init__() only where it is the class's own.
     __init__ = Connection.__init__

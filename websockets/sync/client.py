@@ -55,7 +55,6 @@ class ClientConnection(Connection):
     """
 
     protocol: ClientProtocol
-    _ws_is_client: Any = True
 
     @made_once
     def response_rcvd(self) -> threading.Event:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 from .._core import forget_frames
 from .._engine.arguments import TODAYS_SERVE, check_arguments
 from .._engine.overridable import made_once
+from .._engine.phases import UNCONNECTED
 from .._handshake.credentials import BasicAuth
 from .._sansio.server import ServerProtocol
 from .._states import State
@@ -220,7 +221,7 @@ class ServerConnection(Connection):
             elif exc is not self.protocol.handshake_exc:
                 self.logger.error("opening handshake failed", exc_info=True)
             forget_frames(exc)  # The protocol may keep it.
-        if self._ws_session is not None:
+        if self._ws_phase is not UNCONNECTED:
             return True
         # To close it whole, with bytes still on their way here, could destroy the response.
         half_close(self.socket)
@@ -410,7 +411,7 @@ class Server:
             except OSError:
                 pass
         if close_connections:
-            close_all([it for it in connections if it._ws_session is not None], code, reason)
+            close_all([it for it in connections if it._ws_phase is not UNCONNECTED], code, reason)
         while True:
             with self._lock:
                 others = [thread for thread in self._threads if thread is not me]
@@ -439,7 +440,7 @@ def close_all(connections: list[Any], code: int, reason: str) -> None:
         return
     usual = [it for it in connections if type(it).close is Connection.close]
     for connection in usual:
-        connection._ws_session.start_closing(code, reason)
+        connection._ws_phase.start_closing(code, reason)
     others = [it for it in connections if type(it).close is not Connection.close]
     if others:
         with ThreadPoolExecutor(len(others)) as executor:

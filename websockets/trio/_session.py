@@ -152,6 +152,16 @@ class Session:
         self._aborted = False
         self._closed = trio.Event()
 
+    @property
+    def latency(self) -> float:
+        """Seconds from the last ping that was answered to its pong, 0 before."""
+        return self.pings.latency
+
+    @property
+    def pending_pings(self) -> Any:
+        """The pings that wait for their pongs, by payload."""
+        return self.pings.waiters
+
     def closed_exc(self) -> Exception:
         """Return what tells how the connection ended."""
         return self._closed_exc(self.endpoint)

@@ -538,7 +538,7 @@ async def broadcast(
 
     async def share(connection: Connection) -> None:
         try:
-            await connection._ws_session.share(opcode, payload, frames)
+            await connection._ws_phase.share(opcode, payload, frames)
         except ConnectionClosed:
             pass  # It has closed meanwhile.
         except ConcurrencyError as exc:
@@ -558,7 +558,7 @@ async def broadcast(
     busy = []
     for connection in connections:
         if connection.state is State.OPEN:
-            if not connection._ws_session.try_share(opcode, payload, frames):
+            if not connection._ws_phase.try_share(opcode, payload, frames):
                 busy.append(connection)
     if busy:
         async with trio.open_nursery() as nursery:
