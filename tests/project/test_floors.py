@@ -35,6 +35,7 @@ FLOORS = {
     "websockets._registry": 6,
     "websockets._starting": 6,
     "websockets._engine": 5,
+    "websockets._engine.answering": 6,
     "websockets._engine.connecting": 6,
     "websockets._engine.facts": 6,
     "websockets._engine.reaching": 6,
