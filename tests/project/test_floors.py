@@ -36,6 +36,7 @@ FLOORS = {
     "websockets._starting": 6,
     "websockets._engine": 5,
     "websockets._engine.answering": 6,
+    "websockets._engine.asking": 6,
     "websockets._engine.connecting": 6,
     "websockets._engine.facts": 6,
     "websockets._engine.reaching": 6,
