@@ -31,6 +31,7 @@ from ..exceptions import (
 )
 from ..framing import OP_BINARY, OP_TEXT
 from ..typing import Data, DataLike
+from ._sending import send, send_fragments
 from ._session import RUNNING, Session
 from ._streams import GONE, address_of, close_at_once
 
@@ -192,9 +193,9 @@ class Connection(Facts, trio.abc.AsyncResource):
         session = self._ws_opened()
         opcode = 0 if text is None else OP_TEXT if text else OP_BINARY
         if isinstance(message, (str, bytes, bytearray, memoryview)):
-            await session.send(message, opcode)
+            await send(session, message, opcode)
         else:
-            await session.send_fragments(message, opcode)
+            await send_fragments(session, message, opcode)
 
     async def ping(
         self, data: Optional[DataLike] = None, *, ack_on_close: bool = False

@@ -33,6 +33,8 @@ from ..extensions.base import ServerExtensionFactory
 from ..framing import prepare_data
 from ..http11 import SERVER, Request, Response
 from ..typing import DataLike, LoggerLike, Origin, Subprotocol
+from ._sending import share as share_with
+from ._sending import try_share
 from ._streams import GONE, address_of, close_at_once
 from .connection import Connection
 
@@ -466,7 +468,7 @@ async def broadcast(
 
     async def share(connection: Connection) -> None:
         try:
-            await connection._ws_phase.share(opcode, payload, frames)
+            await share_with(connection._ws_phase, opcode, payload, frames)
         except ConnectionClosed:
             pass  # It has closed meanwhile.
         except ConcurrencyError as exc:
@@ -486,7 +488,7 @@ async def broadcast(
     busy = []
     for connection in connections:
         if connection.state is State.OPEN:
-            if not connection._ws_phase.try_share(opcode, payload, frames):
+            if not try_share(connection._ws_phase, opcode, payload, frames):
                 busy.append(connection)
     if busy:
         async with trio.open_nursery() as nursery:
