@@ -19,11 +19,11 @@ from typing import Any, Optional
 from .. import _core
 from .._engine.closed import closed_exc
 from .._engine.ending import Ending
-from .._engine.facts import Facts
 from .._engine.limits import limits_of_writing
 from .._engine.opening import Opening
 from .._engine.orderly import OrderlySession
 from .._engine.phases import UNCONNECTED
+from .._faces.facts import Facts
 from .._states import State
 from .._transports.descriptors import plain_socket
 

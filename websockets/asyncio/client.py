@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .. import _environment
 from .._engine.arguments import TODAYS_CONNECT
-from .._engine.asking import Asking
 from .._engine.connecting import complete, follow_redirects, within
-from .._engine.destination import Destination, uri_of_unix
 from .._engine.making import watch_end
 from .._engine.overridable import made_once
 from .._engine.reaching import reach
 from .._engine.reconnecting import backoff, process_exception, reconnecting
-from .._sansio.factories import client_protocols
+from .._faces.asking import Asking
+from .._faces.destination import Destination, uri_of_unix
+from .._faces.protocols import client_protocols
 from .._starting import Function, Starting
 from ..datastructures import HeadersLike
 from ..extensions.base import ClientExtensionFactory

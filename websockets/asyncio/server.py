@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .._core import forget_frames
 from .._engine import broadcasting
-from .._engine.answering import Answering
 from .._engine.arguments import TODAYS_SERVE
 from .._engine.connecting import within
 from .._engine.journal import name_of
 from .._engine.making import maker
 from .._engine.overridable import made_once
+from .._faces.answering import Answering
+from .._faces.protocols import server_protocols
 from .._handshake.credentials import BasicAuth
 from .._registry import WebSocketServer, is_running
-from .._sansio.factories import server_protocols
 from .._sansio.server import ServerProtocol
 from .._starting import Function
 from .._states import State

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, Literal, Optional, Union, overload
 
 from .. import _environment
 from .._engine.arguments import TODAYS_CONNECT, check_arguments
-from .._engine.asking import Asking
-from .._engine.destination import Destination, uri_of_unix
 from .._engine.overridable import made_once
 from .._engine.reconnecting import Series, backoff, process_exception
-from .._sansio.factories import client_protocols
+from .._faces.asking import Asking
+from .._faces.destination import Destination, uri_of_unix
+from .._faces.protocols import client_protocols
 from .._threads.deadline import Deadline
 from .._threads.reaching import over_tls, through_proxy, to_address, to_path, without_delay
 from .._threads.sockets import end_of

@@ -20,10 +20,10 @@ from typing import Any, Optional, TypeVar, Union
 from .. import _core
 from .._engine.arguments import CONNECTION, set_unless_usual
 from .._engine.closed import closed_exc
-from .._engine.facts import Facts
 from .._engine.overridable import by_name, overridable
 from .._engine.phases import UNCONNECTED
 from .._engine.pings import ping_payload
+from .._faces.facts import Facts
 from .._states import State
 from .._threads.deadline import Deadline
 from .._threads.session import Session

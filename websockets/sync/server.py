@@ -22,13 +22,13 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from .._engine.answering import Answering, at_once
 from .._engine.arguments import TODAYS_SERVE, check_arguments
 from .._engine.journal import name_of
 from .._engine.overridable import made_once
 from .._engine.phases import UNCONNECTED
+from .._faces.answering import Answering, at_once
+from .._faces.protocols import server_protocols
 from .._handshake.credentials import BasicAuth
-from .._sansio.factories import server_protocols
 from .._sansio.server import ServerProtocol
 from .._states import State
 from .._threads.deadline import Deadline

@@ -23,11 +23,11 @@ import trio
 
 from .. import _environment
 from .._engine.arguments import TODAYS_CONNECT, check_arguments
-from .._engine.asking import Asking
 from .._engine.connecting import follow_redirects
-from .._engine.destination import Destination, uri_of_unix
 from .._engine.reconnecting import Series, backoff, process_exception
-from .._sansio.factories import client_protocols
+from .._faces.asking import Asking
+from .._faces.destination import Destination, uri_of_unix
+from .._faces.protocols import client_protocols
 from .._transports.trust import shared_context
 from ..datastructures import HeadersLike
 from ..extensions.base import ClientExtensionFactory

@@ -18,10 +18,10 @@ import trio
 from .. import _core
 from .._engine.arguments import CONNECTION, set_unless_usual
 from .._engine.closed import closed_exc
-from .._engine.facts import Facts
 from .._engine.fragments import FragmentDecoder
 from .._engine.phases import UNCONNECTED
 from .._engine.pings import ping_payload
+from .._faces.facts import Facts
 from .._states import State
 from ..exceptions import (
     ConcurrencyError,

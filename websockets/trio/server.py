@@ -21,11 +21,11 @@ from typing import Any, Callable, Optional, Union
 import trio
 
 from .._core import OP_BINARY, OP_TEXT
-from .._engine.answering import Answering
 from .._engine.arguments import TODAYS_SERVE, check_arguments
 from .._engine.journal import name_of
+from .._faces.answering import Answering
+from .._faces.protocols import server_protocols
 from .._handshake.credentials import BasicAuth
-from .._sansio.factories import server_protocols
 from .._sansio.server import ServerProtocol
 from .._states import State
 from ..exceptions import ConcurrencyError, ConnectionClosed

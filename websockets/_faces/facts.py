@@ -15,13 +15,13 @@ import weakref
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .. import _core, _environment
+from .._engine.assembler import Assembler
+from .._engine.limits import limits_of_queue
+from .._engine.overridable import made_once, overridable
 from .._sansio.chain import WatchedChain, chain_of
 from .._states import Side, State
 from ..exceptions import ConnectionClosed
 from ..typing import Subprotocol
-from .assembler import Assembler
-from .limits import limits_of_queue
-from .overridable import made_once, overridable
 
 if TYPE_CHECKING:
     import uuid

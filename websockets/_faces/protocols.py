@@ -10,13 +10,13 @@ import functools
 from collections.abc import Callable
 from typing import Any, Optional
 
+from .._sansio.client import ClientProtocol
+from .._sansio.server import ServerProtocol
 from ..extensions.permessage_deflate import (
     enable_client_permessage_deflate,
     enable_server_permessage_deflate,
 )
 from ..headers import validate_subprotocols
-from .client import ClientProtocol
-from .server import ServerProtocol
 
 __all__ = ["client_protocols", "server_protocols"]
 
