@@ -33,6 +33,7 @@ from ._registry import WebSocketServer, is_running
 from ._sansio.renamed import ServerConnection as ServerConnection
 from ._sansio.server import ServerProtocol
 from ._starting import Function, Starting
+from ._transports.reactors import listen
 from ._transports.secure import served_over_tls
 from .asyncio import server as todays
 from .asyncio.connection import Connection, is_ours
@@ -631,13 +632,11 @@ class Serve(Starting):
             self._logger,
         )
         factory, kwds = served_over_tls(loop, factory, self._kwds, self.ws_server.handshakes)
-        self.ws_server.wrap(await self._listen(loop, factory, kwds))
+        self.ws_server.wrap(await listen(loop, factory, {**self._where(), **kwds}))
         return self.ws_server
 
-    async def _listen(
-        self, loop: asyncio.AbstractEventLoop, factory: Any, kwds: dict[str, Any]
-    ) -> Any:
-        return await loop.create_server(factory, self._host, self._port, **kwds)
+    def _where(self) -> dict[str, Any]:
+        return {"host": self._host, "port": self._port}
 
 
 serve = Serve
@@ -646,10 +645,8 @@ serve = Serve
 class _UnixServe(Serve):
     _function = Serve._function._replace(name="unix_serve", method="create_unix_server")
 
-    async def _listen(
-        self, loop: asyncio.AbstractEventLoop, factory: Any, kwds: dict[str, Any]
-    ) -> Any:
-        return await loop.create_unix_server(factory, **kwds)
+    def _where(self) -> dict[str, Any]:
+        return {"unix": True}
 
 
 def unix_serve(

@@ -36,12 +36,15 @@ MODULES = (
     "heads",
     "inbox",
     "keys",
+    "link",
+    "listener",
     "locks",
     "mask",
     "messages",
     "outbox",
     "pack",
     "payloads",
+    "reactor",
     "receiver",
     "stream",
     "utf8",
@@ -141,6 +144,10 @@ ThreadStream = _active.calls.ThreadStream
 Receiver = _active.receiver.Receiver
 Waiter = _active.waiter.Waiter
 Writer = _active.writer.Writer
+Link = _active.link.Link
+Listener = _active.listener.Listener
+Reactor = _active.reactor.Reactor
+REACTOR_AVAILABLE = _active.reactor.AVAILABLE
 forget_frames = _active.endpoint.forget_frames
 RSV1 = _active.constants.RSV1
 Compression = _active.compression.Compression

@@ -103,7 +103,9 @@ class Session(Phase):
         if opening.full:
             self.endpoint.holds |= FULL
         stream.host = self
-        if hasattr(self._transport, "before_closing"):
+        if hasattr(self._transport, "carry"):
+            self._transport.carry(stream)
+        elif hasattr(self._transport, "before_closing"):
             self._transport.before_closing = stream.flush
 
     def begin(self, early: bytes) -> None:

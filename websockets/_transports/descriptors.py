@@ -12,7 +12,9 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-__all__ = ["plain_socket"]
+from .._core import Writer
+
+__all__ = ["plain_socket", "writer_of"]
 
 ASYNCIO = ("asyncio.selector_events", "_SelectorSocketTransport")
 UVLOOP = {("uvloop.loop", "TCPTransport"), ("uvloop.loop", "UnixTransport")}
@@ -21,6 +23,13 @@ UVLOOP_SOCKET = ("uvloop.loop", "PseudoSocket")
 
 def name_of(kind: type) -> tuple[str, str]:
     return kind.__module__, kind.__qualname__
+
+
+def writer_of(transport: Any) -> Any:
+    """Return what frames are written to a transport with."""
+    # To ask for an attribute is faster than to look at the class.
+    writer = getattr(transport, "writer", None)
+    return Writer(transport, plain_socket(transport)) if writer is None else writer()
 
 
 def plain_socket(transport: Any) -> Any:

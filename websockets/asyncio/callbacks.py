@@ -27,7 +27,7 @@ from .._engine.overridable import overridable
 from .._engine.phases import UNCONNECTED
 from .._sansio.chain import chain_of
 from .._states import State
-from .._transports.descriptors import plain_socket
+from .._transports.descriptors import writer_of
 
 __all__ = ["Callbacks"]
 
@@ -237,7 +237,7 @@ class Callbacks(asyncio.Protocol, asyncio.BufferedProtocol):
         stream = _core.MessageStream(
             endpoint,
             _core.Waiter(loop, running_loop, task_of, DONE),
-            _core.Writer(transport, plain_socket(transport)),
+            writer_of(transport),
             loop,
             monotonic,
         )

@@ -27,6 +27,7 @@ from .._registry import WebSocketServer, is_running
 from .._sansio.server import ServerProtocol
 from .._starting import Function
 from .._states import State
+from .._transports.reactors import listen
 from .._transports.secure import served_over_tls
 from ..extensions.base import ServerExtensionFactory
 from ..extensions.permessage_deflate import enable_server_permessage_deflate
@@ -467,9 +468,8 @@ def serve(
             "create_connection",
         )
         factory, kwds = served_over_tls(loop, factory, options, server.handshakes)
-        if unix:
-            return await loop.create_unix_server(factory, **kwds)
-        return await loop.create_server(factory, host, port, **kwds)
+        where = {"unix": True} if unix else {"host": host, "port": port}
+        return await listen(loop, factory, {**where, **kwds})
 
     server = Server(create_server, handler, logger)
     server.open_timeout = open_timeout
