@@ -354,6 +354,17 @@ websockets_address_of_socket(int descriptor, struct websockets_address *address)
         websockets_describe((struct sockaddr *)&storage, size, address);
 }
 
+/* The address of its peer. */
+static inline void
+websockets_address_of_peer(int descriptor, struct websockets_address *address)
+{
+    struct sockaddr_storage storage;
+    socklen_t size = sizeof storage;
+    address->family = 0;
+    if (getpeername(descriptor, (struct sockaddr *)&storage, &size) == 0)
+        websockets_describe((struct sockaddr *)&storage, size, address);
+}
+
 #else
 
 /* Nothing here polls: the event loop's own transports serve, and none of this is called. */
@@ -392,6 +403,7 @@ struct iovec {
 #define websockets_process() 0
 #define websockets_peer_of(descriptor, peer) ((void)((peer)->size = 0))
 #define websockets_address_of_place(place, address) ((void)((address)->family = 0))
+#define websockets_address_of_peer(descriptor, address) ((void)((address)->family = 0))
 #define websockets_address_of_socket(descriptor, address) ((void)((address)->family = 0))
 
 #endif

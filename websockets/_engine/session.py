@@ -25,7 +25,7 @@ from .._core import (
     Endpoint,
     forget_frames,
 )
-from .._transports.descriptors import plain_socket
+from .._transports.descriptors import is_link, plain_socket
 from .._transports.reading import InPlace, read_buffer
 from ..exceptions import ConcurrencyError, WebSocketException
 from ..framing import OP_PING, OP_PONG
@@ -103,7 +103,7 @@ class Session(Phase):
         if opening.full:
             self.endpoint.holds |= FULL
         stream.host = self
-        if hasattr(self._transport, "carry"):
+        if is_link(self._transport):
             self._transport.carry(stream)
         elif hasattr(self._transport, "before_closing"):
             self._transport.before_closing = stream.flush

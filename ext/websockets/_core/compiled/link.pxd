@@ -6,10 +6,11 @@ from websockets._core.compiled.writer cimport Writer
 
 cdef extern from "poller.h":
     struct websockets_place:
-        pass
+        unsigned int size
 
 
 cdef class Link(Watched):
+    cdef dict __dict__
     cdef object _loop
     cdef object _dressing
     cdef object _protocol
@@ -17,6 +18,7 @@ cdef class Link(Watched):
     cdef object _socket
     cdef object _owner
     cdef object _local
+    cdef object _remote
     cdef object _unsent
     cdef Py_ssize_t _sent
     cdef Py_ssize_t _unsent_size
