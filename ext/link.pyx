@@ -353,9 +353,12 @@ cdef class Link(Watched):
     cdef int put(self, list pieces) except -1:
         """Send byte strings, now or as soon as there is room."""
         cdef iovec vector[PIECES]
-        cdef int i, count = min(len(pieces), PIECES)
+        cdef int i, count
         cdef Py_ssize_t size = 0, taken = 0
         if self._unsent_size == 0 and self.is_own():
+            if len(pieces) > PIECES:
+                pieces = [b"".join(pieces)]
+            count = <int> len(pieces)
             for i in range(count):
                 vector[i].iov_base = PyBytes_AS_STRING(pieces[i])
                 vector[i].iov_len = PyBytes_GET_SIZE(pieces[i])
@@ -365,7 +368,7 @@ cdef class Link(Watched):
             else:
                 with nogil:
                     taken = websockets_send_some(self.descriptor, vector, count)
-            if taken == size and count == len(pieces):
+            if taken == size:
                 return 0
             if taken < 0:
                 if not websockets_would_block(<int> -taken):

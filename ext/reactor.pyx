@@ -101,8 +101,7 @@ cdef class Reactor:
         """Let some of those go on that are ready."""
         cdef websockets_event events[EVENTS]
         cdef Watched watched
-        cdef uint64_t token
-        cdef Py_ssize_t place
+        cdef uint32_t place, serial
         cdef int i, count
         cdef bint idle
         if self._poller < 0:
@@ -112,12 +111,12 @@ cdef class Reactor:
             raise error_of(count)
         idle = self._is_idle()
         for i in range(count):
-            token = events[i].token
-            place = <Py_ssize_t> (token & 0xFFFFFFFF)
-            if place < len(self._watched):
+            place = <uint32_t> events[i].token
+            serial = <uint32_t> (events[i].token >> 32)
+            if place < <size_t> len(self._watched):
                 # Whoever went before may have let this one go, or changed what it waits for.
                 watched = self._watched[place]
-                if watched is not None and watched.serial == token >> 32:
+                if watched is not None and watched.serial == serial:
                     watched.ready(events[i].ready & watched.events, idle)
 
     cdef int change(self, Watched watched, int events) except -1:
