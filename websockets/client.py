@@ -272,6 +272,7 @@ class Connect(Starting):
             ``open_timeout``, seconds until an open connection, 10 by default, None for no limit:
             the one limit for names, TCP, TLS, redirects and the opening handshake;
             ``user_agent_header``, ``max_fragments``, ``gather_writes`` and ``logger``, see there;
+            ``reactor``, False for the event loop's own transport;
             ``process_exception``, for ``async for``: a function that is given the exception of an
             attempt that failed, and returns None to try again, or the exception to raise, which may
             be the same;

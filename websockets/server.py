@@ -495,8 +495,9 @@ class Serve(Starting):
         kwds: ``handler``, ``process_response`` and ``create_connection``, with which all of this is
             :func:`websockets.asyncio.server.serve`; ``allowed_hosts``, ``open_timeout``,
             ``server_header``, ``max_fragments``, ``gather_writes`` and ``logger``, see
-            :class:`WebSocketServerProtocol`; others are passed to
-            :meth:`asyncio.loop.create_server`, for example ``ssl``.
+            :class:`WebSocketServerProtocol`; ``reactor``, False for the event loop's own
+            transports; others are passed to :meth:`asyncio.loop.create_server`, for example
+            ``ssl``.
 
     Returns:
         a :class:`WebSocketServer`, when awaited.

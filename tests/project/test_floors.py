@@ -43,6 +43,7 @@ FLOORS = {
     "websockets._handshake": 5,
     "websockets._threads": 5,
     "websockets._transports": 5,
+    "websockets._transports.reactors": 6,
     "websockets._transports.secure": 6,
     "websockets.extensions": 5,
     "websockets.handshake": 5,

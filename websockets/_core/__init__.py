@@ -5,7 +5,7 @@ Owns the one switch between the two backends: all modules compiled or all module
 mix, except that what stands on a C library is pure where that is missing. Must never know asyncio,
 a socket, a clock or a thread, and neither must any module of it; but the compiled writer is given
 a socket, to hand bytes over where the transport would do no more than that, and what blocks is
-given a socket, a lock, and functions that wait.
+given a socket, a lock, and functions that wait; and the compiled reactor watches sockets.
 
 Key decision: each module here has a compiled twin of the same name in websockets._core.compiled.
 The compiled backend is taken when all twins are there and WEBSOCKETS_NO_EXTENSIONS is unset, empty

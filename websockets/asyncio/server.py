@@ -347,7 +347,8 @@ def serve(
         logger: ``websockets.server`` by default.
         create_connection: class or function that takes the arguments of :class:`ServerConnection`
             and returns an instance of it or of a subclass.
-        kwargs: arguments of :meth:`asyncio.loop.create_server`, for example ``ssl``.
+        kwargs: arguments of :meth:`asyncio.loop.create_server`, for example ``ssl``; and
+            ``reactor``, False for the event loop's own transports.
     """
     options: Any = kwargs
     unix = options.pop("unix", False)
