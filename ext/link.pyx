@@ -23,6 +23,10 @@ cdef extern from "Python.h":
     PyObject **_PyObject_GetDictPtr(object link)
     object PyUnicode_DecodeFSDefaultAndSize(const char *path, Py_ssize_t size)
 
+cdef extern from "errno.h":
+    enum:
+        EBADF
+
 cdef extern from "poller.h":
     enum:
         AF_INET
@@ -355,7 +359,9 @@ cdef class Link(Watched):
         cdef iovec vector[PIECES]
         cdef int i, count
         cdef Py_ssize_t size = 0, taken = 0
-        if self._unsent_size == 0 and self.is_own():
+        if not self.is_own():
+            return self.fail(error_of(-EBADF), "the socket was closed elsewhere")
+        if self._unsent_size == 0:
             if len(pieces) > PIECES:
                 pieces = [b"".join(pieces)]
             count = <int> len(pieces)
@@ -400,7 +406,7 @@ cdef class Link(Watched):
         cdef Py_ssize_t taken, sent = self._sent
         cdef bytes piece
         if not self.is_own():
-            return self.fail(OSError("the socket was closed elsewhere"), "writing failed")
+            return self.fail(error_of(-EBADF), "the socket was closed elsewhere")
         if self._unsent:
             for piece in self._unsent:
                 vector[count].iov_base = PyBytes_AS_STRING(piece) + sent

@@ -208,7 +208,7 @@ async def connected(
     """Return a socket that is connected, to the first address that takes it."""
     if path is not None:
         return await attempt(loop, socket.AF_UNIX, 0, os.fspath(path))
-    addresses = await loop.getaddrinfo(
+    addresses = literal(host, port, family, proto) or await loop.getaddrinfo(
         host, port, family=family, type=socket.SOCK_STREAM, proto=proto, flags=flags
     )
     if not addresses:
@@ -226,6 +226,19 @@ async def connected(
     finally:
         # Their tracebacks refer to this frame.
         failures.clear()
+
+
+def literal(host: Any, port: Any, family: int, proto: int) -> list[Any]:
+    """Return where a host is whose name is an address, for which no thread has to ask."""
+    if isinstance(host, str) and isinstance(port, int):
+        for kind, rest in ((socket.AF_INET, ()), (socket.AF_INET6, (0, 0))):
+            if family in (socket.AF_UNSPEC, kind):
+                try:
+                    socket.inet_pton(kind, host)
+                except (OSError, ValueError):
+                    continue
+                return [(kind, socket.SOCK_STREAM, proto, "", (host, port, *rest))]
+    return []
 
 
 async def attempt(loop: Any, family: int, proto: int, address: Any) -> socket.socket:
