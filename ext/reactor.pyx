@@ -72,8 +72,9 @@ cdef class Reactor:
     def __cinit__(self):
         self._poller = -1
 
-    def __init__(self, is_idle):
-        self._is_idle = is_idle
+    def __init__(self, running_loop, task_of):
+        self._running_loop = running_loop
+        self._task_of = task_of
         self._watched = []
         self._free = []
         self._process = websockets_process()
@@ -109,7 +110,8 @@ cdef class Reactor:
         count = websockets_poller_take(self._poller, events)
         if count < 0:
             raise error_of(count)
-        idle = self._is_idle()
+        loop = self._running_loop()
+        idle = loop is not None and self._task_of(loop) is None
         for i in range(count):
             place = <uint32_t> events[i].token
             serial = <uint32_t> (events[i].token >> 32)

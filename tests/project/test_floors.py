@@ -44,6 +44,7 @@ FLOORS = {
     "websockets._threads": 5,
     "websockets._transports": 5,
     "websockets._transports.reactors": 6,
+    "websockets._transports.running": 6,
     "websockets._transports.secure": 6,
     "websockets.extensions": 5,
     "websockets.handshake": 5,

@@ -24,6 +24,9 @@ __all__ = ["Outbox"]
 # behind it; not those that may change while they wait.
 LARGE = 16384
 
+# What all have while there is nothing, which is never changed.
+NONE: list[bytes] = []
+
 
 class Outbox:
     """
@@ -42,7 +45,7 @@ class Outbox:
     """
 
     def __init__(self, masked: bool, extensions: Any, thread_size: int, gather: int) -> None:
-        self.frames: list[bytes] = []
+        self.frames: list[bytes] = NONE
         self.size = 0
         self._masked = masked
         self._extensions = extensions
@@ -155,12 +158,12 @@ class Outbox:
             if self._extensions is not None:
                 byte0, payload = self._encode(True, opcode, payload, None)
             frame = frames[key] = pack_frame(0x80 | byte0, payload, b"")
-        self._keep(frame)
+        self.put_bytes(frame)
 
     def collect(self) -> list[bytes]:
         """Take all frames."""
-        frames = self.frames
-        self.frames = []
+        frames = self.frames or []
+        self.frames = NONE
         self.size = 0
         if self._gathering is not None:
             self._gathering.left()
@@ -173,12 +176,12 @@ class Outbox:
 
     def _put_frame(self, byte0: int, payload: Any) -> None:
         if self._masked:
-            self._keep(pack_frame(byte0, payload, masking_key()))
+            self.put_bytes(pack_frame(byte0, payload, masking_key()))
         elif type(payload) is bytes and len(payload) >= self._large:
-            self._keep(pack_header(byte0, len(payload), b""))
-            self._keep(payload)
+            self.put_bytes(pack_header(byte0, len(payload), b""))
+            self.put_bytes(payload)
         else:
-            self._keep(pack_frame(byte0, payload, b""))
+            self.put_bytes(pack_frame(byte0, payload, b""))
 
     def _encode(
         self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
@@ -191,6 +194,16 @@ class Outbox:
             rsv, opcode, payload = self._extensions.encode(fin, opcode, payload, compress)
         return rsv | opcode, payload
 
-    def _keep(self, data: bytes) -> None:
-        self.frames.append(data)
+    def put_bytes(self, data: bytes) -> None:
+        """Put bytes in that are framed already."""
+        # Most leave alone: a list of one is made faster than one that grows.
+        if self.frames:
+            self.frames.append(data)
+        else:
+            self.frames = [data]
+        self.size += len(data)
+
+    def put_in_front(self, data: bytes) -> None:
+        """Put bytes in that leave before all others."""
+        self.frames = [data, *self.frames]
         self.size += len(data)

@@ -22,11 +22,12 @@ class Reactor:
     The event loop has to call :meth:`run` whenever :meth:`fileno` is readable.
 
     Arguments:
-        is_idle: a function that tells whether the event loop runs in this thread, and no task in
-            it: then who waits for a message may go on in the middle of a read.
+        running_loop: a function that returns the event loop that runs in this thread, or None.
+        task_of: a function that returns the task that runs in an event loop, or None: where none
+            does, who waits for a message may go on in the middle of a read.
     """
 
-    def __init__(self, is_idle: Any) -> None:
+    def __init__(self, running_loop: Any, task_of: Any) -> None:
         raise NotImplementedError("there is no reactor without extensions")
 
     def fileno(self) -> int:

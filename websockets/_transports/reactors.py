@@ -18,6 +18,7 @@ from asyncio.trsock import TransportSocket
 from typing import Any, Callable
 
 from .._core import REACTOR_AVAILABLE, Link, Listener, Reactor
+from .running import running_loop, task_of
 
 __all__ = ["connector", "listen"]
 
@@ -41,14 +42,6 @@ class Dressing:
         return TransportSocket(sock), sock
 
 
-def is_idle() -> bool:
-    """Tell whether an event loop runs in this thread, and no task in it."""
-    try:
-        return asyncio.current_task() is None
-    except RuntimeError:
-        return False
-
-
 def reactor_of(loop: Any, wanted: Any) -> Any:
     """Return the reactor of an event loop, None if connections shouldn't use it."""
     if not (REACTOR_AVAILABLE and wanted) or loop.get_debug():
@@ -60,7 +53,7 @@ def reactor_of(loop: Any, wanted: Any) -> Any:
     reference = _reactors.get(loop)
     reactor = None if reference is None else reference()
     if reactor is None:
-        reactor = Reactor(is_idle)
+        reactor = Reactor(running_loop, task_of)
         loop.add_reader(reactor.fileno(), reactor.run)
         _reactors[loop] = weakref.ref(reactor)
     return reactor

@@ -34,4 +34,5 @@ cdef class Outbox:
     cpdef turned(self)
     cdef _put_frame(self, int byte0, payload)
     cdef tuple _encode(self, bint fin, int opcode, payload, compress)
-    cdef _keep(self, bytes data)
+    cpdef put_bytes(self, bytes data)
+    cpdef put_in_front(self, bytes data)

@@ -26,7 +26,8 @@ cdef class Watched:
 cdef class Reactor:
     cdef int _poller
     cdef int _process
-    cdef object _is_idle
+    cdef object _running_loop
+    cdef object _task_of
     cdef list _watched
     cdef list _free
     cdef uint32_t _serial
