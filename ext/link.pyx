@@ -5,8 +5,8 @@ Owns one socket, what is still to be sent by it, and what asyncio documents of t
 know a frame, nor an event loop but for its call_soon() and its handler of exceptions.
 
 Key decision: what is read goes to the messages of an open connection without a step in Python, and
-frames that are sent go to the socket in the same call. A descriptor is closed here and nowhere
-else; once a program has asked for its socket, that is asked whether it still is what it was.
+frames that are sent go to the socket in the same call. The descriptor is known to nobody else, and
+closed here: a program that asks for the socket gets a duplicate, which it may close.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -22,10 +22,6 @@ cdef extern from "Python.h":
     object new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size)
     PyObject **_PyObject_GetDictPtr(object link)
     object PyUnicode_DecodeFSDefaultAndSize(const char *path, Py_ssize_t size)
-
-cdef extern from "errno.h":
-    enum:
-        EBADF
 
 cdef extern from "poller.h":
     enum:
@@ -98,20 +94,21 @@ cdef object address(websockets_address *found):
 cdef class Link(Watched):
     """What carries the bytes of a connection; the pure twin describes the arguments."""
 
-    def __init__(self, Reactor reactor not None, loop, int descriptor, dressing):
+    def __init__(self, Reactor reactor not None, loop, int descriptor, context, dressing):
         cdef websockets_place peer
         websockets_no_delay(descriptor)
         websockets_peer_of(descriptor, &peer)
-        self.adopt(reactor, loop, descriptor, dressing, peer)
+        self.adopt(reactor, loop, descriptor, context, dressing, peer)
 
     cdef int adopt(
-        self, Reactor reactor, loop, int descriptor, dressing, websockets_place peer
+        self, Reactor reactor, loop, int descriptor, context, dressing, websockets_place peer
     ) except -1:
         """Take over a socket."""
         cdef websockets_address found
         self.reactor = reactor
         self.descriptor = descriptor
         self._loop = loop
+        self._context = context
         self._dressing = dressing
         self._high = HIGH
         self._low = HIGH // 4
@@ -123,7 +120,7 @@ cdef class Link(Watched):
         return 0
 
     def __del__(self):
-        if self.descriptor >= 0 and self._owner is None:
+        if self.descriptor >= 0:
             warnings.warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
 
     def __dealloc__(self):
@@ -138,12 +135,6 @@ cdef class Link(Watched):
     def __class__(self):
         """The class that programs may ask for."""
         return Link if self._dressing is None else self._dressing.transport
-
-    cdef bint is_own(self) except -1:
-        """Tell whether the descriptor is still what it was."""
-        if self._owner is not None:
-            return self._owner.fileno() == self.descriptor
-        return self.descriptor >= 0
 
     # The protocol
 
@@ -189,13 +180,13 @@ cdef class Link(Watched):
             else:
                 result = self._remote
         elif name == "sockname":
-            if self._local is None and self.descriptor >= 0 and self.is_own():
+            if self._local is None and self.descriptor >= 0:
                 websockets_address_of_socket(self.descriptor, &found)
                 self._local = address(&found)
             result = self._local
         elif name == "socket":
-            if self._socket is None and self.descriptor >= 0:
-                self._socket, self._owner = self._dressing.socket_of(self.descriptor)
+            if self._socket is None:
+                self._socket, self._duplicate = self._dressing.socket_of(self.descriptor)
             result = self._socket
         return default if result is None else result
 
@@ -203,6 +194,18 @@ cdef class Link(Watched):
 
     cdef int ready(self, int events, bint idle) except -1:
         """Go on with what can be written, and what can be read."""
+        if self._stream is None:
+            # What isn't ours may look at its context.
+            self._context.run(self.go_on, events)
+        else:
+            self.do(events, idle)
+        return 0
+
+    def go_on(self, events):
+        """Go on where who waits for a message has to wait for the event loop, too."""
+        self.do(events, False)
+
+    cdef int do(self, int events, bint idle) except -1:
         if events & WRITABLE:
             self.send_unsent()
         if events & READABLE and self.events & READABLE:
@@ -359,8 +362,6 @@ cdef class Link(Watched):
         cdef iovec vector[PIECES]
         cdef int i, count
         cdef Py_ssize_t size = 0, taken = 0
-        if not self.is_own():
-            return self.fail(error_of(-EBADF), "the socket was closed elsewhere")
         if self._unsent_size == 0:
             if len(pieces) > PIECES:
                 pieces = [b"".join(pieces)]
@@ -405,8 +406,6 @@ cdef class Link(Watched):
         cdef int count = 0
         cdef Py_ssize_t taken, sent = self._sent
         cdef bytes piece
-        if not self.is_own():
-            return self.fail(error_of(-EBADF), "the socket was closed elsewhere")
         if self._unsent:
             for piece in self._unsent:
                 vector[count].iov_base = PyBytes_AS_STRING(piece) + sent
@@ -446,7 +445,7 @@ cdef class Link(Watched):
         if self.closing or self._ends_writing:
             return
         self._ends_writing = True
-        if self._unsent_size == 0 and self.is_own():
+        if self._unsent_size == 0:
             error = websockets_end_writing(self.descriptor)
             if error < 0:
                 raise error_of(error)
@@ -544,7 +543,7 @@ cdef class Link(Watched):
         self._unsent = None
         self._unsent_size = self._sent = 0
         self.watch(0)
-        self._loop.call_soon(self.end, exc)
+        self._loop.call_soon(self.end, exc, context=self._context)
         return 0
 
     def end(self, exc):
@@ -565,17 +564,15 @@ cdef class Link(Watched):
         self._loop = self._protocol = self._stream = None
         if descriptor < 0:
             return
-        own = self.is_own()
-        if own and self._local is None:
+        if self._local is None:
             # It may be asked for afterwards, for a log.
             websockets_address_of_socket(descriptor, &found)
             self._local = address(&found)
         self.descriptor = -1
-        if self._owner is not None:
-            owner, self._owner = self._owner, None
-            owner.close()
-        elif own:
-            websockets_close(descriptor)
+        websockets_close(descriptor)
+        if self._duplicate is not None:
+            self._duplicate.close()
+            self._duplicate = None
 
 
 cdef class LinkWriter(Writer):

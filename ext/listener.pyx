@@ -83,8 +83,9 @@ cdef class Listener(Watched):
                     self.fail(descriptor)
                 return 0
             link = Link.__new__(Link)
-            link.adopt(self.reactor, self._loop, descriptor, self._dressing, peer)
-            self._context.run(self.accepted, link)
+            context = self._context.copy()
+            link.adopt(self.reactor, self._loop, descriptor, context, self._dressing, peer)
+            context.run(self.accepted, link)
         return 0
 
     def accepted(self, Link link not None):

@@ -209,11 +209,32 @@ websockets_accept(int descriptor, struct websockets_place *peer)
     return accepted;
 }
 
-/* Whether an error means that there is no connection to accept, as others may have it. */
+/* Whether an error means that there is no connection to accept, while others may come. Linux tells
+ * here what has befallen the one that is accepted. */
 static inline int
 websockets_none_left(int error)
 {
-    return error == EAGAIN || error == EWOULDBLOCK || error == ECONNABORTED || error == EPROTO;
+    switch (error) {
+    case EAGAIN:
+#if EWOULDBLOCK != EAGAIN
+    case EWOULDBLOCK:
+#endif
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENOPROTOOPT:
+#ifdef ENONET
+    case ENONET:
+#endif
+        return 1;
+    default:
+        return 0;
+    }
 }
 
 /* Whether an error means that the system, or this process, has no room for another connection. */

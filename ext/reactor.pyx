@@ -136,15 +136,12 @@ cdef class Reactor:
                 events,
                 (<uint64_t> watched.serial << 32) | <uint64_t> watched.place,
             )
-        watched.events = events
-        if error < 0 and events:
-            watched.events = 0
-            events = 0
-        if events == 0:
+        watched.events = 0 if error < 0 else events
+        if watched.events == 0:
             self._watched[watched.place] = None
             self._free.append(watched.place)
             watched.place = -1
-        if error < 0 and before == 0:
+        if error < 0 and events:
             raise error_of(error)
         return 0
 

@@ -21,14 +21,17 @@ class Link:
         reactor: what watches its socket.
         loop: the event loop.
         descriptor: the socket's, which nobody else has. It doesn't block, and is closed in time.
-        dressing: what event loops and programs expect, an object with the functions
+        context: the :class:`contextvars.Context` in which the protocol is called.
+        dressing: what programs expect, an object with
 
-            - ``socket_of(descriptor)``, which returns the socket as a program gets it, and the
-              object that owns the descriptor then, with ``fileno()`` and ``close()``;
-            - ``transport``: the class.
+            - ``socket_of(descriptor)``, which returns a duplicate of the socket as a program gets
+              it, and as an object with ``close()``; a closed one for a negative descriptor;
+            - ``transport``, the class.
     """
 
-    def __init__(self, reactor: Any, loop: Any, descriptor: int, dressing: Any) -> None:
+    def __init__(
+        self, reactor: Any, loop: Any, descriptor: int, context: Any, dressing: Any
+    ) -> None:
         raise NotImplementedError("there are no links without extensions")
 
     def begin(self, protocol: Any) -> None:
@@ -36,6 +39,9 @@ class Link:
 
     def carry(self, stream: Any) -> None:
         """Give what comes to a stream of messages, not to the protocol, and messages to this."""
+
+    def drop(self) -> None:
+        """Close the socket; nobody is told."""
 
     def writer(self) -> Any:
         """Return what frames are written with."""

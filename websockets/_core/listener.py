@@ -21,8 +21,8 @@ class Listener:
         sock: the socket, of which only ``fileno()`` is used; whoever gave it closes it.
         backlog: how many connections may wait to be accepted.
         factory: makes a protocol for each connection.
-        context: the :class:`contextvars.Context` that protocols are made and told of connections
-            in, and so that of the tasks that they start.
+        context: a :class:`contextvars.Context`. Each connection has a copy, in which its protocol
+            is made and called, and so the tasks have that it starts.
         dressing: as for :class:`~.link.Link`.
     """
 

@@ -37,8 +37,12 @@ class Dressing:
 
     @staticmethod
     def socket_of(descriptor: int) -> tuple[Any, Any]:
-        """Return the socket of a descriptor, as a program gets it, and as its owner."""
-        sock = socket.socket(fileno=descriptor)
+        """Return a duplicate of a socket, as a program gets it, and as it is closed."""
+        if descriptor < 0:
+            sock = socket.socket()
+            sock.close()
+        else:
+            sock = socket.socket(fileno=os.dup(descriptor))
         return TransportSocket(sock), sock
 
 
@@ -54,7 +58,8 @@ def reactor_of(loop: Any, wanted: Any) -> Any:
     reactor = None if reference is None else reference()
     if reactor is None:
         reactor = Reactor(running_loop, task_of)
-        loop.add_reader(reactor.fileno(), reactor.run)
+        # It would be run in the context of whoever was the first, and keep that.
+        contextvars.Context().run(loop.add_reader, reactor.fileno(), reactor.run)
         _reactors[loop] = weakref.ref(reactor)
     return reactor
 
@@ -182,8 +187,12 @@ def connector(loop: Any, usual: Callable[..., Any], wanted: Any) -> Callable[...
             return await usual(factory, **kwds)
         sock = await connected(loop, **kwds)
         protocol = factory()
-        link = Link(reactor, loop, sock.detach(), Dressing)
-        link.begin(protocol)
+        link = Link(reactor, loop, sock.detach(), contextvars.copy_context(), Dressing)
+        try:
+            link.begin(protocol)
+        except BaseException:
+            link.drop()
+            raise
         return link, protocol
 
     return connect
@@ -242,6 +251,8 @@ async def attempt(loop: Any, family: int, proto: int, address: Any) -> socket.so
         await loop.sock_connect(sock, address)
     except OSError as exc:
         sock.close()
+        if exc.errno is None or family == socket.AF_UNIX:
+            raise
         # As the event loops have it: which of several addresses it was.
         raise OSError(exc.errno, f"Connect call failed {address}") from None
     except BaseException:

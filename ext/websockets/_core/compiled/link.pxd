@@ -11,12 +11,14 @@ cdef extern from "poller.h":
 
 cdef class Link(Watched):
     cdef dict __dict__
+    cdef object __weakref__
     cdef object _loop
     cdef object _dressing
     cdef object _protocol
     cdef MessageStream _stream
     cdef object _socket
-    cdef object _owner
+    cdef object _duplicate
+    cdef object _context
     cdef object _local
     cdef object _remote
     cdef object _unsent
@@ -35,13 +37,14 @@ cdef class Link(Watched):
     cdef bint _over
 
     cdef int adopt(
-        self, Reactor reactor, loop, int descriptor, dressing, websockets_place peer
+        self, Reactor reactor, loop, int descriptor, context, dressing, websockets_place peer
     ) except -1
     cpdef made(self)
     cpdef set_protocol(self, protocol)
     cpdef look_at_reading(self)
     cpdef close(self)
     cpdef drop(self)
+    cdef int do(self, int events, bint idle) except -1
     cdef int receive(self, bint idle) except -1
     cdef int arrived(self, bytes data, bint idle) except -1
     cdef int receive_in_place(self, space, bint idle) except -1
