@@ -44,6 +44,7 @@ MODULES = (
     "payloads",
     "receiver",
     "stream",
+    "tally",
     "utf8",
     "waiter",
     "writer",
@@ -135,6 +136,8 @@ Endpoint = _active.endpoint.Endpoint
 EventEndpoint = _active.events.EventEndpoint
 FrameMaker = _active.events.FrameMaker
 Channel = _active.application.Channel
+CLIENTS = _active.tally.CLIENTS
+SERVERS = _active.tally.SERVERS
 MessageStream = _active.stream.MessageStream
 Mutex = _active.locks.Mutex
 ThreadStream = _active.calls.ThreadStream

@@ -17,6 +17,7 @@ from .constants import NOW, OP_BINARY, OP_CLOSE, OP_TEXT
 from .gathering import Gathering
 from .keys import masking_key
 from .pack import pack_frame, pack_header, to_bytes
+from .tally import CLIENTS, SERVERS
 
 __all__ = ["Outbox"]
 
@@ -45,6 +46,7 @@ class Outbox:
         self.frames: list[bytes] = []
         self.size = 0
         self._masked = masked
+        self._tally = CLIENTS if masked else SERVERS
         self._extensions = extensions
         self._thread_size = thread_size
         self._gathering: Optional[Gathering] = Gathering(gather) if gather else None
@@ -114,6 +116,8 @@ class Outbox:
         if self._extensions is not None:
             byte0, payload = self._encode(fin, opcode, payload, compress)
         self._put_frame(fin << 7 | byte0, payload)
+        if fin and opcode < OP_CLOSE:
+            self._tally.messages_sent += 1
 
     def encoding(
         self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
@@ -132,6 +136,8 @@ class Outbox:
         """Put a frame in of what was encoded elsewhere."""
         rsv, opcode, payload = encoded
         self._put_frame(fin << 7 | rsv | opcode, payload)
+        if fin:
+            self._tally.messages_sent += 1
 
     def put_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
         """
@@ -156,9 +162,11 @@ class Outbox:
                 byte0, payload = self._encode(True, opcode, payload, None)
             frame = frames[key] = pack_frame(0x80 | byte0, payload, b"")
         self._keep(frame)
+        self._tally.messages_sent += 1
 
     def collect(self) -> list[bytes]:
-        """Take all frames."""
+        """Take all frames, which are about to leave."""
+        self._tally.bytes_sent += self.size
         frames = self.frames
         self.frames = []
         self.size = 0

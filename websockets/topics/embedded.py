@@ -119,6 +119,10 @@ class EmbeddedLog:
             return Batch(gap, batch, batch[-1][0], False)
         return Batch(gap, batch, Position(self._epoch, self._number), True)
 
+    def state(self) -> dict[str, float]:
+        """Return what waits and what is late: nothing."""
+        return {"waiting": 0, "behind": 0, "lag": 0.0}
+
     def is_passing(self, exc: Exception) -> bool:
         """Whether it is worth while to try again after an error: there are none."""
         return False

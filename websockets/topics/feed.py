@@ -12,6 +12,7 @@ import logging
 from typing import Any, Callable, Optional
 
 from ..framing import prepare_data
+from .counts import COUNTS
 from .events import Gap, Message, Position
 
 __all__ = ["FAILED", "Delivery", "Feed", "Item"]
@@ -120,6 +121,8 @@ class Feed:
         delivery = Delivery(message, Item(message.data))
         if self.early:
             subscribers = tuple(one for one in subscribers if self._is_new(one, position))
+        COUNTS.received += 1
+        COUNTS.delivered += len(subscribers)
         for subscriber in subscribers:
             subscriber.take(delivery)
 
@@ -129,6 +132,7 @@ class Feed:
         self.position = position
         self.early = None
         delivery = Delivery(gap, None)
+        COUNTS.gaps[reason] += len(self.subscribers)
         for subscriber in tuple(self.subscribers.values()):
             subscriber.miss(delivery)
 

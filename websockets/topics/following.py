@@ -13,9 +13,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from time import monotonic
 from typing import Any, Optional
 
 from .._engine.connecting import within
+from .counts import COUNTS
 from .events import OLDEST, Batch, Message, Position, Unavailable
 from .scripts import READ, Reply, channel_of, keys_of, unpack
 
@@ -88,6 +90,9 @@ class Follower:
         self._to_do: Any = None
         self._to_read: Any = None
         self._heard = False
+        self._asked: Optional[float] = None  # since when no answer is heard
+        self._took = 0.0  # seconds that the last one took
+        self._lost = False  # whether Redis couldn't be reached, and hasn't been since
         self._closed = False
         self._parts: list[asyncio.Task[None]] = []
         self._task: Optional[asyncio.Task[None]] = None
@@ -142,6 +147,12 @@ class Follower:
             self._wanted[channel] = False
             self._to_do.set()
 
+    def state(self) -> dict[str, float]:
+        """Return how many topics aren't in step, and by how much this is behind Redis."""
+        behind = sum(not tap.in_step for tap in tuple(self._taps.values()))
+        asked = self._asked
+        return {"behind": behind, "lag": self._took if asked is None else monotonic() - asked}
+
     # The connection
 
     async def _in_time(self, function: Any, *arguments: Any) -> None:
@@ -161,7 +172,9 @@ class Follower:
                 level = logging.WARNING if self._heard or not lost else logging.DEBUG
                 logger.log(level, "lost Redis: %s: %s", type(exc).__name__, exc)
                 self._heard = False
-                lost = True
+                lost = self._lost = True
+                if self._asked is None:
+                    self._asked = monotonic()
             await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, LAST_PAUSE)
 
@@ -175,7 +188,7 @@ class Follower:
         pubsub = self._redis.pubsub()
         parts: list[asyncio.Task[None]] = []
         try:
-            await self._in_time(pubsub.subscribe, self._beat)
+            await self._beat_once(pubsub)
             create = asyncio.get_running_loop().create_task
             parts = [create(part(pubsub)) for part in (self._hear, self._ask, self._read)]
             self._parts = parts
@@ -196,6 +209,11 @@ class Follower:
                 continue
             tap = self._taps.get(said["channel"])
             if tap is None:
+                if said["channel"] == self._beat and self._asked is not None:
+                    # It was heard behind all that was said before.
+                    self._took, self._asked = monotonic() - self._asked, None
+                    COUNTS.reconnects += self._lost
+                    self._lost = False
                 continue
             kind = said["type"]
             if kind == "message":
@@ -210,6 +228,12 @@ class Follower:
             elif kind == "subscribe":
                 tap.lose_step()
                 self._want(said["channel"], tap)
+
+    async def _beat_once(self, pubsub: Any) -> None:
+        """Ask Redis for an answer."""
+        if self._asked is None:
+            self._asked = monotonic()
+        await self._in_time(pubsub.subscribe, self._beat)
 
     def _hold(self, tap: Tap, position: Position, body: bytes) -> None:
         """Keep what was heard until the log was read."""
@@ -234,7 +258,7 @@ class Follower:
                 if missed >= 2:
                     raise Stalled(SILENCE) from None
                 self._heard = False
-                await self._in_time(pubsub.subscribe, self._beat)
+                await self._beat_once(pubsub)
                 continue
             self._to_do.clear()
             wanted, self._wanted = self._wanted, {}

@@ -81,6 +81,10 @@ class Publisher:
         position: Position = await done
         return position
 
+    def waiting(self) -> int:
+        """Return how many messages wait."""
+        return len(self._waiting)
+
     async def close(self) -> None:
         """Publish no more; who waits is told."""
         if self._task is not None:

@@ -133,6 +133,10 @@ class RedisLog:
                 raise reply
         return [[who.decode() for who in reply] for reply in replies]
 
+    def state(self) -> dict[str, float]:
+        """Return what waits and what is late, see :meth:`~.topics.Topics.state`."""
+        return {"waiting": self._publisher.waiting(), **self._follower.state()}
+
     # What its parts need
 
     def new_epoch(self) -> bytes:
@@ -145,6 +149,9 @@ class RedisLog:
 
     def is_passing(self, exc: Exception) -> bool:
         """Whether it is worth while to try again after an error."""
+        if isinstance(exc, RuntimeError) and "the handler is closed" in str(exc):
+            # What uvloop says to who writes to a connection that was lost a moment ago.
+            return True
         return isinstance(exc, self._passing) and not isinstance(exc, self._lasting)
 
     async def run(self, script: str, calls: list[Any]) -> list[Any]:

@@ -15,6 +15,7 @@ from collections import deque
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._core import FULL, OP_TEXT, OPEN, UNUSUAL
+from .counts import COUNTS
 from .feed import FAILED, Delivery, Item, logger
 
 __all__ = ["CLOSE", "DROP_OLDEST", "LATEST_ONLY", "Pace", "Subscription"]
@@ -138,12 +139,15 @@ class Subscription:
             queue = self._queue = deque()
         size = len(item.payload)
         if pace.when_slow == LATEST_ONLY:
+            COUNTS.dropped += len(queue)
             queue.clear()
             self._bytes = 0
         while queue and (len(queue) >= pace.max_messages or self._bytes + size > pace.max_bytes):
             if pace.when_slow == CLOSE:
+                COUNTS.too_slow += 1
                 self._end(TRY_AGAIN_LATER, "too slow")
                 return
+            COUNTS.dropped += 1
             self._bytes -= len(queue.popleft().payload)
         queue.append(item)
         self._bytes += size

@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any, Callable, Optional
 
 from ..typing import Data, DataLike
+from .counts import COUNTS
 from .embedded import EmbeddedLog
-from .events import NOWHERE, Gap, Position, parse_position
+from .events import NOWHERE, Gap, Position, Unavailable, parse_position
 from .feed import Delivery, Feed, Item
 from .listening import AT_ONCE, Listener, is_ahead
 from .presence import Attendance, Presence
@@ -82,6 +83,7 @@ class Topics:
         self._members: dict[int, Member] = {}
         self.tasks: set[asyncio.Task[Any]] = set()
         self._presence = Presence(self, presence_ttl, patience)
+        COUNTS.watch(self)
 
     async def __aenter__(self) -> Topics:
         await self.log.start()
@@ -129,7 +131,13 @@ class Topics:
             message = str.__str__(message)
         if patience is None:
             patience = self._patience
-        return str(await self.log.publish(name, message, patience))
+        try:
+            position = await self.log.publish(name, message, patience)
+        except Unavailable:
+            COUNTS.unpublished += 1
+            raise
+        COUNTS.published += 1
+        return str(position)
 
     async def subscribe(
         self,
@@ -211,9 +219,11 @@ class Topics:
             if batch.gap is not None:
                 since = "" if position == NOWHERE else str(position)
                 event = Gap(feed.name, since, batch.gap)
+                COUNTS.gaps[batch.gap] += 1
                 await subscription.tell(Delivery(event, None), pace.gap)
             for _, message in batch.messages:
                 await subscription.tell(Delivery(message, Item(message.data)), pace.transform)
+                COUNTS.delivered += 1
             position = batch.position
             assert before is not None and feed.position is not None
             if batch.complete and is_ahead(position, before, feed.position):
@@ -257,6 +267,20 @@ class Topics:
     def topics(self) -> list[str]:
         """Return the names of the topics that somebody in this process subscribes to."""
         return list(self._feeds)
+
+    def state(self) -> dict[str, float]:
+        """
+        Return what is now, in numbers; any thread may ask. ``websockets.metrics`` has the rest.
+
+        Returns:
+            ``topics`` and ``subscribers`` in this process, connections and programs; ``waiting``,
+            messages that wait to be published; ``behind``, topics that have to read what they have
+            missed; ``lag``, the seconds that what Redis says takes to be heard, or since when
+            nothing is.
+        """
+        feeds = tuple(self._feeds.values())
+        subscribers = sum(len(feed.subscribers) for feed in feeds)
+        return {"topics": len(feeds), "subscribers": subscribers, **self.log.state()}
 
     # Who is there
 
