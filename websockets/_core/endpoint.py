@@ -701,6 +701,8 @@ class Endpoint:
         if opcode >= OP_CLOSE:
             check_control(fin, len(payload))
         self.outbox.put(fin, opcode, payload, compress)
+        if opcode < OP_CLOSE:
+            self.tally.messages_sent += fin
 
     def send_data(self, opcode: int, data: Any, fin: bool) -> None:
         """
@@ -721,6 +723,7 @@ class Endpoint:
             raise TypeError("a bytes-like object is required, not 'str'")
         self.outbox.put(fin, opcode, data)
         self.unfinished = not fin
+        self.tally.messages_sent += fin
 
     def send_control(self, opcode: int, data: Any) -> None:
         """

@@ -94,6 +94,7 @@ class Outbox:
         if opcode == 0:
             opcode = OP_TEXT if isinstance(message, str) else OP_BINARY
         self.put(True, opcode, message, compress)
+        self._tally.messages_sent += 1
         first_answer = self._fresh
         last_answer = self._answering and not waiting
         self._fresh = False
@@ -116,8 +117,6 @@ class Outbox:
         if self._extensions is not None:
             byte0, payload = self._encode(fin, opcode, payload, compress)
         self._put_frame(fin << 7 | byte0, payload)
-        if fin and opcode < OP_CLOSE:
-            self._tally.messages_sent += 1
 
     def encoding(
         self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
@@ -148,6 +147,7 @@ class Outbox:
             payload: as for :meth:`put`.
             frames: what connections have made of the message so far; begin with an empty dict.
         """
+        self._tally.messages_sent += 1
         key = None
         if not self._masked:
             # RFC 6455 5.3: a client masks each frame with a key of its own.
@@ -162,7 +162,6 @@ class Outbox:
                 byte0, payload = self._encode(True, opcode, payload, None)
             frame = frames[key] = pack_frame(0x80 | byte0, payload, b"")
         self._keep(frame)
-        self._tally.messages_sent += 1
 
     def collect(self) -> list[bytes]:
         """Take all frames, which are about to leave."""

@@ -19,9 +19,10 @@ from typing import Any, Optional
 from .._engine.connecting import within
 from .counts import COUNTS
 from .events import OLDEST, Batch, Message, Position, Unavailable
+from .nodes import SILENCE
 from .scripts import READ, Reply, channel_of, keys_of, unpack
 
-__all__ = ["SILENCE", "Follower", "end", "judge"]
+__all__ = ["Follower", "end", "judge"]
 
 logger = logging.getLogger("websockets.topics")
 
@@ -31,7 +32,6 @@ MESSAGES_AT_ONCE = 100  # of each of them
 HELD = 1000  # messages of a topic that wait while its log is read
 FIRST_PAUSE = 0.05  # seconds before the first attempt to connect again
 LAST_PAUSE = 2.0
-SILENCE = "Redis doesn't answer in time"
 
 
 class Stalled(ConnectionError):
@@ -87,6 +87,7 @@ class Follower:
         self._taps: dict[bytes, Tap] = {}
         self._wanted: dict[bytes, bool] = {}  # channels to subscribe to, or to leave
         self._unread: dict[bytes, Tap] = {}  # topics whose logs are to be read
+        self._unchecked: list[bytes] = []  # channels whose topics' logs are read in turn
         self._to_do: Any = None
         self._to_read: Any = None
         self._heard = False
@@ -185,7 +186,7 @@ class Follower:
         self._unread.clear()
         self._wanted = dict.fromkeys(self._taps, True)
         self._to_do.set()
-        pubsub = self._redis.pubsub()
+        pubsub = await within(self._timeout, self._redis.pubsub, SILENCE)
         parts: list[asyncio.Task[None]] = []
         try:
             await self._beat_once(pubsub)
@@ -247,6 +248,22 @@ class Follower:
         self._unread[channel] = tap
         self._to_read.set()
 
+    def _check_some(self) -> None:
+        """
+        Read the logs of some topics though nothing seems to be missing.
+
+        Nodes of a cluster tell each other what is published, and lose it where their connections
+        break; of a topic's last message nobody would know.
+        """
+        if not self._unchecked:
+            self._unchecked = list(self._taps)
+        some, self._unchecked = self._unchecked[:TOPICS_AT_ONCE], self._unchecked[TOPICS_AT_ONCE:]
+        for channel in some:
+            tap = self._taps.get(channel)
+            if tap is not None and tap.in_step:
+                tap.lose_step()
+                self._want(channel, tap)
+
     async def _ask(self, pubsub: Any) -> None:
         """Subscribe, unsubscribe, and see to it that Redis is there."""
         missed = 0
@@ -259,6 +276,8 @@ class Follower:
                     raise Stalled(SILENCE) from None
                 self._heard = False
                 await self._beat_once(pubsub)
+                if self._redis.nodes is not None:
+                    self._check_some()
                 continue
             self._to_do.clear()
             wanted, self._wanted = self._wanted, {}
@@ -284,11 +303,20 @@ class Follower:
                     for _, tap in batch
                 ]
                 replies = await self._redis.run(READ, calls)
+                failed = False
                 for (channel, tap), reply in zip(batch, replies):
-                    if isinstance(reply, Exception):
-                        raise reply
-                    if self._taps.get(channel) is tap:
+                    if self._taps.get(channel) is not tap:
+                        continue
+                    if not isinstance(reply, Exception):
                         self._catch_up(channel, tap, reply)
+                    elif self._redis.nodes is not None and self._redis.is_passing(reply):
+                        # One of many nodes: the topics of the others go on.
+                        self._unread[channel] = tap
+                        failed = True
+                    else:
+                        raise reply
+                if failed:
+                    await asyncio.sleep(FIRST_PAUSE)
 
     def _catch_up(self, channel: bytes, tap: Tap, reply: Reply) -> None:
         """Deliver what the log has, and what was heard meanwhile."""

@@ -139,17 +139,19 @@ class Publisher:
                 self._fail(batch, exc)
                 return None
             return exc
+        problem: Optional[Exception] = None
         for waiting, reply in zip(batch, replies):
             if isinstance(reply, Exception):
                 if self._redis.is_passing(reply):
-                    return reply
-                self._fail([waiting], reply)
+                    problem = reply
+                else:
+                    self._fail([waiting], reply)
                 continue
             self._waiting.remove(waiting)
             if not waiting.done.done():
                 epoch, number, time = reply.split()
                 waiting.done.set_result(Position(epoch.decode(), int(number), int(time)))
-        return None
+        return problem
 
     def _fail(self, batch: list[Waiting], exc: Exception) -> None:
         for waiting in batch:
