@@ -42,8 +42,10 @@ class Topics:
 
     Arguments:
         url: of Redis, as ``redis.asyncio.from_url()`` takes it: ``redis://``, ``rediss://`` or
-            ``unix://``; or a ``redis.asyncio.Redis`` that you close yourself, for example one
-            that a ``Sentinel`` has made; None for topics of this process only.
+            ``unix://``; of a node of a Redis Cluster, ``redis+cluster://`` or
+            ``rediss+cluster://``; or a ``redis.asyncio.Redis`` or ``RedisCluster`` that you close
+            yourself, for example one that a ``Sentinel`` has made; None for topics of this process
+            only.
         history: number of messages that a topic keeps for those that come back; with Redis some
             more, up to a hundred.
         max_age: seconds for which it keeps them.
