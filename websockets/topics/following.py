@@ -419,7 +419,8 @@ def judge(name: str, since: Optional[Position], reply: Reply) -> Batch:
     if since is None:
         return Batch(None, [], end, True)
     messages: list[tuple[Position, Message]] = []
-    for entry, (_, body) in reply[3]:
+    for entry, fields in reply[3]:
+        body = fields[1]
         ms, _, count = entry.partition(b"-")
         position = Position(epoch, int(count), int(ms))
         data, identity = unpack(body)

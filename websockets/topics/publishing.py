@@ -47,12 +47,13 @@ class Publisher:
     Arguments:
         redis: what runs scripts, see :class:`~.redislog.RedisLog`.
         prefix: what names of keys begin with.
-        options: history, max_age and for how long a topic's state is kept, in milliseconds.
+        options: history, max_age and for how long a topic's state is kept, in milliseconds; how
+            many bytes of messages are kept, 0 for no limit.
         token: 16 bytes of ASCII that no other process has.
     """
 
     def __init__(
-        self, redis: Any, prefix: str, options: tuple[int, int, int], token: bytes
+        self, redis: Any, prefix: str, options: tuple[int, int, int, int], token: bytes
     ) -> None:
         self._redis = redis
         self._prefix = prefix

@@ -41,6 +41,7 @@ class RedisLog:
         url: Any,
         history: int,
         max_age: float,
+        max_size: Optional[int],
         prefix: str,
         timeout: float,
         patience: float,
@@ -81,7 +82,7 @@ class RedisLog:
         kept = age + KEPT_LONGER * 1000
         token = os.urandom(8).hex().encode()
         self._prefix = prefix
-        self._limits = max(1, history), age, kept
+        self._limits = max(1, history), age, kept, max_size or 0
         self._publisher = Publisher(self, prefix, self._limits, token)
         self._follower = Follower(self, prefix, kept, timeout, patience)
         self.watch = self._follower.watch

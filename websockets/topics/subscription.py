@@ -16,6 +16,7 @@ from typing import Any, Callable, NamedTuple, Optional
 
 from .._core import FULL, OP_TEXT, OPEN, UNUSUAL
 from .counts import COUNTS
+from .events import gap_in_json
 from .feed import FAILED, Delivery, Item, logger
 
 __all__ = ["CLOSE", "DROP_OLDEST", "LATEST_ONLY", "Pace", "Subscription"]
@@ -43,7 +44,7 @@ class Pace(NamedTuple):
     """
 
     transform: Optional[Callable[[Any], Any]] = None
-    gap: Optional[Callable[[Any], Any]] = None
+    gap: Callable[[Any], Any] = gap_in_json
     max_messages: int = 1000
     max_bytes: int = 2**20
     when_slow: str = CLOSE
@@ -92,9 +93,8 @@ class Subscription:
             self._put(item)
 
     def miss(self, delivery: Delivery) -> None:
-        """Tell that messages are missing; by closing the connection, unless it can be said."""
-        make = self._pace.gap
-        item = FAILED if make is None else delivery.item(make)
+        """Tell that messages are missing; by closing the connection if that can't be said."""
+        item = delivery.item(self._pace.gap)
         if item is FAILED:
             self._end(TRY_AGAIN_LATER, "messages are missing")
         elif item is not None and (self._catching_up is not None or not self._send_now(item)):
@@ -195,10 +195,7 @@ class Subscription:
         Raises:
             ConnectionError: if the connection is closed, or is closed by this.
         """
-        if isinstance(delivery.plain, Item) and make is None:
-            item: Any = delivery.plain
-        else:
-            item = FAILED if make is None else delivery.item(make)
+        item: Any = delivery.plain if make is None else delivery.item(make)
         if item is FAILED:
             self._end(TRY_AGAIN_LATER, "messages are missing")
             raise ConnectionError("messages are missing")
