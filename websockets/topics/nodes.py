@@ -43,7 +43,14 @@ def options(library: Any, timeout: float) -> dict[str, Any]:
     """Return what all connections have in common."""
     # Who asks tries again itself: what the library sends twice would be there twice.
     retry = library.asyncio.retry.Retry(library.backoff.NoBackoff(), 0)
-    return {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry": retry}
+    return {
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "retry": retry,
+        # In RESP3 the library takes a fifth more for a message that is heard: it writes each
+        # down for its log, whether that is on or not.
+        "protocol": 2,
+    }
 
 
 async def pipelined(

@@ -51,7 +51,7 @@ local function open(log, state, fresh)
 end
 """
 
-# Adds a message, and tells of it; 'limits' are history, max_age, for how long the state is kept, and
+# Adds a message, and tells of it; 'limits' are history, max_age, for how long the state is kept and
 # how many bytes are, 0 for no limit. With such a limit, each entry has the sum of all bytes up to
 # its own end: so what the history has is a difference, whatever else takes entries away.
 ADD = (
