@@ -139,6 +139,7 @@ Channel = _active.application.Channel
 CLIENTS = _active.tally.CLIENTS
 SERVERS = _active.tally.SERVERS
 MessageStream = _active.stream.MessageStream
+share_among = _active.stream.share_among
 Mutex = _active.locks.Mutex
 ThreadStream = _active.calls.ThreadStream
 Receiver = _active.receiver.Receiver

@@ -133,6 +133,8 @@ class WeakListener:
         self._ref = weakref.ref(listener)
         self._feed = listener._feed
 
+    way = None
+
     def connection(self) -> None:
         """There is none."""
 

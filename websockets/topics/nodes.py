@@ -19,6 +19,10 @@ from .._engine.connecting import within
 __all__ = ["SILENCE", "Nodes", "connect", "pipelined"]
 
 CLUSTER = "+cluster://"
+# In RESP3 the library takes a fifth more time for a message that is heard: it makes a line for its
+# log of each, whether anybody wants that or not.
+PROTOCOL = 2
+
 SILENCE = "Redis doesn't answer in time"
 
 Address = tuple[str, int]
@@ -35,22 +39,15 @@ def connect(library: Any, url: str, timeout: float) -> Any:
     """
     scheme, found, rest = url.partition(CLUSTER)
     if found:
-        return library.asyncio.RedisCluster.from_url(f"{scheme}://{rest}")
-    return library.asyncio.from_url(url, **options(library, timeout))
+        return library.asyncio.RedisCluster.from_url(f"{scheme}://{rest}", protocol=PROTOCOL)
+    return library.asyncio.from_url(url, protocol=PROTOCOL, **options(library, timeout))
 
 
 def options(library: Any, timeout: float) -> dict[str, Any]:
     """Return what all connections have in common."""
     # Who asks tries again itself: what the library sends twice would be there twice.
     retry = library.asyncio.retry.Retry(library.backoff.NoBackoff(), 0)
-    return {
-        "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
-        "retry": retry,
-        # In RESP3 the library takes a fifth more for a message that is heard: it writes each
-        # down for its log, whether that is on or not.
-        "protocol": 2,
-    }
+    return {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry": retry}
 
 
 async def pipelined(

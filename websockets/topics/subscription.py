@@ -17,7 +17,7 @@ from typing import Any, Callable, NamedTuple, Optional
 from .._core import FULL, OP_TEXT, OPEN, UNUSUAL
 from .counts import COUNTS
 from .events import gap_in_json
-from .feed import FAILED, Delivery, Item, logger
+from .feed import FAILED, PLAIN, Delivery, Item, logger
 
 __all__ = ["CLOSE", "DROP_OLDEST", "LATEST_ONLY", "Pace", "Subscription"]
 
@@ -65,18 +65,20 @@ class Subscription:
 
     Attributes:
         connection: a function that returns the connection, None if it is gone.
+        way: what its feed knows those by who have the same, None if it isn't to send to this one
+            itself.
     """
 
     __slots__ = (
         "_bytes",
         "_catching_up",
-        "_direct",
         "_member",
         "_name",
         "_pace",
         "_queue",
         "_transform",
         "connection",
+        "way",
     )
 
     def __init__(self, name: str, member: Any, pace: Pace) -> None:
@@ -84,11 +86,17 @@ class Subscription:
         self._member = member
         self._pace = pace
         self._transform = pace.transform
-        self._direct = pace.send is None  # what is sent goes the short way, unless this is behind
         self.connection = member.connection
+        self.way: Any = None
         self._queue: Optional[deque[Item]] = None
         self._bytes = 0
         self._catching_up: Optional[asyncio.Task[None]] = None
+        self._keeps_up()
+
+    def _keeps_up(self) -> None:
+        """Have the feed send to this connection, as nothing waits for it."""
+        if self._pace.send is None:
+            self.way = PLAIN if self._transform is None else self._transform
 
     # Without waiting
 
@@ -98,14 +106,6 @@ class Subscription:
         item = delivery.plain if make is None else delivery.item(make)
         if item is None:
             return
-        if self._direct and item is not FAILED:
-            # As in _send_now(), without a call: this is what takes the time of a fan-out.
-            try:
-                stream = self.connection()._ws_stream
-                if stream.try_share(item.opcode, item.payload, item.frames):
-                    return
-            except Exception:
-                pass  # which comes again
         if item is FAILED:
             self._end(INTERNAL_ERROR, "a message of the topic couldn't be made")
         elif self._catching_up is not None or not self._send_now(item):
@@ -171,7 +171,7 @@ class Subscription:
         queue.append(item)
         self._bytes += size
         if self._catching_up is None:
-            self._direct = False
+            self.way = None
             self._catching_up = self._member.begin(self._catch_up())
 
     def _end(self, code: int, reason: str) -> None:
@@ -207,7 +207,7 @@ class Subscription:
             self._queue = None
             self._bytes = 0
             self._catching_up = None
-            self._direct = self._pace.send is None
+            self._keeps_up()
 
     async def tell(self, delivery: Delivery, make: Optional[Callable[[Any], Any]]) -> None:
         """
