@@ -20,7 +20,7 @@ from re import Pattern
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
-from ._core import forget_frames
+from ._core import SERVERS, forget_frames
 from ._engine.arguments import SERVE, SERVER, check_arguments, set_unless_usual
 from ._engine.broadcasting import broadcast as broadcast
 from ._engine.making import maker
@@ -194,6 +194,7 @@ class WebSocketServerProtocol(  # type: ignore[misc]
         except Exception as exc:
             if isinstance(exc, (OSError, EOFError)) and self._ws_phase.is_gone():
                 self._ws_logger.debug("connection lost during the opening handshake: %s", exc)
+                SERVERS.answer("lost")
             else:
                 if not is_about_the_request(exc):
                     self._ws_log_error("error in the opening handshake")
@@ -394,6 +395,7 @@ class WebSocketServerProtocol(  # type: ignore[misc]
         response = serialize_response(int(status), headers, body)
         self.response_headers = headers
         self.transport.write(response)
+        SERVERS.answer(int(status))
         if self._ws_journal is not None:
             line = response.partition(b"\r\n")[0].decode("latin-1")
             self._ws_journal.head(">", line, headers, body)

@@ -14,6 +14,7 @@ FLOORS = {
     "websockets.asgi": 7,
     "websockets.auth": 8,
     "websockets.legacy": 8,
+    "websockets.metrics": 8,
     "websockets.topics": 8,
     "websockets.client": 7,
     "websockets.connection": 7,

@@ -47,6 +47,7 @@ MODULES = (
     "reactor",
     "receiver",
     "stream",
+    "tally",
     "utf8",
     "waiter",
     "writer",
@@ -138,7 +139,10 @@ Endpoint = _active.endpoint.Endpoint
 EventEndpoint = _active.events.EventEndpoint
 FrameMaker = _active.events.FrameMaker
 Channel = _active.application.Channel
+CLIENTS = _active.tally.CLIENTS
+SERVERS = _active.tally.SERVERS
 MessageStream = _active.stream.MessageStream
+share_among = _active.stream.share_among
 Mutex = _active.locks.Mutex
 ThreadStream = _active.calls.ThreadStream
 Receiver = _active.receiver.Receiver

@@ -17,6 +17,7 @@ from .constants import NOW, OP_BINARY, OP_CLOSE, OP_TEXT
 from .gathering import Gathering
 from .keys import masking_key
 from .pack import pack_frame, pack_header, to_bytes
+from .tally import CLIENTS, SERVERS
 
 __all__ = ["Outbox"]
 
@@ -48,6 +49,7 @@ class Outbox:
         self.frames: list[bytes] = NONE
         self.size = 0
         self._masked = masked
+        self._tally = CLIENTS if masked else SERVERS
         self._extensions = extensions
         self._thread_size = thread_size
         self._gathering: Optional[Gathering] = Gathering(gather) if gather else None
@@ -95,6 +97,7 @@ class Outbox:
         if opcode == 0:
             opcode = OP_TEXT if isinstance(message, str) else OP_BINARY
         self.put(True, opcode, message, compress)
+        self._tally.messages_sent += 1
         first_answer = self._fresh
         last_answer = self._answering and not waiting
         self._fresh = False
@@ -135,6 +138,8 @@ class Outbox:
         """Put a frame in of what was encoded elsewhere."""
         rsv, opcode, payload = encoded
         self._put_frame(fin << 7 | rsv | opcode, payload)
+        if fin:
+            self._tally.messages_sent += 1
 
     def put_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
         """
@@ -145,6 +150,7 @@ class Outbox:
             payload: as for :meth:`put`.
             frames: what connections have made of the message so far; begin with an empty dict.
         """
+        self._tally.messages_sent += 1
         key = None
         if not self._masked:
             # RFC 6455 5.3: a client masks each frame with a key of its own.
@@ -161,7 +167,8 @@ class Outbox:
         self.put_bytes(frame)
 
     def collect(self) -> list[bytes]:
-        """Take all frames."""
+        """Take all frames, which are about to leave."""
+        self._tally.bytes_sent += self.size
         frames = self.frames or []
         self.frames = NONE
         self.size = 0
@@ -204,6 +211,5 @@ class Outbox:
         self.size += len(data)
 
     def put_in_front(self, data: bytes) -> None:
-        """Put bytes in that leave before all others."""
+        """Put what is no frame before all others; it doesn't count."""
         self.frames = [data, *self.frames]
-        self.size += len(data)

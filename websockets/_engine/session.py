@@ -115,6 +115,7 @@ class Session(Phase):
         Arguments:
             early: bytes that came behind the handshake.
         """
+        self.endpoint.opened()
         if early:
             self.endpoint.receive(early)
         self.attend()
@@ -283,6 +284,7 @@ class Session(Phase):
         """Give up a peer that gives no sign of life."""
         if self.ending.log is not None:
             self.ending.log("- timed out waiting for keepalive pong")
+        self.endpoint.tally.keepalive_timeouts += 1
         self.fail(1011, "keepalive ping timeout")
 
     # The transport
