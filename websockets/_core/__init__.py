@@ -27,6 +27,7 @@ MODULES = (
     "closing",
     "compression",
     "constants",
+    "conversation",
     "deflate",
     "endpoint",
     "events",
@@ -45,6 +46,7 @@ MODULES = (
     "receiver",
     "stream",
     "utf8",
+    "values",
     "waiter",
     "writer",
 )
@@ -133,7 +135,8 @@ SENT = _active.constants.SENT
 LOST = _active.constants.LOST
 Endpoint = _active.endpoint.Endpoint
 EventEndpoint = _active.events.EventEndpoint
-FrameMaker = _active.events.FrameMaker
+FrameMaker = _active.values.FrameMaker
+Conversation = _active.conversation.Conversation
 Channel = _active.application.Channel
 MessageStream = _active.stream.MessageStream
 Mutex = _active.locks.Mutex
