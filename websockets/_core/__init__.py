@@ -136,6 +136,7 @@ LOST = _active.constants.LOST
 Endpoint = _active.endpoint.Endpoint
 EventEndpoint = _active.events.EventEndpoint
 FrameMaker = _active.values.FrameMaker
+quicken = _active.values.quicken
 Conversation = _active.conversation.Conversation
 Channel = _active.application.Channel
 MessageStream = _active.stream.MessageStream
