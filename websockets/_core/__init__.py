@@ -138,6 +138,7 @@ EventEndpoint = _active.events.EventEndpoint
 FrameMaker = _active.values.FrameMaker
 quicken = _active.values.quicken
 Conversation = _active.conversation.Conversation
+BlockingConversation = _active.conversation.BlockingConversation
 Channel = _active.application.Channel
 MessageStream = _active.stream.MessageStream
 Mutex = _active.locks.Mutex
