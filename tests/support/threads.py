@@ -130,23 +130,21 @@ class Task(threading.Thread):
 WAITS_FOR_SOCKETS = {"x86_64": ("7", "45", "271"), "aarch64": ("73", "207")}
 
 
-def blocked(task, in_what):
+def blocked(thread, in_what=None):
     """
-    Wait until a thread stands in a function of a certain name, where it waits for something.
+    Wait until a thread waits for a socket, or stands in a function of a certain name.
 
-    Compiled functions aren't in Python's stack. A thread that was told to call one stands in it
-    when it waits for a socket; where the system doesn't tell, it may not have got there yet.
+    Compiled functions aren't in Python's stack, and are known by what they wait for; where the
+    system doesn't tell that, a moment has to do.
     """
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        stack = sys._current_frames().get(task.ident)
-        names = []
+        stack = sys._current_frames().get(thread.ident)
+        names = set()
         while stack is not None:
-            names.append(stack.f_code.co_name)
+            names.add(stack.f_code.co_name)
             stack = stack.f_back
-        if in_what in names:
-            return
-        if "run" in names and is_waiting_for_a_socket(task):
+        if in_what in names or is_waiting_for_a_socket(thread):
             return
         time.sleep(0.001)
     raise TimeoutError(f"{in_what} isn't reached")
@@ -156,9 +154,13 @@ def is_waiting_for_a_socket(thread):
     numbers = WAITS_FOR_SOCKETS.get(platform.machine())
     try:
         with open(f"/proc/self/task/{thread.native_id}/syscall") as file:
-            return numbers is None or file.read().split()[0] in numbers
+            found = file.read().split()[0]
     except OSError:
+        numbers = None
+    if numbers is None:
+        time.sleep(0.05)
         return True
+    return found in numbers
 
 
 def uri_of(server, path="/"):

@@ -17,7 +17,7 @@ import weakref
 
 import pytest
 from peer import BINARY, PING, PONG, TEXT, close_payload, frame
-from threads import PATIENCE, Task, both_sides, client_and_peer, echo, serving, uri_of
+from threads import PATIENCE, Task, blocked, both_sides, client_and_peer, echo, serving, uri_of
 
 from websockets import backend
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
@@ -149,17 +149,24 @@ def test_nothing_is_left_of_connections_that_are_closed():
 
 
 @contextlib.contextmanager
-def interrupted_by(handler, after=0.05):
+def interrupted_by(handler):
+    """Have a signal handler called once this thread waits for a socket."""
+    this = threading.current_thread()
+
+    def interrupt():
+        blocked(this)
+        signal.pthread_kill(this.ident, signal.SIGALRM)
+
     before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, after)
+    task = Task(interrupt)
     try:
         yield
+        task.result()
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
-needs_signals = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has none")
+needs_signals = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="Windows has none")
 
 
 class Mine(BaseException):
