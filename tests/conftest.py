@@ -3,7 +3,8 @@ What all tests share: both backends of the core, both event loops, and a certifi
 
 A test function that is a coroutine runs once on asyncio's own loop and once on uvloop's, unless it
 is marked ``one_loop``, or ``given_clock``: then its loop is a virtual one, with a network in memory,
-where no time passes while anything happens. It fails when it leaves a task behind, when the loop was handed an exception
+where no time passes while anything happens. One that is marked ``and_trio`` runs on trio as well,
+where it is. It fails when it leaves a task behind, when the loop was handed an exception
 that nobody expected, and when it takes longer than ``TIME_LIMIT``. There are no asynchronous
 fixtures: tests use ``async with``.
 """
@@ -18,7 +19,7 @@ import ssl
 import pytest
 import trustme
 from hypothesis import settings
-from variants import BACKENDS, LOOPS, switched_on
+from variants import BACKENDS, HAS_TRIO, LOOPS, switched_on
 from virtual import flowing_loop
 
 from websockets import _core
@@ -113,6 +114,8 @@ def pytest_generate_tests(metafunc):
         marked = metafunc.definition.get_closest_marker
         virtual, one = marked("given_clock"), marked("one_loop")
         loops = ["virtual"] if virtual else ["asyncio"] if one else list(LOOPS)
+        if marked("and_trio") and HAS_TRIO:
+            loops.append("trio")
         metafunc.parametrize("event_loop", loops)
 
 
@@ -140,7 +143,11 @@ def pytest_pyfunc_call(pyfuncitem):
     names = inspect.signature(pyfuncitem.obj).parameters
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
     name = pyfuncitem.callspec.params["event_loop"]
-    if name == "virtual":
+    if name == "trio":
+        from both import run_on_trio  # It loads trio, which other tests do without.
+
+        run_on_trio(pyfuncitem.obj, arguments)
+    elif name == "virtual":
         run(flowing_loop(), pyfuncitem.obj(**arguments), VIRTUAL_LIMIT)
     else:
         run(LOOPS[name](), pyfuncitem.obj(**arguments), TIME_LIMIT)

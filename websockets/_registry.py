@@ -89,6 +89,7 @@ class WebSocketServer:
                 self._closed_waiter.set_result(None)
 
     async def _close_connections(self, closing: Optional[tuple[int, str]]) -> None:
+        await self._let_in()
         try:
             self.server.close()
         except (OSError, ValueError):
@@ -108,6 +109,20 @@ class WebSocketServer:
             self.server.abort_clients()  # pragma: no cover (since Python 3.13)
         if listened:
             await self.server.wait_closed()
+
+    async def _let_in(self) -> None:
+        """
+        Accept no more, and let those in who were accepted already, but have no transport yet.
+
+        asyncio's server can't have transports any more once it is closed: it would leave their
+        sockets open, without a word.
+        """
+        if isinstance(self.loop, asyncio.SelectorEventLoop):
+            for sock in getattr(self.server, "sockets", None) or ():
+                # The program may have closed the socket that it gave us.
+                with contextlib.suppress(OSError, ValueError):
+                    self.loop.remove_reader(sock)
+            await asyncio.sleep(0)
 
     def _shut_down(self, protocol: Any, closing: Optional[tuple[int, str]]) -> None:
         """Tell a connection that the server closes; if it fails to hear that, end it."""

@@ -170,6 +170,11 @@ class WebSocketCommonProtocol(Connection):
     # Facts about the connection
 
     @property
+    def state(self) -> State:
+        """State of the connection."""
+        return State(self._ws_phase.state)
+
+    @property
     def open(self) -> bool:
         """Whether messages can be sent; it is better to try, and catch ConnectionClosed."""
         return self.state is State.OPEN
@@ -194,6 +199,13 @@ class WebSocketCommonProtocol(Connection):
         """Close reason that the peer sent, "" if it sent none; None before (RFC 6455 7.1.6)."""
         reason: Optional[str] = self._ws_phase.close_reason
         return reason
+
+    @overridable
+    def close_exc(self) -> ConnectionClosed:
+        """The exception that tells how the connection ended; it must be closed."""
+        if not self.closed:
+            raise AssertionError("connection isn't closed yet")
+        return self.connection_closed_exc()
 
     @property
     def max_size(self) -> Optional[int]:

@@ -163,7 +163,7 @@ class WebSocketServerProtocol(  # type: ignore[misc]
         self.ws_server.register(self)
         self.handler_task = self.loop.create_task(self.handler())
 
-    async def handler(self) -> None:  # type: ignore[override]
+    async def handler(self) -> None:
         """Serve the connection from the opening handshake to the end of TCP."""
         try:
             path = await self._ws_open()

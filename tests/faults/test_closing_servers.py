@@ -9,6 +9,7 @@ import pytest
 from peer import hold, turns, uri_of
 
 import websockets
+from websockets.asyncio.server import serve as todays_serve
 
 
 @pytest.mark.parametrize("connections", [0, 2])
@@ -38,6 +39,20 @@ async def test_closing_a_server_ends_in_any_order(order, connections):
         await asyncio.gather(*(server.wait_closed() for _ in range(3)))
     await asyncio.gather(*(ws.wait_closed() for ws in clients))
     assert [ws.close_code for ws in clients] == [1001] * connections
+
+
+# Where uvloop accepts, it makes the connection in the same turn.
+@pytest.mark.one_loop
+@pytest.mark.parametrize("serve", [websockets.serve, todays_serve], ids=["8.1", "today's"])
+async def test_who_is_accepted_in_the_turn_in_which_a_server_closes_is_refused(serve):
+    loop = asyncio.get_running_loop()
+    server = await serve(hold, "127.0.0.1", 0)
+    with socket.create_connection(server.sockets[0].getsockname()) as sock:
+        sock.setblocking(False)
+        await asyncio.sleep(0)
+        server.close()
+        assert (await loop.sock_recv(sock, 100)).startswith(b"HTTP/1.1 503")
+    await server.wait_closed()
 
 
 async def test_a_handler_may_close_its_server():

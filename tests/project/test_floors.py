@@ -32,6 +32,7 @@ FLOORS = {
     "websockets.sync": 6,
     "websockets.protocol": 6,
     "websockets._sansio": 6,
+    "websockets._faces": 6,
     "websockets._registry": 6,
     "websockets._starting": 6,
     "websockets._engine": 5,

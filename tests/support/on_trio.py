@@ -16,7 +16,7 @@ import types
 
 import pytest
 from peer import CLOSE, KEY, REQUEST, frame, xor
-from todays import accepting
+from todays import Records, accepting
 
 trio = pytest.importorskip("trio")
 
@@ -332,6 +332,45 @@ async def tcp_to(port):
     return TrioPeer(await trio.open_tcp_stream("127.0.0.1", port), masked=True)
 
 
+async def request_of(uri, **options):
+    """Return the lines of the request, without the key."""
+    async with answering(accepting) as server:
+        async with connect(uri.format(port_of(server)), proxy=None, **options) as ws:
+            await ws.stream.aclose()
+        [head] = server.requests
+        lines = head.decode().replace(str(port_of(server)), "PORT").split("\r\n")
+        return ["Sec-WebSocket-Key" if "-Key: " in line else line for line in lines[:-2]]
+
+
+async def failing(response, **options):
+    """Return what a client makes of such a response."""
+    async with answering(response) as server:
+        with pytest.raises(Exception) as raised:
+            async with connect(uri_of(server), **options):
+                pass
+    return raised.value
+
+
+async def responses(*requests, handler=hold, **options):
+    """Return what a server answers to requests: heads and bodies; and the lines of its log."""
+    records, answers = Records(), []
+    async with serving(handler, logger=records.logger, **options) as server:
+        for request in requests:
+            async with await tcp_to(port_of(server)) as peer:
+                with contextlib.suppress(trio.BrokenResourceError):
+                    await peer.write(request)  # Its time may be over.
+                head = b""
+                if not options.get("silent"):
+                    try:
+                        head = await peer.read_head()
+                    except EOFError as exc:
+                        head = exc.args[0]
+                body = b"" if b" 101 " in head else await peer.read_eof()
+                answers.append((head.decode("latin1"), body))
+        await until(lambda: not server.connections)
+    return answers, records.lines
+
+
 async def until(condition):
     while not condition():
         await trio.sleep(0)
@@ -360,11 +399,14 @@ __all__ = [
     "client_and_peer",
     "connect",
     "echo",
+    "failing",
     "hold",
     "is_client",
     "listening",
     "on_trio",
     "port_of",
+    "request_of",
+    "responses",
     "serve",
     "server_and_peer",
     "serving",

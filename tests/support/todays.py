@@ -10,7 +10,7 @@ import logging
 import types
 
 import pytest
-from peer import REQUEST, Peer, listening, port_of, tcp_to
+from peer import REQUEST, Peer, listening, port_of, tcp_to, until
 
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
@@ -138,6 +138,44 @@ async def answering(*responses):
         yield types.SimpleNamespace(sockets=server.sockets, requests=requests)
 
 
+async def request_of(uri, **options):
+    """Return the lines of the request, without the key."""
+    async with answering(accepting) as server:
+        ws = await connect(uri.format(port_of(server)), proxy=None, **options)
+        ws.transport.abort()
+        await ws.wait_closed()
+        [head] = server.requests
+        lines = head.decode().replace(str(port_of(server)), "PORT").split("\r\n")
+        return ["Sec-WebSocket-Key" if "-Key: " in line else line for line in lines[:-2]]
+
+
+async def failing(response, **options):
+    """Return what a client makes of such a response."""
+    async with answering(response) as server:
+        with pytest.raises(Exception) as raised:
+            await connect(uri_of(server), **options)
+    return raised.value
+
+
+async def responses(*requests, handler=hold, **options):
+    """Return what a server answers to requests: heads and bodies; and the lines of its log."""
+    records, answers = Records(), []
+    async with serve(handler, "127.0.0.1", 0, logger=records.logger, **options) as server:
+        for request in requests:
+            async with tcp_to(port_of(server)) as peer:
+                peer.write(request)
+                head = b""
+                if not options.get("silent"):
+                    try:
+                        head = await peer.read_head()
+                    except asyncio.IncompleteReadError as exc:
+                        head = exc.partial
+                body = b"" if b" 101 " in head else await peer.read_eof()
+                answers.append((head.decode("latin1"), body))
+        await until(lambda: not server.connections)
+    return answers, records.lines
+
+
 def is_client(connection):
     """Tell whether a parameter of both_sides is the client's side."""
     return connection is client_and_peer
@@ -188,9 +226,12 @@ __all__ = [
     "closed",
     "echo",
     "end",
+    "failing",
     "hold",
     "is_client",
     "key_of",
+    "request_of",
+    "responses",
     "server_and_peer",
     "uri_of",
 ]

@@ -3,6 +3,7 @@ What tests run on: the backends of the core, and the event loops.
 """
 
 import asyncio
+import importlib.util
 import os
 
 import pytest
@@ -19,5 +20,8 @@ BACKENDS = ["pure"] if switched_on("WEBSOCKETS_NO_EXTENSIONS") else ["compiled",
 def new_uvloop_loop():
     return pytest.importorskip("uvloop").new_event_loop()
 
+
+# Where tests of what asyncio and trio have in common run.
+HAS_TRIO = importlib.util.find_spec("trio") is not None
 
 LOOPS = {"asyncio": asyncio.SelectorEventLoop, "uvloop": new_uvloop_loop}

@@ -32,6 +32,10 @@ def connected(server, **options):
     return connect(uri_of(server, options.pop("path", "/")), **options)
 
 
+async def check(user, password):
+    return (user, password) == ("me", "secret")
+
+
 def refusal(server, **options):
     with pytest.raises(InvalidStatus) as caught:
         with connected(server, **options):
@@ -234,6 +238,7 @@ def test_a_class_of_its_own(caplog):
         {"credentials": ("me", "secret")},
         {"credentials": [("you", "x"), ("me", "secret")]},
         {"check_credentials": lambda user, password: (user, password) == ("me", "secret")},
+        {"check_credentials": check},
     ],
 )
 def test_basic_authentication(credentials, body, options):

@@ -21,12 +21,12 @@ class Assembler:
 
     Arguments:
         max_queue: as for connections.
-        stream: the connection's messages, None before it is open.
+        endpoint: the connection's endpoint, None before it is open.
     """
 
-    def __init__(self, max_queue: Any, stream: Any) -> None:
+    def __init__(self, max_queue: Any, endpoint: Any) -> None:
         self._max_queue = max_queue
-        self._stream = stream
+        self._endpoint = endpoint
 
     @property
     def high(self) -> Optional[int]:
@@ -43,16 +43,13 @@ class Assembler:
     @property
     def paused(self) -> bool:
         """Whether more has come than may wait, so that no more is taken at the moment."""
-        if self._stream is None:
-            return False
-        endpoint = self._stream.endpoint
-        paused: bool = endpoint.stalled and endpoint.buffered > 0
-        return paused
+        endpoint = self._endpoint
+        return endpoint is not None and endpoint.stalled and endpoint.buffered > 0
 
     @property
     def frames(self) -> list[Frame]:
         """The frames that wait, oldest first."""
-        return [] if self._stream is None else [frame_of(it) for it in self._stream.endpoint.inbox]
+        return [] if self._endpoint is None else [frame_of(it) for it in self._endpoint.inbox]
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -47,20 +47,25 @@ class Ended(Phase):
         self.latency = latency
 
     @property
+    def endpoint(self) -> Any:
+        """Its endpoint, None if it was never open."""
+        return self.stream and self.stream.endpoint
+
+    @property
     def close_code(self) -> int:  # type: ignore[override]
         """The code that the peer closed with (RFC 6455 7.1.5)."""
-        rcvd = self.stream and self.stream.endpoint.close_rcvd
+        rcvd = self.endpoint and self.endpoint.close_rcvd
         return 1006 if rcvd is None else rcvd.code
 
     @property
     def close_reason(self) -> str:  # type: ignore[override]
         """The reason that the peer closed with (RFC 6455 7.1.6)."""
-        rcvd = self.stream and self.stream.endpoint.close_rcvd
+        rcvd = self.endpoint and self.endpoint.close_rcvd
         return "" if rcvd is None else rcvd.reason
 
     def closed_exc(self) -> Exception:
         """Return what tells how the connection ended."""
-        return self._closed_exc(self.stream and self.stream.endpoint)
+        return self._closed_exc(self.endpoint)
 
     async def ensure_open(self) -> None:
         """Raise ConnectionClosed."""
@@ -68,7 +73,7 @@ class Ended(Phase):
 
     def reject(self, exc: Exception) -> None:
         """Note that what was received in time can't be taken."""
-        self.stream.endpoint.reject(exc)
+        self.endpoint.reject(exc)
 
     # The handshake, if it is still going on
 

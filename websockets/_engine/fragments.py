@@ -12,9 +12,9 @@ import codecs
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import Any, Optional
 
-from ..framing import OP_TEXT, prepare_data
+from ..framing import OP_CONT, OP_TEXT, prepare_data
 
-__all__ = ["FragmentDecoder", "fragments_of", "payload_of"]
+__all__ = ["FragmentDecoder", "FragmentEncoder", "fragments_of"]
 
 new_decoder = codecs.getincrementaldecoder("utf-8")
 
@@ -35,27 +35,46 @@ def fragments_of(message: Any) -> AsyncIterable[Any]:
     raise TypeError("data must be str, bytes, iterable, or async iterable")
 
 
-def payload_of(fragment: Any, first: Optional[int], fragments: Any) -> tuple[int, Any]:
+class FragmentEncoder:
     """
-    Return the opcode and the payload of a fragment, as if it were a message.
+    Give the fragments of one message that a program sends the form of frames.
 
     Arguments:
-        fragment: the fragment.
-        first: opcode of the first one of the message, None if this is the first.
-        fragments: the iterable that it came from, as the program gave it.
+        fragments: the iterable that they come from, as the program gave it.
+        opcode: OP_TEXT or OP_BINARY; 0 for what the fragments are.
 
-    Raises:
-        TypeError: if it is neither ``str`` nor bytes-like, or not of the kind of the first.
+    Attributes:
+        came: whether there was a fragment, though it may not have been one.
     """
-    opcode, payload = None, None
-    if isinstance(fragment, (str, bytes, bytearray, memoryview)):
-        opcode, payload = prepare_data(fragment)
-    if opcode is None or (first is not None and opcode != first):
-        made_so = isinstance(fragments, _OneByOne) or not isinstance(fragments, AsyncIterable)
-        kind = "iterable" if made_so else "async iterable"
-        what = "bytes or str" if first is None else "uniform types"
-        raise TypeError(f"{kind} must contain {what}")
-    return opcode, payload
+
+    def __init__(self, fragments: Any, opcode: int) -> None:
+        self.came = False
+        self._fragments = fragments
+        self._opcode = opcode
+        self._kind: Optional[int] = None
+
+    def encode(self, fragment: Any) -> tuple[int, Any]:
+        """
+        Return the opcode and the payload of the next fragment's frame.
+
+        Raises:
+            TypeError: if it is neither ``str`` nor bytes-like, or not of the kind of the first.
+        """
+        self.came = True
+        first = self._kind
+        kind, payload = None, None
+        if isinstance(fragment, (str, bytes, bytearray, memoryview)):
+            kind, payload = prepare_data(fragment)
+        if kind is None or (first is not None and kind != first):
+            given = self._fragments
+            made_so = isinstance(given, _OneByOne) or not isinstance(given, AsyncIterable)
+            source = "iterable" if made_so else "async iterable"
+            what = "bytes or str" if first is None else "uniform types"
+            raise TypeError(f"{source} must contain {what}")
+        if first is not None:
+            return OP_CONT, payload
+        self._kind = kind
+        return self._opcode or kind, payload
 
 
 class FragmentDecoder:

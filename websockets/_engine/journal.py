@@ -9,6 +9,7 @@ nobody wants to know, that is all it costs.
 from __future__ import annotations
 
 import logging
+import os
 import weakref
 from http import HTTPStatus
 from typing import Any, Optional
@@ -17,7 +18,7 @@ from .._errors import show
 from ..datastructures import Headers
 from ..exceptions import AbortHandshake
 
-__all__ = ["Journal", "journal_of"]
+__all__ = ["Journal", "journal_of", "name_of"]
 
 
 class Journal(logging.LoggerAdapter):  # type: ignore[type-arg]
@@ -91,3 +92,11 @@ def in_words(exc: BaseException) -> str:
             words.append(text)
         cause = cause.__cause__
     return "; ".join(words)
+
+
+def name_of(address: Any) -> str:
+    """Return an address as logs tell it."""
+    if isinstance(address, tuple):
+        host, port = address[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return os.fsdecode(address) if isinstance(address, bytes) else str(address)

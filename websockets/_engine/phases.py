@@ -4,6 +4,7 @@ The phases of a connection, as its face sees them: what each of its methods come
 Owns what a connection can do when there is nothing that it can do: before it has a transport, and
 wherever a phase doesn't say otherwise. Must never know a frame. Key decision: a face has one phase
 at a time and calls its methods; so nobody asks whether there is a transport, or an end.
+On trio and in threads a connection has none of these but the first, and then a session of its own.
 The phases are :class:`~.opening.Opening`, :class:`~.session.Session` and :class:`~.ended.Ended`.
 """
 
@@ -28,6 +29,7 @@ class Phase:
         latency: seconds from the last ping that was answered to its pong, 0 before.
         close_code, close_reason: how the connection ended, None before.
         stream: its messages, None if it was never open.
+        endpoint: its endpoint, None if it was never open.
         keepalive: what sends pings regularly, or None.
     """
 
@@ -38,6 +40,7 @@ class Phase:
     close_code: Optional[int] = None
     close_reason: Optional[str] = None
     stream: Any = None
+    endpoint: Any = None
     keepalive: Any = None
 
     @property

@@ -17,7 +17,7 @@ from .._core import CLOSED, FULL, OPEN, QUEUED, SENT_WAIT, UNFINISHED
 from ..exceptions import ProtocolError
 from ..framing import OP_BINARY, OP_CONT, OP_TEXT, prepare_data
 from ..typing import DataLike
-from .fragments import payload_of
+from .fragments import FragmentEncoder
 from .gate import Gate
 from .offloading import Job, do_elsewhere
 from .turns import Turns
@@ -108,34 +108,28 @@ class Sending:
         self, fragments: AsyncIterable[Any], compress: Optional[bool], text: Optional[bool]
     ) -> None:
         """Send a message in fragments (RFC 6455 5.4), in its turn."""
-        kind = None
-        came = complete = False
+        opcode = 0 if text is None else OP_TEXT if text else OP_BINARY
+        encoder = FragmentEncoder(fragments, opcode)
+        begun = complete = False
         try:
             async for fragment in fragments:
-                came = True
-                usual, payload = payload_of(fragment, kind, fragments)
-                if kind is None:
+                opcode, payload = encoder.encode(fragment)
+                if not begun:
                     await self._begin()
-                    kind = opcode = usual
-                    if text is not None:
-                        opcode = OP_TEXT if text else OP_BINARY
+                    begun = self.in_fragments = True
                     self._endpoint.holds |= UNFINISHED
-                    self.in_fragments = True
-                else:
-                    opcode = OP_CONT
                 await self._session.ensure_open()
                 await self.frame(opcode, payload, False, compress)
-            if kind is not None:
+            if begun:
                 await self._session.ensure_open()
                 complete = True  # Whoever is cancelled from here on is so behind the frame.
                 await self.frame(OP_CONT, b"")
         except BaseException as exc:
-            if came:
-                begun = kind is not None and not complete
-                await self._session.fragments_failed(exc, begun)
+            if encoder.came:
+                await self._session.fragments_failed(exc, begun and not complete)
             raise
         finally:
-            if kind is not None:
+            if begun:
                 self.in_fragments = False
                 if not self.abandoned:
                     self._finish()

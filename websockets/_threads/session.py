@@ -33,7 +33,7 @@ from .._core import (
     serialize_close,
 )
 from .._engine.ending import Ending
-from .._engine.fragments import FragmentDecoder, payload_of
+from .._engine.fragments import FragmentDecoder, FragmentEncoder
 from .._engine.keepalive import Keepalive
 from .._engine.pings import Pings, PongAwaited
 from ..exceptions import ConcurrencyError, ProtocolError, WebSocketException
@@ -235,17 +235,13 @@ class Session:
             raise TypeError("data is a dict-like object")
         if not isinstance(message, Iterable):
             raise TypeError("data must be str, bytes, or iterable")
-        kind: Optional[int] = None
-        came = begun = complete = False
+        opcode = 0 if text is None else OP_TEXT if text else OP_BINARY
+        encoder = FragmentEncoder(message, opcode)
+        begun = complete = False
         try:
             for fragment in message:
-                came = True
-                usual, payload = payload_of(fragment, kind, message)
-                opcode = OP_CONT
-                if kind is None:
-                    kind = opcode = usual
-                    if text is not None:
-                        opcode = OP_TEXT if text else OP_BINARY
+                opcode, payload = encoder.encode(fragment)
+                if not begun:
                     self._begin_fragments()
                     begun = True
                 self._frame(opcode, payload, False)
@@ -253,7 +249,7 @@ class Session:
                 complete = True
                 self._frame(OP_CONT, b"", True)
         except BaseException as exc:
-            if came:
+            if encoder.came:
                 self._fragments_failed(exc, begun and not complete)
             raise
         finally:

@@ -10,7 +10,6 @@ here, and nothing of it has a name that a program's class may have.
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from collections.abc import Sequence
 from time import monotonic
@@ -20,12 +19,11 @@ from typing import Any, Optional
 from .. import _core
 from .._engine.closed import closed_exc
 from .._engine.ending import Ending
-from .._engine.limits import limits_of_queue, limits_of_writing
+from .._engine.limits import limits_of_writing
 from .._engine.opening import Opening
 from .._engine.orderly import OrderlySession
-from .._engine.overridable import overridable
 from .._engine.phases import UNCONNECTED
-from .._sansio.chain import chain_of
+from .._faces.facts import Facts
 from .._states import State
 from .._transports.descriptors import plain_socket
 
@@ -48,27 +46,20 @@ DONE.set_result(None)
 
 
 # asyncio's loop prefers the interface of buffered protocols and uvloop the other, each to its good.
-class Callbacks(asyncio.Protocol, asyncio.BufferedProtocol):
+class Callbacks(Facts, asyncio.Protocol, asyncio.BufferedProtocol):
     """A protocol, as asyncio calls what a transport calls."""
 
     loop: asyncio.AbstractEventLoop
-    protocol: Any
-    logger: Any
-    close_timeout: Any
-    max_queue: Any
     write_limit: Any
     read_limit: int
     gather_writes: bool
-    max_fragments: Optional[int]
     transport: Any = None
 
-    # All that isn't documented begins with _ws_, so that programs' own attributes don't meet it.
-    _ws_phase: Any
     _ws_stream: Any  # the short way of bytes and messages in this phase
     _ws_session: Any = OrderlySession
     _ws_futures: Sequence[tuple[str, Any]] = ()
     _ws_own_keepalive: Any = None  # the task of a program's keepalive()
-    _ws_in_fragments = True  # whether fragments wait for the program, or messages
+    _ws_offloads = True
     _ws_whole_close = True  # whether close_timeout is for all steps, or for each
 
     # They are there whatever a subclass does before it calls __init__(). Python looks attributes
@@ -131,12 +122,6 @@ class Callbacks(asyncio.Protocol, asyncio.BufferedProtocol):
 
     # What another generation of the API, or a program, does in its own way
 
-    def process_event(self, event: Any) -> None:
-        """Take notice of the peer's half of the opening handshake."""
-
-    def set_connection_exc(self, exc: Optional[Exception]) -> None:
-        """Note why TCP ended."""
-
     def start_keepalive(self) -> None:
         """Begin to send pings regularly."""
 
@@ -144,52 +129,15 @@ class Callbacks(asyncio.Protocol, asyncio.BufferedProtocol):
         """Return if messages can be sent."""
         await self._ws_phase.ensure_open()
 
-    _ws_is_client: Any = False
-
-    def _ws_chain(self) -> Any:
-        """Return what passes frames through the extensions, None if there are none."""
-        protocol = self.protocol
-        if not (protocol.extensions or protocol.debug):
-            return None
-        return chain_of(protocol.extensions, self.logger if protocol.debug else None, True)
-
-    def _ws_log(self) -> Any:
-        """Return what is told of the steps towards the end, None if nobody wants to know."""
-        protocol = self.protocol
-        # Where nothing is logged, no connection needs a logger of its own.
-        if protocol.logger.isEnabledFor(logging.INFO):
-            protocol.logger = self.logger
-        return self.logger.debug if protocol.debug else None
-
-    def _ws_changed(self) -> None:
-        """Log a change of the state."""
-        if self.protocol.debug:
-            self.protocol._log_changes()
-
     def _ws_lost(self, exc: Optional[Exception]) -> None:
         """Let the protocol and all others know that the transport is gone."""
-        if exc is not None:
-            self.set_connection_exc(exc)
+        super()._ws_lost(exc)
         if self._ws_phase.stream is None:
             self.protocol.receive_eof()
-        else:
-            self._ws_changed()
-            if not self._ws_is_client:
-                self.protocol.logger.info("connection closed")
         self._ws_tell("handshaken", "lost")
         if self._ws_own_keepalive is not None:
             self._ws_own_keepalive.cancel()
             self._ws_own_keepalive = None
-
-    @overridable
-    def _ws_max_size(self) -> Optional[int]:
-        limit: Optional[int] = self.protocol.max_message_size
-        return limit
-
-    @overridable
-    def _ws_max_frame(self) -> Optional[int]:
-        limit: Optional[int] = self.protocol.max_fragment_size
-        return limit
 
     def _ws_reader(self) -> Any:
         """Return what reads the peer's half of the opening handshake."""
@@ -221,18 +169,8 @@ class Callbacks(asyncio.Protocol, asyncio.BufferedProtocol):
         """Begin with messages: the opening handshake is complete."""
         before = self._ws_phase
         opening = before.opening
-        high, low = limits_of_queue(self.max_queue)
-        endpoint = _core.Endpoint(
-            self._ws_is_client,
-            self._ws_max_size,
-            high,
-            self.max_fragments,
-            self._ws_chain(),
-            min(limits_of_writing(self.write_limit)[0], GATHERED) if self.gather_writes else 0,
-            low,
-            self._ws_max_frame,
-            self._ws_in_fragments,
-        )
+        gathered = min(limits_of_writing(self.write_limit)[0], GATHERED)
+        endpoint = self._ws_endpoint(gathered if self.gather_writes else 0)
         loop, transport = self.loop, self.transport
         stream = _core.MessageStream(
             endpoint,

@@ -9,6 +9,7 @@ the way to a transport, which is the engine's.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from types import TracebackType
@@ -21,16 +22,14 @@ from .._engine.making import watch_end
 from .._engine.overridable import made_once
 from .._engine.reaching import reach
 from .._engine.reconnecting import backoff, process_exception, reconnecting
-from .._handshake.redirects import for_another_server, judge
-from .._sansio.client import ClientProtocol
+from .._faces.asking import Asking
+from .._faces.destination import Destination, uri_of_unix
+from .._faces.protocols import client_protocols
 from .._starting import Function, Starting
 from ..datastructures import HeadersLike
 from ..extensions.base import ClientExtensionFactory
-from ..extensions.permessage_deflate import enable_client_permessage_deflate
-from ..headers import validate_subprotocols
 from ..http11 import USER_AGENT
 from ..typing import LoggerLike, Origin, Subprotocol
-from ..uri import WebSocketURI, parse_uri
 from .connection import Connection
 
 if TYPE_CHECKING:
@@ -43,15 +42,12 @@ __all__ = ["ClientConnection", "connect", "unix_connect"]
 MAX_REDIRECTS = _environment.read_int("MAX_REDIRECTS", 10)  # requests, the first included
 
 
-class ClientConnection(Connection):
+class ClientConnection(Asking, Connection):
     """
     The client's end of a connection, as ``connect()`` returns it.
 
     Arguments are those of :class:`~websockets.asyncio.connection.Connection`.
     """
-
-    protocol: ClientProtocol
-    _ws_is_client: Any = True
 
     # Before Python 3.11 inspect.signature() finds an __init__() only where it is the class's own.
     __init__ = Connection.__init__
@@ -76,29 +72,20 @@ class ClientConnection(Connection):
         Raises:
             InvalidHandshake: if the server's answer isn't acceptable.
         """
-        request = self.protocol.connect()
-        if additional_headers is not None:
-            request.headers.update(additional_headers)
-        if user_agent_header is not None:
-            request.headers.setdefault("User-Agent", user_agent_header)
-        self.request = request
-        self.protocol.send_request(request)
+        self._ws_ask(additional_headers, user_agent_header)
         self._ws_write()
         await self._ws_handshaken()
-        refused = self.protocol.handshake_exc
+        refused = self._ws_refused()
         if refused is None:
             self._ws_begin()
             return
-        # What the exception refers to, which this frame and the response are, mustn't refer to it.
-        if self.response is not None:
-            self.response._exception = None
         try:
             raise refused
         finally:
-            del self, refused
+            del self, refused  # The exception refers to this frame, and they to the exception.
 
 
-class connect(Starting):
+class connect(Destination, Starting):
     """
     Connect to a WebSocket server: ``await connect(...)`` or ``async with connect(...) as ws``.
 
@@ -181,43 +168,26 @@ class connect(Starting):
     ) -> None:
         options: Any = kwargs
         self._function.check(locals(), options)
-        self.uri = uri
-        self.ws_uri = parse_uri(uri)
-        if not self.ws_uri.secure and kwargs.get("ssl") is not None:
-            raise ValueError("ssl argument is incompatible with a ws:// URI")
-        if subprotocols is not None:
-            validate_subprotocols(subprotocols)
-        if compression == "deflate":
-            extensions = enable_client_permessage_deflate(extensions)
-        elif compression is not None:
-            raise ValueError(f"unsupported compression: {compression}")
+        self._set_out(uri, additional_headers, kwargs.get("ssl"))
         if logger is None:
             logger = logging.getLogger("websockets.client")
-        if create_connection is None:
-            create_connection = ClientConnection
-        if isinstance(additional_headers, Iterator):
-            additional_headers = list(additional_headers)  # for more than one attempt
-
-        def factory(ws_uri: WebSocketURI) -> ClientConnection:
-            protocol = ClientProtocol(
-                ws_uri,
-                origin=origin,
-                extensions=extensions,
-                subprotocols=subprotocols,
-                max_size=max_size,
-                logger=logger,
-            )
-            return create_connection(
-                protocol,
-                ping_interval=ping_interval,
-                ping_timeout=ping_timeout,
-                close_timeout=close_timeout,
-                max_queue=max_queue,
-                write_limit=write_limit,
-            )
-
-        self.factory = factory
-        self.additional_headers = additional_headers
+        new_protocol = client_protocols(
+            origin=origin,
+            extensions=extensions,
+            subprotocols=subprotocols,
+            compression=compression,
+            max_size=max_size,
+            logger=logger,
+        )
+        create = functools.partial(
+            create_connection or ClientConnection,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+            write_limit=write_limit,
+        )
+        self.factory: Callable[..., ClientConnection] = lambda ws_uri: create(new_protocol(ws_uri))
         self.user_agent_header = user_agent_header
         self.proxy = proxy
         self.process_exception = process_exception
@@ -238,25 +208,6 @@ class connect(Starting):
         await reach(self.ws_uri, connection, kwargs, self.proxy, self.user_agent_header)
         return connection
 
-    def process_redirect(self, exc: Exception) -> Union[str, Exception]:
-        """
-        Tell what to do about a handshake that failed.
-
-        Arguments:
-            exc: the exception.
-
-        Returns:
-            the URI to go on with; ``exc`` to raise it, or another exception to raise instead.
-        """
-        kwargs = self.create_connection_kwargs
-        given = [name for name in ("sock", "unix", "host", "port") if kwargs.get(name) is not None]
-        redirect = judge(exc, self.uri, given)
-        if isinstance(redirect, Exception):
-            return redirect
-        if not redirect.same_origin and self.additional_headers is not None:
-            self.additional_headers = for_another_server(self.additional_headers)
-        return redirect.uri
-
     async def connect(self) -> ClientConnection:
         """Connect, perform the opening handshake, and follow redirects."""
         connection: ClientConnection = await follow_redirects(
@@ -265,6 +216,10 @@ class connect(Starting):
         return connection
 
     # The order of steps
+
+    def _given(self) -> list[str]:
+        kwargs = self.create_connection_kwargs
+        return [name for name in ("sock", "unix", "host", "port") if kwargs.get(name) is not None]
 
     async def _attempt(self) -> ClientConnection:
         connection = await self.open_tcp_connection()
@@ -278,16 +233,6 @@ class connect(Starting):
             return connection
         finally:
             del connection  # An exception, which somebody may keep, refers to this frame.
-
-    def _redirect(self, exc: Exception) -> bool:
-        verdict = self.process_redirect(exc)
-        if verdict is exc:
-            return False
-        if isinstance(verdict, Exception):
-            raise verdict from exc
-        self.uri = verdict
-        self.ws_uri = parse_uri(verdict)
-        return True
 
     async def _open(self) -> ClientConnection:
         try:
@@ -334,6 +279,4 @@ def unix_connect(path: Optional[str] = None, uri: Optional[str] = None, **kwargs
             ``ssl``.
         kwargs: arguments of :func:`connect`, or of :meth:`asyncio.loop.create_unix_connection`.
     """
-    if uri is None:
-        uri = "ws://localhost/" if kwargs.get("ssl") is None else "wss://localhost/"
-    return connect(uri, unix=True, path=path, **kwargs)
+    return connect(uri_of_unix(uri, kwargs), unix=True, path=path, **kwargs)

@@ -10,29 +10,21 @@ decision: a connection has one phase at a time, an object of the engine that eac
 from __future__ import annotations
 
 import asyncio
-import logging
-import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import Any, Optional, Union
 
-from .. import _core, _environment
+from .. import _core
 from .._engine.arguments import CONNECTION, set_unless_usual
 from .._engine.fragments import FragmentDecoder, fragments_of
-from .._engine.overridable import by_name, made_once, overridable
+from .._engine.overridable import by_name
 from .._engine.pings import ping_payload
-from .._states import State
 from .._transports.known import extra_info
 from ..exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK
-from ..typing import Data, DataLike, Subprotocol
+from ..typing import Data, DataLike
 from .hooks import Hooks
 
-if TYPE_CHECKING:
-    import uuid
-
 __all__ = ["Connection"]
-
-Address = Union[tuple[str, int], tuple[str, int, int, int], str, None]
 
 RUNNING = "cannot call {} while another coroutine is already running recv or recv_streaming"
 
@@ -74,14 +66,9 @@ class Connection(Hooks):
     """
 
     # What has its usual value takes no memory of a connection: then it is the class's.
-    ping_interval: Optional[float] = 20
-    ping_timeout: Optional[float] = 20
-    close_timeout: Optional[float] = 10
-    max_queue: Any = 16
     write_limit: Any = 2**15
     read_limit: int = 2**16
     gather_writes: bool = True
-    max_fragments: Optional[int] = _environment.MAX_FRAGMENTS
 
     _ws_quiet_end: Any = ConnectionClosedOK  # what ends an iteration without being an error
 
@@ -106,75 +93,8 @@ class Connection(Hooks):
             write_limit=write_limit,
         )
 
-    # Facts about the connection
-
-    @property
-    def state(self) -> State:
-        """State of the connection."""
-        return State(self._ws_phase.state)
-
-    @property
-    def close_code(self) -> Optional[int]:
-        """Close code that the peer sent, 1006 if none (RFC 6455 7.1.5); None before the end."""
-        phase = self._ws_phase
-        return phase.close_code if phase.state == State.CLOSED else None
-
-    @property
-    def close_reason(self) -> Optional[str]:
-        """Close reason that the peer sent, "" if none (RFC 6455 7.1.6); None before the end."""
-        phase = self._ws_phase
-        return phase.close_reason if phase.state == State.CLOSED else None
-
-    @overridable
-    def close_exc(self) -> ConnectionClosed:
-        """The exception that tells how the connection ended; it must be closed."""
-        if self.state is not State.CLOSED:
-            raise AssertionError("connection isn't closed yet")
-        exc: ConnectionClosed = self._ws_phase.closed_exc()
-        return exc
-
-    @property
-    def local_address(self) -> Address:
-        """Address of this end, ``(host, port)`` for IPv4, or None without a transport."""
-        return None if self.transport is None else extra_info(self.transport, "sockname")
-
-    @property
-    def remote_address(self) -> Address:
-        """Address of the peer, ``(host, port)`` for IPv4, or None without a transport."""
-        return None if self.transport is None else extra_info(self.transport, "peername")
-
-    @overridable
-    def subprotocol(self) -> Optional[Subprotocol]:
-        """The subprotocol agreed upon, or None."""
-        subprotocol: Optional[Subprotocol] = self.protocol.subprotocol
-        return subprotocol
-
-    @overridable
-    def latency(self) -> float:
-        """Seconds from the last ping that was answered to its pong, 0 before."""
-        latency: float = self._ws_phase.latency
-        return latency
-
-    @overridable
-    def id(self) -> uuid.UUID:
-        """An identifier for logs, random."""
-        identifier: uuid.UUID = self.protocol.id
-        return identifier
-
-    @overridable
-    def debug(self) -> bool:
-        """Whether frames are logged."""
-        debug: bool = self.protocol.debug
-        return debug
-
-    @made_once
-    def logger(self) -> Any:
-        """Where things are logged; each record gets ``websocket``, a weak proxy of this."""
-        return logging.LoggerAdapter(self.protocol.logger, {"websocket": weakref.proxy(self)})
-
-    @overridable
-    def _ws_logger(self) -> Any:
-        return self.logger
+    def _ws_address(self, name: str) -> Any:
+        return None if self.transport is None else extra_info(self.transport, name)
 
     # Messages
 

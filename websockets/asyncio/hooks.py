@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import weakref
 from collections.abc import AsyncIterator
-from typing import Any, Optional
+from typing import Any
 
-from .._engine.assembler import Assembler
 from .._engine.overridable import made_once, overridable
-from .._sansio.chain import WatchedChain
 from .._states import State
 from .callbacks import Callbacks
 
@@ -26,23 +23,7 @@ __all__ = ["Hooks"]
 class Hooks(Callbacks):
     """What is between a connection's names and its engine, where a program may come between."""
 
-    ping_interval: Optional[float]
-    request: Any = None
-    response: Any = None
-    connection_exc: Optional[Exception] = None
-
     # What waits
-
-    @overridable
-    def recv_messages(self) -> Assembler:
-        """What has arrived and waits: see its attributes high, low, paused and frames."""
-        return Assembler(self.max_queue, self._ws_phase.stream)
-
-    @overridable
-    def pending_pings(self) -> dict[bytes, Any]:
-        """The pings that wait for their pongs, by payload."""
-        pings: dict[bytes, Any] = self._ws_phase.pending_pings
-        return pings
 
     @overridable
     def keepalive_task(self) -> Any:
@@ -65,20 +46,6 @@ class Hooks(Callbacks):
         return waiter
 
     # What happens
-
-    def process_event(self, event: Any) -> None:
-        """
-        Take notice of what the peer has sent.
-
-        Arguments:
-            event: its half of the opening handshake; and a :class:`~websockets.frames.Frame` for
-                each that comes, if this is overridden. Who overrides it sees frames, but messages
-                are put together elsewhere.
-        """
-        if hasattr(event, "method"):
-            self.request = event
-        elif hasattr(event, "status_code"):
-            self.response = event
 
     @contextlib.asynccontextmanager
     async def send_context(self, *, expected_state: State = State.OPEN) -> AsyncIterator[None]:
@@ -108,11 +75,6 @@ class Hooks(Callbacks):
         """Wait while the write buffer is full."""
         await self._ws_phase.written()
 
-    def set_connection_exc(self, exc: Optional[Exception]) -> None:
-        """Note why TCP ended, unless that is known."""
-        if self.connection_exc is None:
-            self.connection_exc = exc
-
     def acknowledge_pings(self, data: bytes) -> None:
         """Take a pong: it answers the ping with the same data, and those before."""
         self._ws_phase.acknowledge_pings(data)
@@ -139,10 +101,3 @@ class Hooks(Callbacks):
         """
         self._ws_phase.start_keepalive()
         await self._ws_phase.wait_closed()
-
-    def _ws_chain(self) -> Any:
-        """Have a program that overrides process_event() see each frame, before the extensions."""
-        chain = super()._ws_chain()
-        if type(self).process_event is not Hooks.process_event:
-            chain = WatchedChain(chain, weakref.WeakMethod(self.process_event))
-        return chain

@@ -9,19 +9,21 @@ registry's.
 from __future__ import annotations
 
 import asyncio
-import inspect
+import functools
 import logging
 import re
 from collections.abc import Awaitable, Generator, Iterable, Sequence
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .._core import forget_frames
 from .._engine import broadcasting
 from .._engine.arguments import TODAYS_SERVE
 from .._engine.connecting import within
+from .._engine.journal import name_of
 from .._engine.making import maker
 from .._engine.overridable import made_once
+from .._faces.answering import Answering
+from .._faces.protocols import server_protocols
 from .._handshake.credentials import BasicAuth
 from .._registry import WebSocketServer, is_running
 from .._sansio.server import ServerProtocol
@@ -29,10 +31,8 @@ from .._starting import Function
 from .._states import State
 from .._transports.secure import served_over_tls
 from ..extensions.base import ServerExtensionFactory
-from ..extensions.permessage_deflate import enable_server_permessage_deflate
-from ..headers import validate_subprotocols
 from ..http11 import SERVER, Request, Response
-from ..typing import DataLike, LoggerLike, Origin, StatusLike, Subprotocol
+from ..typing import DataLike, LoggerLike, Origin, Subprotocol
 from .connection import Connection
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from .._keywords import Serving
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
-
-FAILED = "Failed to open a WebSocket connection.\nSee server log for more information.\n"
 
 Handler = Callable[["ServerConnection"], Awaitable[Any]]
 ProcessRequest = Callable[
@@ -59,7 +57,7 @@ SERVE = Function("serve", "create_server", TODAYS_SERVE, WAYS)
 UNIX_SERVE = Function("unix_serve", "create_unix_server", TODAYS_SERVE, WAYS)
 
 
-class ServerConnection(Connection):
+class ServerConnection(Answering, Connection):
     """
     The server's end of a connection, as handlers are given it.
 
@@ -74,13 +72,6 @@ class ServerConnection(Connection):
         username: the user, once ``basic_auth()`` has let the client in.
         handler, handler_kwargs: what a router has found for the request.
     """
-
-    protocol: ServerProtocol
-    request: Any
-    response: Any
-    username: str
-    handler: Handler
-    handler_kwargs: dict[str, Any]
 
     def __init__(
         self,
@@ -108,16 +99,6 @@ class ServerConnection(Connection):
         """A future that is done when the request has come, or there won't be any."""
         return self._ws_future("handshaken", self.request is not None)
 
-    def respond(self, status: StatusLike, text: str) -> Response:
-        """
-        Make an HTTP response with a text, for ``process_request`` and ``process_response``.
-
-        Arguments:
-            status: HTTP status.
-            text: body, which is sent as UTF-8.
-        """
-        return self.protocol.reject(status, text)
-
     def connection_made(self, transport: Any) -> None:
         """Take a transport, and start the task that serves it."""
         super().connection_made(transport)
@@ -141,60 +122,24 @@ class ServerConnection(Connection):
         Raises:
             Exception: if the request isn't acceptable.
         """
-        protocol = self.protocol
         await self._ws_handshaken()
         if self.request is not None:
-            response = None
-            if process_request is not None:
-                response = await self._ws_ask("process_request", process_request, self.request)
-            if response is None:
-                if self.server.is_serving():
-                    response = self._ws_accept(self.request)
-                else:
-                    response = self._ws_refusal()
-            if server_header is not None:
-                response.headers["Server"] = server_header
-            self.response = response
-            if process_response is not None:
-                response = (
-                    await self._ws_ask("process_response", process_response, self.request, response)
-                    or response
-                )
-                self.response = response
+            await self._ws_decide(process_request, process_response, server_header)
             if not self._ws_phase.is_answerable():
                 raise ConnectionError("the client went away during the opening handshake")
-            self._ws_answer(response)
-        if protocol.handshake_exc is not None:
-            raise protocol.handshake_exc
-        if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            self._ws_answer()
+        if self.protocol.handshake_exc is not None:
+            raise self.protocol.handshake_exc
+        if self._ws_opens():
             self._ws_begin()
 
-    def _ws_accept(self, request: Request) -> Response:
-        select = self.server.select_subprotocol
-        if select is None:
-            return self.protocol.accept(request)
-        self.protocol.logger = self.logger  # for what may go wrong in there
-        self.protocol._select = lambda protocol, offered: select(self, offered)
-        try:
-            return self.protocol.accept(request)
-        finally:
-            # It refers to this connection, which refers to the protocol.
-            self.protocol._select = None
+    def _ws_is_served(self) -> bool:
+        serving: bool = self.server.is_serving()
+        return serving
 
-    async def _ws_ask(self, name: str, function: Any, *arguments: Any) -> Any:
-        """Ask the program for a response; what goes wrong with it is one, too."""
-        try:
-            response = function(self, *arguments)
-            if inspect.isawaitable(response):
-                response = await response
-            if not (response is None or isinstance(response, Response)):
-                raise TypeError(f"{name} must return None or a Response, not {response!r}")
-        except Exception as exc:
-            self.logger.error(f"{name} failed", exc_info=True)
-            response = self.protocol.reject(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
-            forget_frames(exc)
-            self.protocol.handshake_exc = exc
-        return response
+    def _ws_answer(self) -> None:
+        self.protocol.send_response(self.response)
+        self._ws_write()
 
     # The task
 
@@ -237,13 +182,10 @@ class ServerConnection(Connection):
             self.transport.abort()
             return False
         except Exception as exc:
-            if self._ws_phase.is_gone():
-                self.logger.debug("! connection lost during opening handshake", exc_info=exc)
-            else:
-                if exc is not self.protocol.handshake_exc:
-                    self.logger.error("opening handshake failed", exc_info=True)
+            gone = self._ws_phase.is_gone()
+            self._ws_not_opened(exc, gone)
+            if not gone:
                 self._ws_phase.half_close()
-            forget_frames(exc)  # The protocol may keep it.
             return False
         if self.state is State.CONNECTING:
             self._ws_phase.half_close()
@@ -256,20 +198,13 @@ class ServerConnection(Connection):
             if self._ws_phase.is_answerable():
                 # Nobody waits for the request any more.
                 self.response = self._ws_refusal()
-                self._ws_answer(self.response)
+                self._ws_answer()
                 self._ws_phase.half_close()
         elif closing is not None:
             if type(self).close is ServerConnection.close:
                 self._ws_phase.close(*closing)
             else:
                 self._ws_closing = self.loop.create_task(self.close(*closing))
-
-    def _ws_refusal(self) -> Response:
-        return self.protocol.reject(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n")
-
-    def _ws_answer(self, response: Response) -> None:
-        self.protocol.send_response(response)
-        self._ws_write()
 
 
 def break_off(connection: ServerConnection, exc: BaseException) -> None:
@@ -355,14 +290,6 @@ class Server(WebSocketServer):
         return await self
 
 
-def name_of(address: Any) -> str:
-    """Return an address as logs tell it."""
-    if isinstance(address, tuple):
-        host, port = address[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return str(address)
-
-
 def serve(
     handler: Handler,
     host: Union[str, Sequence[str], None] = None,
@@ -424,43 +351,34 @@ def serve(
     options: Any = kwargs
     unix = options.pop("unix", False)
     (UNIX_SERVE if unix else SERVE).check(locals(), options)
-    if subprotocols is not None:
-        validate_subprotocols(subprotocols)
-    if compression == "deflate":
-        extensions = enable_server_permessage_deflate(extensions)
-    elif compression is not None:
-        raise ValueError(f"unsupported compression: {compression}")
     if logger is None:
         logger = logging.getLogger("websockets.server")
     if kwargs.get("ssl") is not None:
         # A client that dribbles its TLS handshake has no connection yet that could cut it off.
         kwargs.setdefault("ssl_handshake_timeout", open_timeout)
         kwargs.setdefault("ssl_shutdown_timeout", close_timeout)
-    create = create_connection or ServerConnection
-
-    def make(server: Server) -> ServerConnection:
-        protocol = ServerProtocol(
-            origins=origins,
-            extensions=extensions,
-            subprotocols=subprotocols,
-            max_size=max_size,
-            logger=logger,
-        )
-        return create(
-            protocol,
-            server,
-            ping_interval=ping_interval,
-            ping_timeout=ping_timeout,
-            close_timeout=close_timeout,
-            max_queue=max_queue,
-            write_limit=write_limit,
-        )
+    new_protocol = server_protocols(
+        origins=origins,
+        extensions=extensions,
+        subprotocols=subprotocols,
+        compression=compression,
+        max_size=max_size,
+        logger=logger,
+    )
+    create = functools.partial(
+        create_connection or ServerConnection,
+        ping_interval=ping_interval,
+        ping_timeout=ping_timeout,
+        close_timeout=close_timeout,
+        max_queue=max_queue,
+        write_limit=write_limit,
+    )
 
     async def create_server(server: Server) -> Any:
         loop = server.loop
         factory: Any = maker(
             loop,
-            lambda: make(server),
+            lambda: create(new_protocol(), server),
             ServerConnection,
             server.unregister,
             server.logger,

@@ -1,32 +1,27 @@
 """
 Compression of messages: the permessage-deflate extension (RFC 7692 section 7).
 
-Owns the negotiation of its four parameters, and what was agreed on for a connection. Must never
-know the handshake around it. Key decisions:
+Owns the extension of one connection, and the factories that programs configure. Must never know the
+handshake around it. Key decisions:
 
-- The four parameters are parsed and checked by one function for both sides; what may stand in an
-  offer and in an answer are two rows of a table.
+- How the parameters are negotiated is in _parameters.py; a factory makes the extension of what was
+  agreed on.
 - Frames and streams are the core's (RFC 7692 6 and 7.2). A connection that has no other extension
   talks to the core directly; the methods that take a frame are a thin face over it.
 """
 
 from __future__ import annotations
 
-import functools
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional, TypeVar, Union
 
 from .._core import RSV1, Compression, Deflater, Inflater
 from .._engine.limits import refuse, size
-from ..exceptions import (
-    DuplicateParameter,
-    InvalidParameterName,
-    InvalidParameterValue,
-    NegotiationError,
-)
+from ..exceptions import NegotiationError
 from ..framing import OP_BINARY
 from ..typing import ExtensionParameter
+from ._parameters import Parameters, agreed, answered, check_windows, serialize
 from .base import ClientExtensionFactory, Extension, ServerExtensionFactory
 
 __all__ = [
@@ -49,72 +44,12 @@ Frame = TypeVar("Frame", bound=Any)
 LEVEL = 1
 KEPT_WINDOW_BITS = 12
 
-WINDOW_BITS = {str(bits): bits for bits in range(8, 16)}
-
-
-class Parameters(NamedTuple):
-    """The four parameters of RFC 7692 7.1; True is a parameter without a value."""
-
-    server_no_context_takeover: bool = False
-    client_no_context_takeover: bool = False
-    server_max_window_bits: Optional[int] = None
-    client_max_window_bits: Union[int, bool, None] = None
-
-
-def serialize(parameters: Parameters) -> list[ExtensionParameter]:
-    """Return parameters in the form in which they stand in a header."""
-    return [
-        (name, None if value is True else str(value))
-        for name, value in zip(Parameters._fields, parameters)
-        if value
-    ]
-
-
-def parse(params: Sequence[ExtensionParameter], *, is_offer: bool) -> Parameters:
-    """
-    Check the parameters of an offer or of an answer.
-
-    Raises:
-        NegotiationError: if a name is unknown or repeated, or a value isn't acceptable
-            (RFC 7692 7.1: such an offer is declined, such an answer fails the connection).
-    """
-    found: dict[str, Any] = {}
-    for name, value in params:
-        if name not in Parameters._fields:
-            raise InvalidParameterName(name)
-        if name in found:
-            raise DuplicateParameter(name)
-        if name.endswith("_no_context_takeover"):
-            if value is not None:
-                raise InvalidParameterValue(name, value)
-            found[name] = True
-        elif value is None:
-            # RFC 7692 7.1.2.2: only the client's window can be offered without a value.
-            if not (is_offer and name == "client_max_window_bits"):
-                raise InvalidParameterValue(name, value)
-            found[name] = True
-        elif value in WINDOW_BITS:
-            found[name] = WINDOW_BITS[value]
-        else:
-            raise InvalidParameterValue(name, value)
-    return Parameters(**found)
-
 
 def check_settings(
     parameters: Parameters, compress_settings: Optional[dict[str, Any]], own_side: str
 ) -> dict[str, Any]:
     """Check the arguments of a factory; ``own_side`` is the side that will compress here."""
-    for name in ("server_max_window_bits", "client_max_window_bits"):
-        bits = getattr(parameters, name)
-        if bits is None:
-            continue
-        # Only in an offer may this one stand without a value.
-        if bits is True and name == "client_max_window_bits" and own_side == "client":
-            continue
-        # zlib can't compress raw DEFLATE with a window of 256 bytes.
-        lowest = 9 if name.startswith(own_side) else 8
-        if isinstance(bits, bool) or not isinstance(bits, int) or not lowest <= bits <= 15:
-            raise ValueError(f"{name} must be between {lowest} and 15, not {bits!r}")
+    check_windows(parameters, own_side)
     if compress_settings is not None and not isinstance(compress_settings, Mapping):
         refuse(TypeError, "compress_settings", "None or a dict", compress_settings)
     settings = dict(compress_settings or {})
@@ -327,41 +262,13 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
     ) -> PerMessageDeflate:
         """Check the server's answer against the offer, and make the extension."""
         refuse_twice(accepted_extensions)
-        wanted = self._wanted()
-        answer = parse(params, is_offer=False)
-        # RFC 7692 7.1.1.1: the server must agree to that.
-        if wanted.server_no_context_takeover and not answer.server_no_context_takeover:
-            raise NegotiationError("server didn't accept server_no_context_takeover")
-        # 7.1.2.1: it must agree to a window that is as small or smaller.
-        if wanted.server_max_window_bits is not None:
-            if answer.server_max_window_bits is None:
-                raise NegotiationError("server didn't accept server_max_window_bits")
-            if answer.server_max_window_bits > wanted.server_max_window_bits:
-                raise InvalidParameterValue(
-                    "server_max_window_bits", str(answer.server_max_window_bits)
-                )
-        local_bits = 15
-        # 7.1.2.2: it may limit our window only if we said that it may.
-        if answer.client_max_window_bits is not None:
-            if wanted.client_max_window_bits is None:
-                raise InvalidParameterName("client_max_window_bits")
-            local_bits = answer.client_max_window_bits
-            if local_bits == 8:
-                # We can't compress with so small a window: see check_settings.
-                raise NegotiationError("unsupported client_max_window_bits = 8, use 9")
-        if wanted.client_max_window_bits not in (None, True):
-            if local_bits > wanted.client_max_window_bits and answer.client_max_window_bits:
-                raise InvalidParameterValue("client_max_window_bits", str(local_bits))
-            local_bits = min(local_bits, wanted.client_max_window_bits)
+        agreement = agreed(self._wanted(), params)
         return PerMessageDeflate(
-            remote_no_context_takeover=answer.server_no_context_takeover,
-            # 7.1.1.2: we may do so even if the server doesn't ask for it.
-            local_no_context_takeover=(
-                wanted.client_no_context_takeover or answer.client_no_context_takeover
-            ),
-            remote_max_window_bits=answer.server_max_window_bits or 15,
-            local_max_window_bits=local_bits,
-            compress_settings=self.compress_settings,
+            agreement.server_no_context_takeover,
+            agreement.client_no_context_takeover,
+            agreement.server_max_window_bits or 15,
+            agreement.client_max_window_bits or 15,
+            self.compress_settings,
             min_size=self.min_size,
             thread_size=self.thread_size,
         )
@@ -438,7 +345,7 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
             self.client_max_window_bits,
         )
         required = self.require_client_max_window_bits
-        answer, serialized = accept(configured, required, tuple(params))
+        answer, serialized = answered(configured, required, tuple(params))
         extension = PerMessageDeflate(
             answer.client_no_context_takeover,
             answer.server_no_context_takeover,
@@ -449,44 +356,6 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
             thread_size=self.thread_size,
         )
         return [*serialized], extension
-
-
-# Most clients offer the same: a browser's offer takes a third of the time when it is known.
-@functools.lru_cache(maxsize=64)
-def accept(
-    configured: Parameters, required: bool, params: tuple[ExtensionParameter, ...]
-) -> tuple[Parameters, list[ExtensionParameter]]:
-    """Return a server's answer to an offer, also in the form in which it stands in a header."""
-    offer = parse(params, is_offer=True)
-    # RFC 7692 7.1.2.1: the smaller of what is asked for and what is configured.
-    server_bits = smallest(offer.server_max_window_bits, configured.server_max_window_bits)
-    if server_bits == 8:
-        # We can't compress with so small a window: see check_settings.
-        raise NegotiationError("unsupported server_max_window_bits = 8, use 9")
-    # 7.1.2.2: the answer can limit the client's window only if the offer said that it may.
-    client_bits: Optional[int] = None
-    if offer.client_max_window_bits is not None:
-        offered = offer.client_max_window_bits
-        client_bits = smallest(
-            None if offered is True else offered, configured.client_max_window_bits
-        )
-    elif required:
-        raise NegotiationError("required client_max_window_bits")
-    answer = Parameters(
-        # 7.1.1.1 and 7.1.1.2: what either side asks for is done.
-        bool(configured.server_no_context_takeover or offer.server_no_context_takeover),
-        bool(configured.client_no_context_takeover or offer.client_no_context_takeover),
-        server_bits,
-        client_bits,
-    )
-    return answer, serialize(answer)
-
-
-def smallest(one: Optional[int], other: Optional[int]) -> Optional[int]:
-    """Return the smaller of two values, the other one where one is None."""
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)
 
 
 def refuse_twice(accepted_extensions: Sequence[Extension]) -> None:

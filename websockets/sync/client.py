@@ -8,6 +8,7 @@ the way to a socket, which is the driver's.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 import socket
@@ -22,19 +23,17 @@ from .. import _environment
 from .._engine.arguments import TODAYS_CONNECT, check_arguments
 from .._engine.overridable import made_once
 from .._engine.reconnecting import Series, backoff, process_exception
-from .._handshake.redirects import for_another_server, judge
-from .._sansio.client import ClientProtocol
+from .._faces.asking import Asking
+from .._faces.destination import Destination, uri_of_unix
+from .._faces.protocols import client_protocols
 from .._threads.deadline import Deadline
 from .._threads.reaching import over_tls, through_proxy, to_address, to_path, without_delay
 from .._threads.sockets import end_of
 from ..datastructures import HeadersLike
 from ..exceptions import InvalidHandshake, SecurityError
 from ..extensions.base import ClientExtensionFactory
-from ..extensions.permessage_deflate import enable_client_permessage_deflate
-from ..headers import validate_subprotocols
 from ..http11 import USER_AGENT
 from ..typing import LoggerLike, Origin, Subprotocol
-from ..uri import WebSocketURI, parse_uri
 from .connection import Connection
 
 if TYPE_CHECKING:
@@ -47,15 +46,12 @@ __all__ = ["ClientConnection", "connect", "reconnect", "unix_connect", "unix_rec
 MAX_REDIRECTS = _environment.read_int("MAX_REDIRECTS", 10)  # requests, the first included
 
 
-class ClientConnection(Connection):
+class ClientConnection(Asking, Connection):
     """
     The client's end of a connection, as ``connect()`` returns it.
 
     Arguments are those of :class:`~websockets.sync.connection.Connection`.
     """
-
-    protocol: ClientProtocol
-    _ws_is_client: Any = True
 
     @made_once
     def response_rcvd(self) -> threading.Event:
@@ -81,32 +77,23 @@ class ClientConnection(Connection):
             TimeoutError: if it takes too long.
         """
         deadline = Deadline(timeout)
-        request = self.protocol.connect()
-        if additional_headers is not None:
-            request.headers.update(additional_headers)
-        if user_agent_header is not None:
-            request.headers.setdefault("User-Agent", user_agent_header)
-        self.request = request
-        self.protocol.send_request(request)
+        self._ws_ask(additional_headers, user_agent_header)
         try:
             self._ws_write(deadline)
             self._ws_handshaken(deadline)
         except TimeoutError:
             raise TimeoutError("timed out while waiting for handshake response") from None
-        refused = self.protocol.handshake_exc
+        refused = self._ws_refused()
         if refused is None:
             self._ws_begin()
             return
-        # What the exception refers to, which this frame and the response are, mustn't refer to it.
-        if self.response is not None:
-            self.response._exception = None
         try:
             raise refused
         finally:
-            del self, refused
+            del self, refused  # The exception refers to this frame, and they to the exception.
 
 
-class reconnect:
+class reconnect(Destination):
     """
     Connect to a WebSocket server: ``with reconnect(...) as ws``.
 
@@ -164,51 +151,35 @@ class reconnect:
         unknown = set(options) - CREATE_CONNECTION
         if unknown:
             raise TypeError(f"connect() got an unexpected keyword argument {min(unknown)!r}")
-        self.uri = uri
-        self.ws_uri = parse_uri(uri)
-        if not self.ws_uri.secure and ssl is not None:
-            raise ValueError("ssl argument is incompatible with a ws:// URI")
+        self._set_out(uri, additional_headers, ssl)
         if self._unix:
             if self._path is None and sock is None:
                 raise ValueError("missing path argument")
             if self._path is not None and sock is not None:
                 raise ValueError("path is incompatible with sock")
-        if subprotocols is not None:
-            validate_subprotocols(subprotocols)
-        if compression == "deflate":
-            extensions = enable_client_permessage_deflate(extensions)
-        elif compression is not None:
-            raise ValueError(f"unsupported compression: {compression}")
         if logger is None:
             logger = logging.getLogger("websockets.client")
-        if create_connection is None:
-            create_connection = ClientConnection
-        if isinstance(additional_headers, Iterator):
-            additional_headers = list(additional_headers)  # for more than one attempt
-
-        def factory(sock: Any, ws_uri: WebSocketURI) -> ClientConnection:
-            protocol = ClientProtocol(
-                ws_uri,
-                origin=origin,
-                extensions=extensions,
-                subprotocols=subprotocols,
-                max_size=max_size,
-                logger=logger,
-            )
-            return create_connection(
-                sock,
-                protocol,
-                ping_interval=ping_interval,
-                ping_timeout=ping_timeout,
-                close_timeout=close_timeout,
-                max_queue=max_queue,
-            )
-
-        self._factory = factory
+        new_protocol = client_protocols(
+            origin=origin,
+            extensions=extensions,
+            subprotocols=subprotocols,
+            compression=compression,
+            max_size=max_size,
+            logger=logger,
+        )
+        create = functools.partial(
+            create_connection or ClientConnection,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+        )
+        self._factory: Callable[..., ClientConnection] = lambda sock, ws_uri: create(
+            sock, new_protocol(ws_uri)
+        )
         self.sock = sock
         self.ssl = ssl
         self.server_hostname = server_hostname
-        self.additional_headers = additional_headers
         self.user_agent_header = user_agent_header
         self.proxy = proxy
         self.proxy_ssl = proxy_ssl
@@ -217,7 +188,7 @@ class reconnect:
         self.open_timeout = open_timeout
         self.reconnect_delays = reconnect_delays
         self.logger = logger
-        self.create_connection = create_connection
+        self.create_connection = create_connection or ClientConnection
         self.create_connection_kwargs: dict[str, Any] = options
 
     # What subclasses may override
@@ -272,28 +243,6 @@ class reconnect:
             end_of(sock)
             raise
 
-    def process_redirect(self, exc: Exception) -> Union[str, Exception]:
-        """
-        Tell what to do about a handshake that failed.
-
-        Arguments:
-            exc: the exception.
-
-        Returns:
-            the URI to go on with; ``exc`` to raise it, or another exception to raise instead.
-        """
-        given = [name for name in ("address",) if name in self.create_connection_kwargs]
-        if self.sock is not None:
-            given.append("sock")
-        if self._unix:
-            given.append("unix")
-        redirect = judge(exc, self.uri, given)
-        if isinstance(redirect, Exception):
-            return redirect
-        if not redirect.same_origin and self.additional_headers is not None:
-            self.additional_headers = for_another_server(self.additional_headers)
-        return redirect.uri
-
     def connect(self) -> ClientConnection:
         """Connect, perform the opening handshake, and follow redirects."""
         deadline = Deadline(self.open_timeout)
@@ -301,16 +250,19 @@ class reconnect:
             try:
                 return self._attempt(deadline)
             except InvalidHandshake as exc:
-                verdict = self.process_redirect(exc)
-                if verdict is exc:
+                if not self._redirect(exc):
                     raise
-                if isinstance(verdict, Exception):
-                    raise verdict from exc
-                self.uri = verdict
-                self.ws_uri = parse_uri(verdict)
         raise SecurityError(f"more than {MAX_REDIRECTS} redirects")
 
     # The order of steps
+
+    def _given(self) -> list[str]:
+        given = {
+            "address": "address" in self.create_connection_kwargs,
+            "sock": self.sock is not None,
+            "unix": self._unix,
+        }
+        return [name for name in given if given[name]]
 
     def _attempt(self, deadline: Deadline) -> ClientConnection:
         connection = self.open_connection(deadline)
@@ -496,7 +448,7 @@ def unix_connect(
         legacy, kwargs: arguments of :func:`connect`.
     """
     function: Any = connect
-    return function(_unix_uri(uri, kwargs), unix=True, path=path, legacy=legacy, **kwargs)
+    return function(uri_of_unix(uri, kwargs), unix=True, path=path, legacy=legacy, **kwargs)
 
 
 def unix_reconnect(
@@ -510,11 +462,4 @@ def unix_reconnect(
         kwargs: arguments of :class:`reconnect`.
     """
     options: Any = {"unix": True, "path": path, **kwargs}
-    return reconnect(_unix_uri(uri, kwargs), **options)
-
-
-def _unix_uri(uri: Optional[str], kwargs: dict[str, Any]) -> str:
-    if uri is not None:
-        return uri
-    secure = kwargs.get("ssl") is not None or kwargs.get("ssl_context") is not None
-    return "wss://localhost/" if secure else "ws://localhost/"
+    return reconnect(uri_of_unix(uri, kwargs), **options)

@@ -10,34 +10,29 @@ messages go to its stream at once.
 from __future__ import annotations
 
 import contextlib
-import logging
 import sys
 import threading
 import warnings
-import weakref
 from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
-from .. import _core, _environment
+from .. import _core
 from .._engine.arguments import CONNECTION, set_unless_usual
-from .._engine.assembler import Assembler
 from .._engine.closed import closed_exc
-from .._engine.limits import limits_of_queue
-from .._engine.overridable import made_once, overridable
+from .._engine.overridable import overridable
+from .._engine.phases import UNCONNECTED
 from .._engine.pings import ping_payload
-from .._sansio.chain import WatchedChain, chain_of
+from .._faces.facts import Facts
 from .._states import State
 from .._threads.deadline import Deadline
 from .._threads.session import Session
 from .._threads.sockets import end_of, plain_of, recv_within, send_within
 from .._threads.system import SYSTEM
-from ..exceptions import ConnectionClosed, ConnectionClosedOK
-from ..typing import Data, DataLike, Subprotocol
+from ..exceptions import ConnectionClosedOK
+from ..typing import Data, DataLike
 
 if TYPE_CHECKING:
-    import uuid
-
     from .._core.conversation import BlockingConversation
 else:
     from .._core import BlockingConversation
@@ -53,14 +48,7 @@ LEGACY = (
 Entered = TypeVar("Entered", bound="Connection")
 
 
-class Begun(BlockingConversation):
-    """An object with a phase; apart from :class:`Connection`, whose signature it would hide."""
-
-    # It is there whatever a subclass does before it calls __init__().
-    _ws_session: Any = None
-
-
-class Connection(Begun):
+class Connection(Facts, BlockingConversation):
     """
     A WebSocket connection: what servers and clients have in common.
 
@@ -99,21 +87,11 @@ class Connection(Begun):
     it is overridden, as that takes time.
     """
 
-    # What has its usual value takes no memory of a connection: then it is the class's.
-    ping_interval: Optional[float] = 20
-    ping_timeout: Optional[float] = 20
-    close_timeout: Optional[float] = 10
-    max_queue: Any = 16
+    # They are there whatever a subclass does before it calls __init__().
+    _ws_phase: Any = UNCONNECTED
+
     recv_bufsize: int = 65536
-    max_fragments: Optional[int] = _environment.MAX_FRAGMENTS
     pending_legacy_warning = False
-
-    protocol: Any
-    request: Any = None
-    response: Any = None
-    connection_exc: Optional[BaseException] = None
-
-    _ws_is_client: Any = False
 
     def __init__(
         self,
@@ -138,86 +116,9 @@ class Connection(Begun):
         )
         protocol._takes_over = True
 
-    # Facts about the connection
-
-    @property
-    def state(self) -> State:
-        """State of the connection."""
-        state: State = self.protocol.state
-        return state
-
-    @property
-    def close_code(self) -> Optional[int]:
-        """Close code that the peer sent, 1006 if none (RFC 6455 7.1.5); None before the end."""
-        code: Optional[int] = self.protocol.close_code
-        return code
-
-    @property
-    def close_reason(self) -> Optional[str]:
-        """Close reason that the peer sent, "" if none (RFC 6455 7.1.6); None before the end."""
-        reason: Optional[str] = self.protocol.close_reason
-        return reason
-
-    @overridable
-    def close_exc(self) -> ConnectionClosed:
-        """The exception that tells how the connection ended; it must be closed."""
-        exc: ConnectionClosed = self.protocol.close_exc
-        return exc
-
-    @property
-    def local_address(self) -> Any:
-        """Address of this end, ``(host, port)`` for IPv4; OSError once the socket is closed."""
-        return self.socket.getsockname()
-
-    @property
-    def remote_address(self) -> Any:
-        """Address of the peer, ``(host, port)`` for IPv4; OSError once the socket is closed."""
-        return self.socket.getpeername()
-
-    @overridable
-    def subprotocol(self) -> Optional[Subprotocol]:
-        """The subprotocol agreed upon, or None."""
-        subprotocol: Optional[Subprotocol] = self.protocol.subprotocol
-        return subprotocol
-
-    @overridable
-    def latency(self) -> float:
-        """Seconds from the last ping that was answered to its pong, 0 before."""
-        latency: float = 0.0 if self._ws_session is None else self._ws_session.latency
-        return latency
-
-    @overridable
-    def id(self) -> uuid.UUID:
-        """An identifier for logs, random."""
-        identifier: uuid.UUID = self.protocol.id
-        return identifier
-
-    @overridable
-    def debug(self) -> bool:
-        """Whether frames are logged."""
-        debug: bool = self.protocol.debug
-        return debug
-
-    @made_once
-    def logger(self) -> Any:
-        """Where things are logged; each record gets ``websocket``, a weak proxy of this."""
-        return logging.LoggerAdapter(self.protocol.logger, {"websocket": weakref.proxy(self)})
-
-    @overridable
-    def _ws_logger(self) -> Any:
-        return self.logger
-
-    @overridable
-    def recv_messages(self) -> Assembler:
-        """What has arrived and waits: see its attributes high, low, paused and frames."""
-        session = self._ws_session
-        return Assembler(self.max_queue, None if session is None else session.stream)
-
-    @overridable
-    def pending_pings(self) -> dict[bytes, Any]:
-        """The pings that wait for their pongs, by payload."""
-        pings: dict[bytes, Any] = {} if self._ws_session is None else self._ws_session.pending_pings
-        return pings
+    def _ws_address(self, name: str) -> Any:
+        # OSError once the socket is closed
+        return getattr(self.socket, f"get{name}")()
 
     @overridable
     def recv_events_thread(self) -> ConnectionThread:
@@ -227,8 +128,8 @@ class Connection(Begun):
     @overridable
     def keepalive_thread(self) -> Optional[ConnectionThread]:
         """What sends pings regularly, None if nothing does."""
-        session = self._ws_session
-        if session is None or session.keepalive is None:
+        session = self._ws_phase
+        if session.keepalive is None:
             return None
         return ConnectionThread(self, "keepalive")
 
@@ -247,7 +148,7 @@ class Connection(Begun):
             ConnectionClosed, ConcurrencyError: as :meth:`recv` does.
         """
         self._ws_ready()
-        yield from self._ws_session.recv_streaming(decode)
+        yield from self._ws_phase.recv_streaming(decode)
 
     def __iter__(self) -> Iterator[Data]:
         try:
@@ -276,7 +177,7 @@ class Connection(Begun):
         """
         payload = None if data is None else ping_payload(data)
         self._ws_ready()
-        pong: threading.Event = self._ws_session.ping(payload, ack_on_close)
+        pong: threading.Event = self._ws_phase.ping(payload, ack_on_close)
         return pong
 
     def pong(self, data: DataLike = b"") -> None:
@@ -291,7 +192,7 @@ class Connection(Begun):
         """
         payload = ping_payload(data)
         self._ws_ready()
-        self._ws_session.pong(payload)
+        self._ws_phase.pong(payload)
 
     # Closing
 
@@ -311,10 +212,10 @@ class Connection(Begun):
         """
         if self.pending_legacy_warning:
             self._ws_warn()
-        if self._ws_session is None:
+        if self._ws_phase is UNCONNECTED:
             self.close_socket()
         else:
-            self._ws_session.close(code, reason)
+            self._ws_phase.close(code, reason)
 
     def wait_closed(self, timeout: Optional[float] = None) -> bool:
         """
@@ -326,16 +227,15 @@ class Connection(Begun):
         Returns:
             whether it is closed.
         """
-        if self._ws_session is None:
+        if self._ws_phase is UNCONNECTED:
             return self.state is State.CLOSED
-        closed: bool = self._ws_session.wait_closed(timeout)
+        closed: bool = self._ws_phase.wait_closed(timeout)
         return closed
 
     def close_socket(self) -> None:
         """End TCP at once."""
-        session = self._ws_session
-        if session is not None:
-            session.abort()
+        if self._ws_phase is not UNCONNECTED:
+            self._ws_phase.abort()
             return
         self.protocol.receive_eof()
         end_of(self.socket)
@@ -359,19 +259,19 @@ class Connection(Begun):
         """See that there is an open connection, or was one."""
         if self.pending_legacy_warning:
             self._ws_warn()
-        if self._ws_session is None:
+        if self._ws_phase is UNCONNECTED:
             raise self.close_exc
 
     def _ws_send(self, message: Any, text: Optional[bool], outcome: int) -> None:
         """Send what isn't as usual."""
         self._ws_ready()
         if outcome == _core.LOST:
-            self._ws_session.wait_closed(None)
+            self._ws_phase.wait_closed(None)
             raise self.close_exc
         if isinstance(message, (str, bytes, bytearray, memoryview)):
-            self._ws_session.send(message, text)
+            self._ws_phase.send(message, text)
         else:
-            self._ws_session.send_fragments(message, text)
+            self._ws_phase.send_fragments(message, text)
 
     def _ws_warn_later(self) -> None:
         """Warn when this is used, unless it is as a context manager."""
@@ -381,8 +281,7 @@ class Connection(Begun):
     def _ws_settle(self) -> None:
         """Be used without a warning from now on."""
         self.pending_legacy_warning = False
-        if self._ws_session is not None:
-            self._ws_stream = self._ws_session.stream
+        self._ws_stream = self._ws_phase.stream
 
     def _ws_warn(self) -> None:
         self._ws_settle()
@@ -394,20 +293,6 @@ class Connection(Begun):
         warnings.warn(LEGACY, DeprecationWarning, stacklevel=level + 1)
 
     # What subclasses may override or call
-
-    def process_event(self, event: Any) -> None:
-        """
-        Take notice of what the peer has sent.
-
-        Arguments:
-            event: its half of the opening handshake; and a :class:`~websockets.frames.Frame` for
-                each that comes, if this is overridden. Who overrides it sees frames, but messages
-                are put together elsewhere.
-        """
-        if hasattr(event, "method"):
-            self.request = event
-        elif hasattr(event, "status_code"):
-            self.response = event
 
     @contextlib.contextmanager
     def send_context(self, *, expected_state: State = State.OPEN) -> Iterator[None]:
@@ -422,32 +307,27 @@ class Connection(Begun):
         """
         if expected_state is not State.CONNECTING:
             self._ws_ready()
-            self._ws_session.ensure_open()
+            self._ws_phase.ensure_open()
         with self.protocol_mutex:
             yield
             self.send_data()
 
     def send_data(self) -> None:
         """Write what waits to be sent, with the mutex."""
-        if self._ws_session is None:
+        if self._ws_phase is UNCONNECTED:
             self._ws_write(Deadline(None))
         else:
-            self._ws_session.push()
-
-    def set_connection_exc(self, exc: Optional[BaseException]) -> None:
-        """Note why TCP ended, unless that is known."""
-        if self.connection_exc is None:
-            self.connection_exc = exc
+            self._ws_phase.push()
 
     def acknowledge_pings(self, data: bytes) -> None:
         """Take a pong: it answers the ping with the same data, and those before."""
         with self.protocol_mutex:
-            self._ws_session.acknowledge_pings(data)
+            self._ws_phase.acknowledge_pings(data)
 
     def terminate_pending_pings(self) -> None:
         """Let who waits for pongs and wants to know it know that there won't be any."""
         with self.protocol_mutex:
-            self._ws_session.terminate_pings()
+            self._ws_phase.terminate_pings()
 
     def recv_events(self) -> None:
         """See to all that arrives, until the connection ends."""
@@ -457,7 +337,7 @@ class Connection(Begun):
         """Begin to send pings regularly, if ``ping_interval`` isn't None."""
         if self.ping_interval is not None:
             with self.protocol_mutex:
-                self._ws_session.start_keepalive()
+                self._ws_phase.start_keepalive()
 
     # The opening handshake
 
@@ -499,63 +379,24 @@ class Connection(Begun):
     def _ws_begin(self) -> None:
         """Begin with messages: the opening handshake is complete."""
         protocol = self.protocol
-        high, low = limits_of_queue(self.max_queue)
-        endpoint = _core.Endpoint(
-            self._ws_is_client,
-            protocol.max_message_size,
-            high,
-            self.max_fragments,
-            self._ws_chain(),
-            0,
-            low,
-            protocol.max_fragment_size,
-            True,
-        )
+        endpoint = self._ws_endpoint()
         sock, layer, system = plain_of(self.socket, SYSTEM)
         stream = _core.ThreadStream(
             endpoint, self.protocol_mutex, sock, layer, system, self.recv_bufsize
         )
-        if protocol.logger.isEnabledFor(logging.INFO):
-            protocol.logger = self.logger
-        log = self.logger.debug if protocol.debug else None
-        session = Session(self, stream, sock, closed_exc, log)
+        session = Session(self, stream, sock, closed_exc, self._ws_log())
         with self.protocol_mutex:
             protocol._open_with(endpoint)
-            self._ws_session, self._ws_stream = session, stream
+            self._ws_phase, self._ws_stream = session, stream
             session.begin(protocol._rest)
         self.start_keepalive()
 
     def _ws_event(self) -> threading.Event:
         """Return an event for the peer's half of the opening handshake, which is mostly there."""
         event = threading.Event()
-        if self._ws_session is not None or self.state is not State.CONNECTING:
+        if self._ws_phase is not UNCONNECTED or self.state is not State.CONNECTING:
             event.set()
         return event
-
-    def _ws_chain(self) -> Any:
-        """Return what passes frames through the extensions, None if there are none."""
-        protocol = self.protocol
-        chain = None
-        if protocol.extensions or protocol.debug:
-            chain = chain_of(protocol.extensions, self.logger if protocol.debug else None)
-        if type(self).process_event is not Connection.process_event:
-            chain = WatchedChain(chain, weakref.WeakMethod(self.process_event))
-        return chain
-
-    def _ws_changed(self) -> None:
-        """Log a change of the state."""
-        if self.protocol.debug:
-            self.protocol._log_changes()
-
-    def _ws_lost(self, exc: Optional[BaseException]) -> None:
-        """Take notice that the socket has ended."""
-        if exc is not None:
-            self.set_connection_exc(exc)
-        if self._ws_session is None:
-            return
-        self._ws_changed()
-        if not self._ws_is_client:
-            self.protocol.logger.info("connection closed")
 
 
 class ConnectionThread:

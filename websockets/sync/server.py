@@ -10,8 +10,8 @@ TLS handshake and the opening handshake, too; so nobody who dribbles one keeps o
 from __future__ import annotations
 
 import errno
+import functools
 import logging
-import os
 import re
 import selectors
 import socket
@@ -19,13 +19,15 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from .._core import forget_frames
 from .._engine.arguments import TODAYS_SERVE, check_arguments
+from .._engine.journal import name_of
 from .._engine.overridable import made_once
+from .._engine.phases import UNCONNECTED
+from .._faces.answering import Answering, at_once
+from .._faces.protocols import server_protocols
 from .._handshake.credentials import BasicAuth
 from .._sansio.server import ServerProtocol
 from .._states import State
@@ -34,10 +36,8 @@ from .._threads.reaching import over_tls, without_delay
 from .._threads.sockets import end_of, half_close, wait_for_eof
 from ..exceptions import ConcurrencyError
 from ..extensions.base import ServerExtensionFactory
-from ..extensions.permessage_deflate import enable_server_permessage_deflate
-from ..headers import validate_subprotocols
 from ..http11 import SERVER, Request, Response
-from ..typing import DataLike, LoggerLike, Origin, StatusLike, Subprotocol
+from ..typing import DataLike, LoggerLike, Origin, Subprotocol
 from .connection import Connection
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._keywords import BlockingServer
-
-FAILED = "Failed to open a WebSocket connection.\nSee server log for more information.\n"
 
 # What accept() fails with while the process or the system has no room for another socket.
 NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -58,7 +56,7 @@ ProcessRequest = Callable[["ServerConnection", Request], Optional[Response]]
 ProcessResponse = Callable[["ServerConnection", Request, Response], Optional[Response]]
 
 
-class ServerConnection(Connection):
+class ServerConnection(Answering, Connection):
     """
     The server's end of a connection, as handlers are given it.
 
@@ -75,12 +73,7 @@ class ServerConnection(Connection):
         handler, handler_kwargs: what a router has found for the request.
     """
 
-    protocol: ServerProtocol
-    request: Any
-    response: Any
-    username: str
-    handler: Handler
-    handler_kwargs: dict[str, Any]
+    _ws_awaits = False
 
     def __init__(
         self,
@@ -108,16 +101,6 @@ class ServerConnection(Connection):
         """An event that is set when the request has come, or there won't be any."""
         return self._ws_event()
 
-    def respond(self, status: StatusLike, text: str) -> Response:
-        """
-        Make an HTTP response with a text, for ``process_request`` and ``process_response``.
-
-        Arguments:
-            status: HTTP status.
-            text: body, which is sent as UTF-8.
-        """
-        return self.protocol.reject(status, text)
-
     def handshake(
         self,
         process_request: Optional[ProcessRequest] = None,
@@ -141,21 +124,12 @@ class ServerConnection(Connection):
         try:
             self._ws_handshaken(deadline)
             if self.request is not None:
-                response = self._ws_response(process_request, server_header)
-                self.response = response
-                if process_response is not None:
-                    other = self._ws_ask(
-                        "process_response", process_response, self.request, response
-                    )
-                    if other is not None:
-                        self.response = response = other
-                protocol.send_response(response)
+                at_once(self._ws_decide(process_request, process_response, server_header))
             elif self.server._closing:
                 self.response = self._ws_refusal()
+            if self.response is not None:
                 protocol.send_response(self.response)
-            response = self.response
-            accepted = protocol.handshake_exc is None and response is not None
-            if accepted and response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            if self._ws_opens():
                 # It is open before the client can know.
                 self._ws_begin()
                 return
@@ -165,44 +139,8 @@ class ServerConnection(Connection):
         if protocol.handshake_exc is not None:
             raise protocol.handshake_exc
 
-    def _ws_response(self, process_request: Any, server_header: Optional[str]) -> Response:
-        response = None
-        if process_request is not None:
-            response = self._ws_ask("process_request", process_request, self.request)
-        if response is None:
-            response = self._ws_refusal() if self.server._closing else self._ws_accept(self.request)
-        if server_header is not None:
-            response.headers["Server"] = server_header
-        made: Response = response
-        return made
-
-    def _ws_accept(self, request: Request) -> Response:
-        select = self.server.select_subprotocol
-        if select is None:
-            return self.protocol.accept(request)
-        self.protocol.logger = self.logger  # for what may go wrong in there
-        self.protocol._select = lambda protocol, offered: select(self, offered)
-        try:
-            return self.protocol.accept(request)
-        finally:
-            # It refers to this connection, which refers to the protocol.
-            self.protocol._select = None
-
-    def _ws_ask(self, name: str, function: Any, *arguments: Any) -> Any:
-        """Ask the program for a response; what goes wrong with it is one, too."""
-        try:
-            response = function(self, *arguments)
-            if not (response is None or isinstance(response, Response)):
-                raise TypeError(f"{name} must return None or a Response, not {response!r}")
-        except Exception as exc:
-            self.logger.error(f"{name} failed", exc_info=True)
-            response = self.protocol.reject(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
-            forget_frames(exc)
-            self.protocol.handshake_exc = exc
-        return response
-
-    def _ws_refusal(self) -> Response:
-        return self.protocol.reject(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n")
+    def _ws_is_served(self) -> bool:
+        return not self.server._closing
 
     def _ws_open(self, deadline: Deadline) -> bool:
         """Perform the opening handshake; return whether the connection is open."""
@@ -215,12 +153,8 @@ class ServerConnection(Connection):
             self.close_socket()
             return False
         except Exception as exc:
-            if isinstance(exc, OSError):
-                self.logger.debug("! connection lost during opening handshake", exc_info=exc)
-            elif exc is not self.protocol.handshake_exc:
-                self.logger.error("opening handshake failed", exc_info=True)
-            forget_frames(exc)  # The protocol may keep it.
-        if self._ws_session is not None:
+            self._ws_not_opened(exc, isinstance(exc, OSError))
+        if self._ws_phase is not UNCONNECTED:
             return True
         # To close it whole, with bytes still on their way here, could destroy the response.
         half_close(self.socket)
@@ -410,7 +344,7 @@ class Server:
             except OSError:
                 pass
         if close_connections:
-            close_all([it for it in connections if it._ws_session is not None], code, reason)
+            close_all([it for it in connections if it._ws_phase is not UNCONNECTED], code, reason)
         while True:
             with self._lock:
                 others = [thread for thread in self._threads if thread is not me]
@@ -439,7 +373,7 @@ def close_all(connections: list[Any], code: int, reason: str) -> None:
         return
     usual = [it for it in connections if type(it).close is Connection.close]
     for connection in usual:
-        connection._ws_session.start_closing(code, reason)
+        connection._ws_phase.start_closing(code, reason)
     others = [it for it in connections if type(it).close is not Connection.close]
     if others:
         with ThreadPoolExecutor(len(others)) as executor:
@@ -451,14 +385,6 @@ def close_all(connections: list[Any], code: int, reason: str) -> None:
 def make_connection(sock: Any, server: Server) -> ServerConnection:
     """Make a connection with the usual settings."""
     return ServerConnection(sock, ServerProtocol(logger=server.logger), server)
-
-
-def name_of(address: Any) -> str:
-    """Return an address as logs tell it."""
-    if isinstance(address, tuple):
-        host, port = address[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return os.fsdecode(address)
 
 
 def serve(
@@ -529,38 +455,29 @@ def serve(
         warnings.warn("ssl_context was renamed to ssl", DeprecationWarning, stacklevel=2)
     unix, path = options.pop("unix", False), options.pop("path", None)
     check_arguments(TODAYS_SERVE, locals())
-    if subprotocols is not None:
-        validate_subprotocols(subprotocols)
-    if compression == "deflate":
-        extensions = enable_server_permessage_deflate(extensions)
-    elif compression is not None:
-        raise ValueError(f"unsupported compression: {compression}")
-    create = create_connection or ServerConnection
-
-    def make(sock: Any, server: Server) -> ServerConnection:
-        protocol = ServerProtocol(
-            origins=origins,
-            extensions=extensions,
-            subprotocols=subprotocols,
-            max_size=max_size,
-            logger=server.logger,
-        )
-        return create(
-            sock,
-            protocol,
-            server,
-            ping_interval=ping_interval,
-            ping_timeout=ping_timeout,
-            close_timeout=close_timeout,
-            max_queue=max_queue,
-        )
-
+    if logger is None:
+        logger = logging.getLogger("websockets.server")
+    new_protocol = server_protocols(
+        origins=origins,
+        extensions=extensions,
+        subprotocols=subprotocols,
+        compression=compression,
+        max_size=max_size,
+        logger=logger,
+    )
+    create = functools.partial(
+        create_connection or ServerConnection,
+        ping_interval=ping_interval,
+        ping_timeout=ping_timeout,
+        close_timeout=close_timeout,
+        max_queue=max_queue,
+    )
     listener = listening(host, port, sock, unix, path, options)
     server = Server(listener, handler, logger)
     server.open_timeout = open_timeout
     server.select_subprotocol = select_subprotocol
     server.handshake_arguments = (process_request, process_response, server_header)
-    server._make = make
+    server._make = lambda sock, server: create(sock, new_protocol(), server)
     server._ssl = ssl
     return server
 
@@ -683,11 +600,8 @@ def basic_auth(
     auth = BasicAuth.of(realm, credentials, check_credentials)
 
     def process_request(connection: ServerConnection, request: Request) -> Optional[Response]:
-        claimed = auth.claimed(request)
-        if isinstance(claimed, str):
-            return auth.decide(connection, None, claimed)  # type: ignore[no-any-return]
-        username = claimed[0] if auth.check(*claimed) else None
-        return auth.decide(connection, username, "Invalid credentials\n")  # type: ignore[no-any-return]
+        response: Optional[Response] = at_once(auth.process_request(connection, request))
+        return response
 
     return process_request
 

@@ -17,7 +17,6 @@ decisions:
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterable
 from typing import Any, Callable, Optional
 
 import trio
@@ -26,7 +25,6 @@ from .._core import (
     CLOSED,
     FULL,
     IN_FRAGMENTS,
-    OP_CONT,
     OP_PING,
     OP_PONG,
     OPEN,
@@ -37,10 +35,8 @@ from .._core import (
     forget_frames,
     serialize_close,
 )
-from .._engine.fragments import fragments_of, payload_of
 from .._engine.pings import Pings, PongAwaited
-from ..exceptions import ConcurrencyError, ProtocolError, WebSocketException
-from ..typing import DataLike
+from ..exceptions import ConcurrencyError, WebSocketException
 from ._streams import GONE, close_at_once, quick_socket
 
 __all__ = ["ANSWER_TIME", "RUNNING", "Session"]
@@ -109,7 +105,10 @@ class Session:
     Attributes:
         endpoint: as given.
         streaming: whether a message is being taken in fragments, and all of them have to be.
+        turn: the turn to send a message.
         in_fragments: whether a message is being sent in fragments.
+        abandoned: whether one was left unfinished.
+        mute: why nothing can be written any more, or None.
         pings: the pings that wait for their pongs, and the latency.
     """
 
@@ -123,7 +122,10 @@ class Session:
     ) -> None:
         self.endpoint = endpoint
         self.streaming = False
+        self.turn = trio.StrictFIFOLock()
         self.in_fragments = False
+        self.abandoned = False
+        self.mute: Optional[BaseException] = None
         self.pings = Pings()
         self._face = face
         self._stream = stream
@@ -137,20 +139,27 @@ class Session:
         self._arrived = trio.lowlevel.ParkingLot()  # who waits for a message
         self._room = trio.lowlevel.ParkingLot()  # the reader, while there is no room for more
         self._heard = False
-        self._turn = trio.StrictFIFOLock()  # whose message is being sent
-        self._abandoned = False  # whether a message was left unfinished
         self._socket = quick_socket(stream)
         self._writing = False  # whether a task writes
         self._rest = b""  # what it writes next
         self._work = trio.lowlevel.ParkingLot()  # that task, while it has nothing to write
         self._written = trio.lowlevel.ParkingLot()  # who waits for that
-        self._mute: Optional[BaseException] = None  # why nothing can be written any more
         self._ends = False  # whether TCP is to be half-closed behind what is written
         self._ending = False  # whether the end has begun
         self._answering = False  # whether our close frame is held back
         self._settled = trio.lowlevel.ParkingLot()  # who waits for that
         self._aborted = False
         self._closed = trio.Event()
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the last ping that was answered to its pong, 0 before."""
+        return self.pings.latency
+
+    @property
+    def pending_pings(self) -> Any:
+        """The pings that wait for their pongs, by payload."""
+        return self.pings.waiters
 
     def closed_exc(self) -> Exception:
         """Return what tells how the connection ended."""
@@ -199,7 +208,7 @@ class Session:
         try:
             while True:
                 # A peer that is gone sends no more than what is already here.
-                if self._is_crowded() and self._mute is None:
+                if self._is_crowded() and self.mute is None:
                     await self._room.park()
                     continue
                 eventful = await receive()
@@ -258,7 +267,7 @@ class Session:
         endpoint = self.endpoint
         unexpected = endpoint.unexpected_end()
         endpoint.lost()
-        exc = exc or self._mute
+        exc = exc or self.mute
         if exc is not None:
             forget_frames(exc)
         if endpoint.failure is None:
@@ -282,7 +291,7 @@ class Session:
         endpoint.fail(1011 if endpoint.is_client else 1001)
         endpoint.settle()
         frames = b"".join(endpoint.collect())
-        if frames and self._socket is not None and self._mute is None:
+        if frames and self._socket is not None and self.mute is None:
             with contextlib.suppress(*GONE):
                 self._socket.write(frames)
 
@@ -367,98 +376,28 @@ class Session:
         if endpoint.inbox.waiting:
             self._arrived.unpark_all()
 
-    # Sending
+    # Writing
 
     async def ensure_open(self) -> None:
         """Return if messages can be sent; while it is closing, wait for the end and raise."""
-        if self.endpoint.state != OPEN or self._mute is not None:
+        if self.endpoint.state != OPEN or self.mute is not None:
             await self._closed.wait()
             raise self.closed_exc()
 
-    async def send(self, message: DataLike, opcode: int) -> None:
-        """Send a message that isn't fragmented; with opcode 0 as what it is."""
-        with _Turn(self._turn) as turn:
-            await turn.begin()
-            await self._may_begin()
-            self.endpoint.send_message(message, 0.0, None, opcode)
-            await self._sent()
-
-    async def send_fragments(self, message: Any, opcode: int) -> None:
-        """Send a message in fragments (RFC 6455 5.4), with opcode 0 as what they are."""
-        fragments: AsyncIterable[Any] = fragments_of(message)
-        kind = None
-        came = complete = False
-        with _Turn(self._turn) as turn:
-            try:
-                async for fragment in fragments:
-                    came = True
-                    usual, payload = payload_of(fragment, kind, fragments)
-                    if kind is None:
-                        await turn.begin()
-                        await self._may_begin()
-                        kind, first = usual, opcode or usual
-                        self.endpoint.holds |= UNFINISHED
-                        self.in_fragments = True
-                    else:
-                        first = OP_CONT
-                    await self.ensure_open()
-                    self.endpoint.send_frame(first, payload, False)
-                    await self._sent()
-                if kind is None:
-                    await trio.lowlevel.checkpoint()
-                else:
-                    await self.ensure_open()
-                    complete = True  # Whoever is cancelled from here on is so behind the frame.
-                    self.endpoint.send_frame(OP_CONT, b"")
-                    await self._sent()
-            except Exception:
-                if came:
-                    await self._fragments_failed()
-                raise
-            finally:
-                if kind is not None:
-                    self.in_fragments = False
-                    if complete or self.endpoint.state != OPEN:
-                        self.endpoint.holds &= ~UNFINISHED
-                    else:
-                        # Who is cancelled leaves it unfinished: no other can begin any more.
-                        self._abandoned = True
-
-    async def _fragments_failed(self) -> None:
-        """
-        Fail the connection for a message that can't be completed, and wait for the end.
-
-        Raises:
-            ConnectionClosedError: if the peer doesn't take part in it.
-        """
-        self._fail_open("error in fragmented message")
-        await self._closed.wait()
-        if isinstance(self.endpoint.failure, TimeoutError):
-            raise self.closed_exc() from self.endpoint.failure
-
-    async def _may_begin(self) -> None:
-        """Wait until a message can begin."""
-        if not self.endpoint.holds and self._mute is None:
-            return
-        await self._until_written()
-        await self.ensure_open()
-        if self._abandoned:
-            raise ProtocolError("expected a continuation frame")
-
-    async def _until_written(self) -> None:
+    async def until_written(self) -> None:
         """Wait until all is written that waits to be."""
         while self.endpoint.holds & FULL:
             await self._written.park()
 
-    async def _sent(self) -> None:
+    async def sent(self) -> None:
         """Write what was put in the outbox; return when it is written, after a checkpoint."""
         self.flush()
         if self.endpoint.holds & FULL:
-            await self._until_written()
+            await self.until_written()
         else:
             # It is sent: who is cancelled now must not think otherwise.
             await trio.lowlevel.cancel_shielded_checkpoint()
-        if self.endpoint.state == CLOSED or self._mute is not None:
+        if self.endpoint.state == CLOSED or self.mute is not None:
             await self.ensure_open()
 
     def flush(self) -> None:
@@ -466,7 +405,7 @@ class Session:
         if self._writing or self._tasks is None:
             return  # It takes them along; or it is over.
         frames = self.endpoint.collect()
-        if not frames or self._mute is not None:
+        if not frames or self.mute is not None:
             return
         data = frames[0] if len(frames) == 1 else b"".join(frames)
         if self._socket is not None:
@@ -509,7 +448,7 @@ class Session:
                 self._rest = b""
                 self._fail_writing(exc)
             finally:
-                self._mute = self._mute or torn
+                self.mute = self.mute or torn
                 self._writing = False
                 endpoint.holds &= ~FULL
                 self._written.unpark_all()
@@ -520,39 +459,16 @@ class Session:
     def _fail_writing(self, exc: BaseException) -> None:
         """Take notice that nothing can be written any more; what has arrived can still be read."""
         forget_frames(exc)
-        self._mute = exc
+        self.mute = exc
         self._begin_end()
         self._room.unpark_all()
-
-    async def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
-        """
-        Send a message that goes to other connections, too, once nothing is before it.
-
-        Raises:
-            ConcurrencyError: if another is being sent in fragments.
-        """
-        if self.in_fragments:
-            raise ConcurrencyError("sending a fragmented message")
-        with _Turn(self._turn) as turn:
-            await turn.begin()
-            await self._may_begin()
-            self.endpoint.send_shared(opcode, payload, frames)
-            self.flush()
-
-    def try_share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> bool:
-        """Do the same at once, if nothing is in the way; return whether that was so."""
-        if self.endpoint.holds or self._mute is not None or self._turn.locked():
-            return False
-        self.endpoint.send_shared(opcode, payload, frames)
-        self.flush()
-        return True
 
     # Pings
 
     async def ping(self, data: Optional[bytes], ack_on_close: bool) -> trio.Event:
         """Send a ping; return an event that is set by its pong."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        await self._until_written()
+        await self.until_written()
         await self.ensure_open()
         payload = self.pings.new_payload() if data is None else data
         if payload in self.pings:
@@ -564,16 +480,16 @@ class Session:
         except WebSocketException:
             self.pings.discard(payload)
             raise
-        await self._sent()
+        await self.sent()
         return event
 
     async def pong(self, payload: bytes) -> None:
         """Send a pong."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        await self._until_written()
+        await self.until_written()
         await self.ensure_open()
         self.endpoint.send_frame(OP_PONG, payload)
-        await self._sent()
+        await self.sent()
 
     def start_keepalive(self) -> None:
         """Begin to send pings regularly, unless that was begun before."""
@@ -654,6 +570,18 @@ class Session:
         if self.endpoint.state == OPEN:
             self.fail(1011, reason)
 
+    async def fragments_failed(self) -> None:
+        """
+        Fail the connection for a message that can't be completed, and wait for the end.
+
+        Raises:
+            ConnectionClosedError: if the peer doesn't take part in it.
+        """
+        self._fail_open("error in fragmented message")
+        await self._closed.wait()
+        if isinstance(self.endpoint.failure, TimeoutError):
+            raise self.closed_exc() from self.endpoint.failure
+
     def reject(self, exc: Exception) -> None:
         """Fail the connection for a message that can't be taken."""
         self.endpoint.reject(exc)
@@ -718,34 +646,3 @@ class Session:
             # could destroy our close frame on its way there.
             self._tell("> EOF", "x half-closing TCP connection")
             await send_eof()
-
-
-class _Turn:
-    """
-    A turn to send a message, first in, first out.
-
-    Arguments:
-        lock: who has it has the turn.
-    """
-
-    __slots__ = ("_lock", "_mine")
-
-    def __init__(self, lock: trio.StrictFIFOLock) -> None:
-        self._lock = lock
-        self._mine = False
-
-    def __enter__(self) -> _Turn:
-        return self
-
-    async def begin(self) -> None:
-        """Wait for it; without a checkpoint where it is free, but for cancellation."""
-        if self._lock.locked():
-            await self._lock.acquire()
-        else:
-            await trio.lowlevel.checkpoint_if_cancelled()
-            self._lock.acquire_nowait()
-        self._mine = True
-
-    def __exit__(self, *exc_info: object) -> None:
-        if self._mine:
-            self._lock.release()

@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 import trio
 
-__all__ = ["GONE", "address_of", "close_at_once", "name_of", "quick_socket"]
+__all__ = ["GONE", "address_of", "close_at_once", "quick_socket"]
 
 # What streams raise when they can't be used any more.
 GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
@@ -94,11 +94,3 @@ def address_of(stream: Any, ask: str) -> Any:
         return getattr(sock, ask)()
     except OSError:
         return None
-
-
-def name_of(address: Any) -> str:
-    """Return an address as logs tell it."""
-    if isinstance(address, tuple):
-        host, port = address[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return str(address)

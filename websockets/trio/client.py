@@ -11,6 +11,7 @@ that no cancel scope is open between two of them.
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -24,16 +25,14 @@ from .. import _environment
 from .._engine.arguments import TODAYS_CONNECT, check_arguments
 from .._engine.connecting import follow_redirects
 from .._engine.reconnecting import Series, backoff, process_exception
-from .._handshake.redirects import for_another_server, judge
-from .._sansio.client import ClientProtocol
+from .._faces.asking import Asking
+from .._faces.destination import Destination, uri_of_unix
+from .._faces.protocols import client_protocols
 from .._transports.trust import shared_context
 from ..datastructures import HeadersLike
 from ..extensions.base import ClientExtensionFactory
-from ..extensions.permessage_deflate import enable_client_permessage_deflate
-from ..headers import validate_subprotocols
 from ..http11 import USER_AGENT
 from ..typing import LoggerLike, Origin, PathLike, Subprotocol
-from ..uri import WebSocketURI, parse_uri
 from ._streams import close_at_once
 from ._tunnels import through_proxy
 from .connection import Connection
@@ -54,14 +53,12 @@ MAX_REDIRECTS = _environment.read_int("MAX_REDIRECTS", 10)  # requests, the firs
 OF_STREAMS = ("host", "port", "local_address", "happy_eyeballs_delay")
 
 
-class ClientConnection(Connection):
+class ClientConnection(Asking, Connection):
     """
     The client's end of a connection, as ``connect()`` gives it.
 
     Arguments are those of :class:`~websockets.trio.connection.Connection`.
     """
-
-    protocol: ClientProtocol
 
     async def handshake(
         self,
@@ -78,30 +75,21 @@ class ClientConnection(Connection):
         Raises:
             InvalidHandshake: if the server's answer isn't acceptable.
         """
-        request = self.protocol.connect()
-        if additional_headers is not None:
-            request.headers.update(additional_headers)
-        if user_agent_header is not None:
-            request.headers.setdefault("User-Agent", user_agent_header)
-        self.request = request
-        self.protocol.send_request(request)
+        self._ws_ask(additional_headers, user_agent_header)
         await self._ws_write()
         await self._ws_handshaken()
-        refused = self.protocol.handshake_exc
+        refused = self._ws_refused()
         if refused is None:
             self._ws_begin()
             self.start_keepalive()
             return
-        # What the exception refers to, which this frame and the response are, mustn't refer to it.
-        if self.response is not None:
-            self.response._exception = None
         try:
             raise refused
         finally:
-            del self, refused
+            del self, refused  # The exception refers to this frame, and they to the exception.
 
 
-class connect:
+class connect(Destination):
     """
     Connect to a WebSocket server: ``async with connect(...) as ws``.
 
@@ -188,54 +176,35 @@ class connect:
             if unix or name not in OF_STREAMS:
                 raise TypeError(f"connect() got an unexpected keyword argument {name!r}")
         check_arguments(TODAYS_CONNECT, locals())
-        self.uri = uri
-        self.ws_uri = parse_uri(uri)
-        if not self.ws_uri.secure and ssl is not None:
-            raise ValueError("ssl argument is incompatible with a ws:// URI")
+        self._set_out(uri, additional_headers, ssl)
         if unix and (path is None) == (stream is None):
             problem = (
                 "missing path argument" if path is None else "path is incompatible with stream"
             )
             raise ValueError(problem)
-        if subprotocols is not None:
-            validate_subprotocols(subprotocols)
-        if compression == "deflate":
-            extensions = enable_client_permessage_deflate(extensions)
-        elif compression is not None:
-            raise ValueError(f"unsupported compression: {compression}")
         if logger is None:
             logger = logging.getLogger("websockets.client")
-        if create_connection is None:
-            create_connection = ClientConnection
-        if isinstance(additional_headers, Iterator):
-            additional_headers = list(additional_headers)  # for more than one attempt
-
-        def factory(
-            nursery: trio.Nursery, stream: trio.abc.Stream, ws_uri: WebSocketURI
-        ) -> ClientConnection:
-            protocol = ClientProtocol(
-                ws_uri,
-                origin=origin,
-                extensions=extensions,
-                subprotocols=subprotocols,
-                max_size=max_size,
-                logger=logger,
-            )
-            return create_connection(
-                nursery,
-                stream,
-                protocol,
-                ping_interval=ping_interval,
-                ping_timeout=ping_timeout,
-                close_timeout=close_timeout,
-                max_queue=max_queue,
-            )
-
-        self.factory = factory
+        new_protocol = client_protocols(
+            origin=origin,
+            extensions=extensions,
+            subprotocols=subprotocols,
+            compression=compression,
+            max_size=max_size,
+            logger=logger,
+        )
+        create = functools.partial(
+            create_connection or ClientConnection,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+        )
+        self.factory: Callable[..., ClientConnection] = lambda nursery, stream, ws_uri: create(
+            nursery, stream, new_protocol(ws_uri)
+        )
         self.stream = stream
         self.ssl = ssl
         self.server_hostname = server_hostname
-        self.additional_headers = additional_headers
         self.user_agent_header = user_agent_header
         self.proxy = proxy
         self.proxy_ssl = proxy_ssl
@@ -297,30 +266,6 @@ class connect:
             await close_at_once(stream)
             raise
 
-    def process_redirect(self, exc: Exception) -> Union[str, Exception]:
-        """
-        Tell what to do about a handshake that failed.
-
-        Arguments:
-            exc: the exception.
-
-        Returns:
-            the URI to go on with; ``exc`` to raise it, or another exception to raise instead.
-        """
-        given: list[str] = [
-            name for name in ("host", "port") if name in self.open_tcp_stream_kwargs
-        ]
-        if self._unix:
-            given.append("unix")
-        if self.stream is not None:
-            given.append("stream")
-        redirect = judge(exc, self.uri, given)
-        if isinstance(redirect, Exception):
-            return redirect
-        if not redirect.same_origin and self.additional_headers is not None:
-            self.additional_headers = for_another_server(self.additional_headers)
-        return redirect.uri
-
     async def connect(self, nursery: trio.Nursery) -> ClientConnection:
         """
         Connect, perform the opening handshake, and follow redirects.
@@ -335,6 +280,15 @@ class connect:
 
     # The order of steps
 
+    def _given(self) -> list[str]:
+        given = {
+            "host": "host" in self.open_tcp_stream_kwargs,
+            "port": "port" in self.open_tcp_stream_kwargs,
+            "unix": self._unix,
+            "stream": self.stream is not None,
+        }
+        return [name for name in given if given[name]]
+
     async def _attempt(self, nursery: trio.Nursery) -> ClientConnection:
         connection = await self.open_connection(nursery)
         try:
@@ -346,16 +300,6 @@ class connect:
             raise
         finally:
             del connection  # An exception, which somebody may keep, refers to this frame.
-
-    def _redirect(self, exc: Exception) -> bool:
-        verdict = self.process_redirect(exc)
-        if verdict is exc:
-            return False
-        if isinstance(verdict, Exception):
-            raise verdict from exc
-        self.uri = verdict
-        self.ws_uri = parse_uri(verdict)
-        return True
 
     async def _open(self, nursery: trio.Nursery) -> ClientConnection:
         if self.open_timeout is None:
@@ -453,7 +397,7 @@ class Connections:
         connection = self._connection
         if connection is not None and trio.lowlevel.in_trio_run():
             # The loop was left in its middle: the connection closes by itself.
-            connection._ws_session.close(1000, "")
+            connection._ws_phase.close(1000, "")
 
 
 def unix_connect(
@@ -468,6 +412,4 @@ def unix_connect(
             ``ssl``.
         kwargs: arguments of :func:`connect`.
     """
-    if uri is None:
-        uri = "ws://localhost/" if kwargs.get("ssl") is None else "wss://localhost/"
-    return connect(uri, unix=True, path=path, **kwargs)
+    return connect(uri_of_unix(uri, kwargs), unix=True, path=path, **kwargs)

@@ -9,24 +9,20 @@ this with attributes of their own.
 
 from __future__ import annotations
 
-import logging
-import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import Any, Optional, Union
 
 import trio
 
-from .. import _core, _environment
+from .. import _core
 from .._engine.arguments import CONNECTION, set_unless_usual
-from .._engine.assembler import Assembler
 from .._engine.closed import closed_exc
 from .._engine.fragments import FragmentDecoder
-from .._engine.limits import limits_of_queue
-from .._engine.overridable import made_once, overridable
+from .._engine.phases import UNCONNECTED
 from .._engine.pings import ping_payload
-from .._sansio.chain import WatchedChain, chain_of
-from .._states import Side, State
+from .._faces.facts import Facts
+from .._states import State
 from ..exceptions import (
     ConcurrencyError,
     ConnectionClosed,
@@ -34,19 +30,15 @@ from ..exceptions import (
     InvalidState,
 )
 from ..framing import OP_BINARY, OP_TEXT
-from ..typing import Data, DataLike, Subprotocol
+from ..typing import Data, DataLike
+from ._sending import send, send_fragments
 from ._session import RUNNING, Session
 from ._streams import GONE, address_of, close_at_once
 
-if TYPE_CHECKING:
-    import uuid
-
 __all__ = ["Connection"]
 
-Address = Union[tuple[str, int], tuple[str, int, int, int], str, None]
 
-
-class Connection(trio.abc.AsyncResource):
+class Connection(Facts, trio.abc.AsyncResource):
     """
     A WebSocket connection: what servers and clients have in common.
 
@@ -77,19 +69,8 @@ class Connection(trio.abc.AsyncResource):
         connection_exc: the exception with which TCP ended, or None.
     """
 
-    # What has its usual value takes no memory of a connection: then it is the class's.
-    ping_interval: Optional[float] = 20
-    ping_timeout: Optional[float] = 20
-    close_timeout: Optional[float] = 10
-    max_queue: Any = 16
-
-    protocol: Any
-    request: Any = None
-    response: Any = None
-    connection_exc: Optional[BaseException] = None
-
-    # All that isn't documented begins with _ws_, so that programs' own attributes don't meet it.
-    _ws_session: Any = None
+    # It is there whatever a subclass does before it calls __init__().
+    _ws_phase: Any = UNCONNECTED
 
     def __init__(
         self,
@@ -114,92 +95,12 @@ class Connection(trio.abc.AsyncResource):
             max_queue=max_queue,
         )
         self._ws_addresses = address_of(stream, "getsockname"), address_of(stream, "getpeername")
-        # Where nothing is logged, no connection needs a logger of its own.
-        if protocol.logger.isEnabledFor(logging.INFO):
-            protocol.logger = self.logger
+        self._ws_log()
         if protocol.state is State.OPEN:
             self._ws_begin()
 
-    # Facts about the connection
-
-    @property
-    def state(self) -> State:
-        """State of the connection."""
-        state: State = self.protocol.state
-        return state
-
-    @property
-    def close_code(self) -> Optional[int]:
-        """Close code that the peer sent, 1006 if none (RFC 6455 7.1.5); None before the end."""
-        code: Optional[int] = self.protocol.close_code
-        return code
-
-    @property
-    def close_reason(self) -> Optional[str]:
-        """Close reason that the peer sent, "" if none (RFC 6455 7.1.6); None before the end."""
-        reason: Optional[str] = self.protocol.close_reason
-        return reason
-
-    @overridable
-    def close_exc(self) -> ConnectionClosed:
-        """The exception that tells how the connection ended; it must be closed."""
-        if self.state is not State.CLOSED:
-            raise AssertionError("connection isn't closed yet")
-        session = self._ws_session
-        return closed_exc(None if session is None else session.endpoint)
-
-    @property
-    def local_address(self) -> Address:
-        """Address of this end, ``(host, port)`` for IPv4, or None without a socket."""
-        address: Address = self._ws_addresses[0]
-        return address
-
-    @property
-    def remote_address(self) -> Address:
-        """Address of the peer, ``(host, port)`` for IPv4, or None without a socket."""
-        address: Address = self._ws_addresses[1]
-        return address
-
-    @overridable
-    def subprotocol(self) -> Optional[Subprotocol]:
-        """The subprotocol agreed upon, or None."""
-        subprotocol: Optional[Subprotocol] = self.protocol.subprotocol
-        return subprotocol
-
-    @overridable
-    def latency(self) -> float:
-        """Seconds from the last ping that was answered to its pong, 0 before."""
-        session = self._ws_session
-        latency: float = 0.0 if session is None else session.pings.latency
-        return latency
-
-    @overridable
-    def recv_messages(self) -> Assembler:
-        """What has arrived and waits: see its attributes high, low, paused and frames."""
-        return Assembler(self.max_queue, self._ws_session)
-
-    @overridable
-    def pending_pings(self) -> dict[bytes, Any]:
-        """The pings that wait for their pongs, by payload."""
-        session = self._ws_session
-        return {} if session is None else session.pings.waiters
-
-    @overridable
-    def id(self) -> uuid.UUID:
-        """An identifier for logs, random."""
-        identifier: uuid.UUID = self.protocol.id
-        return identifier
-
-    @overridable
-    def debug(self) -> bool:
-        """Whether frames are logged."""
-        debug: bool = self.protocol.debug
-        return debug
-
-    @made_once
-    def logger(self) -> Any:
-        """Where things are logged; each record gets ``websocket``, a weak proxy of this."""
-        return logging.LoggerAdapter(self.protocol.logger, {"websocket": weakref.proxy(self)})
+    def _ws_address(self, name: str) -> Any:
+        return self._ws_addresses[name == "peername"]
 
     # Messages
 
@@ -292,9 +193,9 @@ class Connection(trio.abc.AsyncResource):
         session = self._ws_opened()
         opcode = 0 if text is None else OP_TEXT if text else OP_BINARY
         if isinstance(message, (str, bytes, bytearray, memoryview)):
-            await session.send(message, opcode)
+            await send(session, message, opcode)
         else:
-            await session.send_fragments(message, opcode)
+            await send_fragments(session, message, opcode)
 
     async def ping(
         self, data: Optional[DataLike] = None, *, ack_on_close: bool = False
@@ -347,8 +248,8 @@ class Connection(trio.abc.AsyncResource):
         Raises:
             ProtocolError: if the code or the reason can't be sent.
         """
-        session = self._ws_session
-        if session is None:
+        session = self._ws_phase
+        if session is UNCONNECTED:
             await self._ws_drop()
             await trio.lowlevel.checkpoint()
             return
@@ -364,8 +265,8 @@ class Connection(trio.abc.AsyncResource):
 
     async def wait_closed(self) -> None:
         """Wait until the connection is closed, whoever closes it."""
-        session = self._ws_session
-        if session is not None:
+        session = self._ws_phase
+        if session is not UNCONNECTED:
             await session.wait_closed()
         else:
             await trio.lowlevel.checkpoint()
@@ -386,25 +287,6 @@ class Connection(trio.abc.AsyncResource):
 
     # What subclasses may override or call
 
-    def process_event(self, event: Any) -> None:
-        """
-        Take notice of what the peer has sent.
-
-        Arguments:
-            event: its half of the opening handshake; and a :class:`~websockets.frames.Frame` for
-                each that comes, if this is overridden. Who overrides it sees frames, but messages
-                are put together elsewhere.
-        """
-        if hasattr(event, "method"):
-            self.request = event
-        elif hasattr(event, "status_code"):
-            self.response = event
-
-    def set_connection_exc(self, exc: Optional[BaseException]) -> None:
-        """Note why TCP ended, unless that is known."""
-        if self.connection_exc is None:
-            self.connection_exc = exc
-
     def start_keepalive(self) -> None:
         """Begin to send pings regularly, if ``ping_interval`` isn't None."""
         if self.ping_interval is not None:
@@ -413,8 +295,8 @@ class Connection(trio.abc.AsyncResource):
     # What the opening handshake and the session ask
 
     def _ws_opened(self) -> Any:
-        session = self._ws_session
-        if session is None:
+        session = self._ws_phase
+        if session is UNCONNECTED:
             if self.state is State.CLOSED:
                 raise closed_exc(None)
             raise InvalidState("the opening handshake isn't complete")
@@ -452,47 +334,18 @@ class Connection(trio.abc.AsyncResource):
     def _ws_begin(self) -> None:
         """Begin with messages: the opening handshake is complete."""
         protocol = self.protocol
-        chain = None
-        if protocol.extensions or protocol.debug:
-            chain = chain_of(protocol.extensions, self.logger if protocol.debug else None)
-        if type(self).process_event is not Connection.process_event:
-            chain = WatchedChain(chain, weakref.WeakMethod(self.process_event))
-        high, low = limits_of_queue(self.max_queue)
-        endpoint = _core.Endpoint(
-            protocol.side is Side.CLIENT,
-            protocol.max_message_size,
-            high,
-            _environment.MAX_FRAGMENTS,
-            chain,
-            0,
-            low,
-            protocol.max_fragment_size,
-            True,
-        )
-        log = self.logger.debug if protocol.debug else None
-        self._ws_session = session = Session(self, self.stream, endpoint, closed_exc, log)
+        endpoint = self._ws_endpoint()
+        session = Session(self, self.stream, endpoint, closed_exc, self._ws_log())
+        self._ws_phase = session
         protocol._open_with(endpoint)
         if protocol._rest:
             endpoint.receive(protocol._rest)
         self.nursery.start_soon(session.run)
 
-    def _ws_changed(self) -> None:
-        """Log a change of the state."""
-        if self.protocol.debug:
-            self.protocol._log_changes()
-
-    def _ws_lost(self, exc: Optional[BaseException]) -> None:
-        """Take notice that the stream is gone."""
-        if exc is not None:
-            self.set_connection_exc(exc)
-        self._ws_changed()
-        if self.protocol.side is Side.SERVER:
-            self.protocol.logger.info("connection closed")
-
     async def _ws_drop(self) -> None:
         """End TCP at once, before the connection is open."""
         await close_at_once(self.stream)
-        if self._ws_session is None:
+        if self._ws_phase is UNCONNECTED:
             self.protocol.receive_eof()
 
 

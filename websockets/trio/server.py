@@ -9,39 +9,39 @@ whoever cancels that has ended all of it when it returns.
 
 from __future__ import annotations
 
-import inspect
+import functools
 import logging
 import re
 import ssl as ssl_module
 import sys
 from collections.abc import Awaitable, Iterable, Sequence
-from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Callable, Optional, Union
 
 import trio
 
-from .._core import OP_BINARY, OP_TEXT, forget_frames
+from .._core import OP_BINARY, OP_TEXT
 from .._engine.arguments import TODAYS_SERVE, check_arguments
+from .._engine.journal import name_of
+from .._faces.answering import Answering
+from .._faces.protocols import server_protocols
 from .._handshake.credentials import BasicAuth
 from .._sansio.server import ServerProtocol
 from .._states import State
 from ..exceptions import ConcurrencyError, ConnectionClosed
 from ..extensions.base import ServerExtensionFactory
-from ..extensions.permessage_deflate import enable_server_permessage_deflate
 from ..framing import prepare_data
-from ..headers import validate_subprotocols
 from ..http11 import SERVER, Request, Response
-from ..typing import DataLike, LoggerLike, Origin, StatusLike, Subprotocol
-from ._streams import GONE, address_of, close_at_once, name_of
+from ..typing import DataLike, LoggerLike, Origin, Subprotocol
+from ._sending import share as share_with
+from ._sending import try_share
+from ._streams import GONE, address_of, close_at_once
 from .connection import Connection
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup  # pragma: no cover (trio brings it along)
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve"]
-
-FAILED = "Failed to open a WebSocket connection.\nSee server log for more information.\n"
 
 Handler = Callable[["ServerConnection"], Awaitable[Any]]
 ProcessRequest = Callable[
@@ -53,7 +53,7 @@ ProcessResponse = Callable[
 ]
 
 
-class ServerConnection(Connection):
+class ServerConnection(Answering, Connection):
     """
     The server's end of a connection, as handlers are given it.
 
@@ -70,11 +70,7 @@ class ServerConnection(Connection):
         handler, handler_kwargs: what a router has found for the request.
     """
 
-    protocol: ServerProtocol
-    username: str
     _ws_answerable = False  # whether there is TLS, if there has to be
-    handler: Handler
-    handler_kwargs: dict[str, Any]
 
     def __init__(
         self,
@@ -100,16 +96,6 @@ class ServerConnection(Connection):
             max_queue=max_queue,
         )
 
-    def respond(self, status: StatusLike, text: str) -> Response:
-        """
-        Make an HTTP response with a text, for ``process_request`` and ``process_response``.
-
-        Arguments:
-            status: HTTP status.
-            text: body, which is sent as UTF-8.
-        """
-        return self.protocol.reject(status, text)
-
     async def handshake(
         self,
         process_request: Optional[ProcessRequest] = None,
@@ -127,60 +113,15 @@ class ServerConnection(Connection):
         """
         protocol = self.protocol
         await self._ws_handshaken()
-        if self.request is None:
-            await self._ws_write()
-        else:
-            response = None
-            if process_request is not None:
-                response = await self._ws_ask("process_request", process_request, self.request)
-            if response is None:
-                response = self._ws_accept(self.request)
-            if server_header is not None:
-                response.headers["Server"] = server_header
-            self.response = response
-            if process_response is not None:
-                response = (
-                    await self._ws_ask("process_response", process_response, self.request, response)
-                    or response
-                )
-                self.response = response
-            protocol.send_response(response)
-            await self._ws_write()
+        if self.request is not None:
+            await self._ws_decide(process_request, process_response, server_header)
+            protocol.send_response(self.response)
+        await self._ws_write()
         if protocol.handshake_exc is not None:
             raise protocol.handshake_exc
-        if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+        if self._ws_opens():
             self._ws_begin()
             self.start_keepalive()
-
-    def _ws_accept(self, request: Request) -> Response:
-        select = self.server.select_subprotocol
-        if select is None:
-            return self.protocol.accept(request)
-        self.protocol.logger = self.logger  # for what may go wrong in there
-        self.protocol._select = lambda protocol, offered: select(self, offered)
-        try:
-            return self.protocol.accept(request)
-        finally:
-            # It refers to this connection, which refers to the protocol.
-            self.protocol._select = None
-
-    def _ws_refusal(self) -> Response:
-        return self.protocol.reject(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n")
-
-    async def _ws_ask(self, name: str, function: Any, *arguments: Any) -> Any:
-        """Ask the program for a response; what goes wrong with it is one, too."""
-        try:
-            response = function(self, *arguments)
-            if inspect.isawaitable(response):
-                response = await response
-            if not (response is None or isinstance(response, Response)):
-                raise TypeError(f"{name} must return None or a Response, not {response!r}")
-        except Exception as exc:
-            self.logger.error(f"{name} failed", exc_info=True)
-            response = self.protocol.reject(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
-            forget_frames(exc)
-            self.protocol.handshake_exc = exc
-        return response
 
     # The task
 
@@ -215,12 +156,9 @@ class ServerConnection(Connection):
                 self._ws_answerable = True
                 await self.handshake(*server.handshake_arguments)
         except GONE as exc:
-            self.logger.debug("! connection lost during opening handshake", exc_info=exc)
+            self._ws_not_opened(exc, True)
         except Exception as exc:
-            # What the protocol has found has been answered and logged.
-            if exc is not self.protocol.handshake_exc:
-                self.logger.error("opening handshake failed", exc_info=True)
-            forget_frames(exc)  # The protocol may keep it.
+            self._ws_not_opened(exc, False)
         if self.state is State.OPEN:
             return True
         if self._ws_opening.cancelled_caught and not server.closing:
@@ -450,39 +388,31 @@ async def serve(
         for name, value in (("port", port), ("host", host), ("backlog", backlog)):
             if value is not None:
                 raise ValueError(f"{name} is incompatible with listeners")
-    if subprotocols is not None:
-        validate_subprotocols(subprotocols)
-    if compression == "deflate":
-        extensions = enable_server_permessage_deflate(extensions)
-    elif compression is not None:
-        raise ValueError(f"unsupported compression: {compression}")
     if logger is None:
         logger = logging.getLogger("websockets.server")
-    create = create_connection or ServerConnection
+    new_protocol = server_protocols(
+        origins=origins,
+        extensions=extensions,
+        subprotocols=subprotocols,
+        compression=compression,
+        max_size=max_size,
+        logger=logger,
+    )
+    create = functools.partial(
+        create_connection or ServerConnection,
+        ping_interval=ping_interval,
+        ping_timeout=ping_timeout,
+        close_timeout=close_timeout,
+        max_queue=max_queue,
+    )
 
     async def serve_stream(stream: trio.abc.Stream) -> None:
         if ssl is not None:
             stream = trio.SSLStream(stream, ssl, server_side=True, https_compatible=True)
         try:
             async with trio.open_nursery() as nursery:
-                protocol = ServerProtocol(
-                    origins=origins,
-                    extensions=extensions,
-                    subprotocols=subprotocols,
-                    max_size=max_size,
-                    logger=logger,
-                )
                 try:
-                    connection = create(
-                        nursery,
-                        stream,
-                        protocol,
-                        server,
-                        ping_interval=ping_interval,
-                        ping_timeout=ping_timeout,
-                        close_timeout=close_timeout,
-                        max_queue=max_queue,
-                    )
+                    connection = create(nursery, stream, new_protocol(), server)
                 except Exception:
                     server.logger.error("error in create_connection", exc_info=True)
                     return
@@ -538,7 +468,7 @@ async def broadcast(
 
     async def share(connection: Connection) -> None:
         try:
-            await connection._ws_session.share(opcode, payload, frames)
+            await share_with(connection._ws_phase, opcode, payload, frames)
         except ConnectionClosed:
             pass  # It has closed meanwhile.
         except ConcurrencyError as exc:
@@ -558,7 +488,7 @@ async def broadcast(
     busy = []
     for connection in connections:
         if connection.state is State.OPEN:
-            if not connection._ws_session.try_share(opcode, payload, frames):
+            if not try_share(connection._ws_phase, opcode, payload, frames):
                 busy.append(connection)
     if busy:
         async with trio.open_nursery() as nursery:

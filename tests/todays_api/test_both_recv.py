@@ -1,12 +1,10 @@
 """
-Receiving in today's API: whole messages, and messages in fragments as they come.
+Receiving on asyncio and on trio: whole messages, and messages in fragments as they come.
 """
 
-import asyncio
-
 import pytest
-from peer import BINARY, CLOSE, PING, PONG, TEXT, close_payload, turns
-from todays import both_sides, closed
+from both import answered, both_ends, both_sides, client_module, close, started, turns
+from peer import BINARY, CLOSE, PING, PONG, TEXT, close_payload
 
 from websockets.exceptions import (
     ConcurrencyError,
@@ -15,8 +13,15 @@ from websockets.exceptions import (
     TooManyFragments,
 )
 
+pytestmark = pytest.mark.and_trio
+
+
 CONT = 0
+
+
 RECV = "cannot call recv while another coroutine is already running recv or recv_streaming"
+
+
 STREAMING = RECV.replace("recv while", "recv_streaming while")
 
 
@@ -33,7 +38,7 @@ async def test_a_message_is_what_it_was_sent_as(connection):
             (BINARY, b"\x00\xff", b"\x00\xff"),
             (BINARY, b"", b""),
         ]:
-            peer.send(opcode, payload)
+            await peer.send(opcode, payload)
             received = await ws.recv()
             assert (type(received), received) == (type(message), message)
 
@@ -43,7 +48,7 @@ async def test_a_message_is_what_it_was_sent_as(connection):
 async def test_a_message_may_be_taken_as_text_or_as_bytes(connection, opcode):
     async with connection() as (ws, peer):
         for _ in range(2):
-            peer.send(opcode, "é".encode())
+            await peer.send(opcode, "é".encode())
         assert await ws.recv(decode=False) == "é".encode()
         assert await ws.recv(True) == "é"
 
@@ -53,10 +58,10 @@ async def test_a_message_may_be_taken_as_text_or_as_bytes(connection, opcode):
 async def test_fragments_are_put_together(connection, opcode):
     async with connection() as (ws, peer):
         e, acute = "é".encode()[:1], "é".encode()[1:]
-        peer.send(opcode, e, fin=False)
-        peer.send(PING, b"in between")
-        peer.send(CONT, b"", fin=False)
-        peer.send(CONT, acute)
+        await peer.send(opcode, e, fin=False)
+        await peer.send(PING, b"in between")
+        await peer.send(CONT, b"", fin=False)
+        await peer.send(CONT, acute)
         message = await ws.recv()
         assert message == ("é" if opcode == TEXT else "é".encode())
         assert await peer.read() == (0x80 | PONG, b"in between")
@@ -65,11 +70,11 @@ async def test_fragments_are_put_together(connection, opcode):
 @both_sides
 async def test_text_is_checked_when_it_is_taken(connection):
     async with connection() as (ws, peer):
-        peer.send(TEXT, b"ab\xff")
-        peer.send(TEXT, b"ab\xff")
+        await peer.send(TEXT, b"ab\xff")
+        await peer.send(TEXT, b"ab\xff")
         assert await ws.recv(decode=False) == b"ab\xff"
         assert ws.state.name == "OPEN"
-        waiting = asyncio.ensure_future(ws.recv())
+        waiting = started(ws.recv())
         assert await peer.read_close() == (1007, "invalid start byte at position 2")
         await peer.close()
         with pytest.raises(ConnectionClosedError) as raised:
@@ -84,8 +89,8 @@ async def test_text_is_checked_when_it_is_taken(connection):
 @both_sides
 async def test_a_binary_message_that_should_be_text_and_is_not(connection):
     async with connection() as (ws, peer):
-        peer.send(BINARY, b"\xff")
-        waiting = asyncio.ensure_future(ws.recv(decode=True))
+        await peer.send(BINARY, b"\xff")
+        waiting = started(ws.recv(decode=True))
         assert (await peer.read_close())[0] == 1007
         await peer.close()
         with pytest.raises(ConnectionClosedError):
@@ -103,13 +108,13 @@ async def test_one_coroutine_receives_at_a_time(connection, first, second):
         return fragments_of(ws) if how == "stream" else ws.__aiter__().__anext__()
 
     async with connection() as (ws, peer):
-        waiting = asyncio.ensure_future(receive(ws, first))
+        waiting = started(receive(ws, first))
         await turns()
         with pytest.raises(ConcurrencyError) as raised:
             await receive(ws, second)
         assert str(raised.value) == (STREAMING if second == "stream" else RECV)
         assert isinstance(raised.value, RuntimeError)
-        peer.send(TEXT, b"for the first")
+        await peer.send(TEXT, b"for the first")
         assert "".join(await waiting) == "for the first"
 
 
@@ -117,15 +122,15 @@ async def test_one_coroutine_receives_at_a_time(connection, first, second):
 async def test_cancelling_loses_nothing(connection):
     async with connection() as (ws, peer):
         for _ in range(3):
-            waiting = asyncio.ensure_future(ws.recv())
+            waiting = started(ws.recv())
             await turns()
             waiting.cancel()
-        peer.send(TEXT, b"a", fin=False)
-        waiting = asyncio.ensure_future(ws.recv())
-        await (await peer_has_been_heard(ws, peer))
+        await peer.send(TEXT, b"a", fin=False)
+        waiting = started(ws.recv())
+        await answered(await peer_has_been_heard(ws, peer))
         waiting.cancel()
         await turns()
-        peer.send(CONT, b"b")
+        await peer.send(CONT, b"b")
         assert await ws.recv() == "ab"
 
 
@@ -134,16 +139,16 @@ async def peer_has_been_heard(ws, peer):
     pong = await ws.ping()
     byte0, payload = await peer.read()
     assert byte0 == 0x80 | PING
-    peer.send(PONG, payload)
+    await peer.send(PONG, payload)
     return pong
 
 
 @both_sides
 async def test_what_came_before_the_end_can_be_read_after_it(connection):
     async with connection() as (ws, peer):
-        peer.send(TEXT, b"1")
-        peer.send(TEXT, b"2")
-        peer.send(CLOSE, close_payload(1001, "bye"))
+        await peer.send(TEXT, b"1")
+        await peer.send(TEXT, b"2")
+        await peer.send(CLOSE, close_payload(1001, "bye"))
         await peer.read_close()
         await peer.close()
         await ws.wait_closed()
@@ -171,7 +176,7 @@ async def test_what_came_before_the_end_can_be_read_after_it(connection):
 )
 async def test_which_ends_are_in_order(connection, payload, error):
     async with connection() as (ws, peer):
-        peer.send(CLOSE, payload)
+        await peer.send(CLOSE, payload)
         await peer.read_close()
         await peer.close()
         with pytest.raises(error) as raised:
@@ -203,7 +208,7 @@ async def test_an_end_without_a_close_frame(connection, sent, text):
     async with connection() as (ws, peer):
         if not peer.masked:
             sent = sent.replace(b"\xfe", b"\x7e")
-        peer.write(sent)
+        await peer.write(sent)
         await peer.close()
         with pytest.raises(ConnectionClosedError) as raised:
             await ws.recv()
@@ -220,11 +225,13 @@ async def test_an_end_without_a_close_frame(connection, sent, text):
 @both_sides
 async def test_each_frame_is_an_item(connection):
     async with connection() as (ws, peer):
-        peer.send(TEXT, b"whole")
+        await peer.send(TEXT, b"whole")
         assert await fragments_of(ws) == ["whole"]
-        peer.send(BINARY, b"a", fin=False)
-        peer.send(CONT, b"b", fin=False)
-        peer.send(CONT, b"")
+        await peer.send(TEXT, b"as bytes")
+        assert await fragments_of(ws, decode=False) == [b"as bytes"]
+        await peer.send(BINARY, b"a", fin=False)
+        await peer.send(CONT, b"b", fin=False)
+        await peer.send(CONT, b"")
         assert await fragments_of(ws) == [b"a", b"b", b""]
 
 
@@ -233,12 +240,12 @@ async def test_fragments_come_as_they_are_sent(connection):
     async with connection() as (ws, peer):
         fragments = ws.recv_streaming()
         for opcode, payload in [(TEXT, b"a"), (CONT, b"b"), (CONT, b"c")]:
-            waiting = asyncio.ensure_future(fragments.__anext__())
+            waiting = started(fragments.__anext__())
             await turns()
             assert not waiting.done()
-            peer.send(opcode, payload, fin=False)
+            await peer.send(opcode, payload, fin=False)
             assert await waiting == payload.decode()
-        peer.send(CONT, b"")
+        await peer.send(CONT, b"")
         assert [fragment async for fragment in fragments] == [""]
 
 
@@ -254,9 +261,9 @@ async def test_fragments_come_as_they_are_sent(connection):
 )
 async def test_a_character_may_be_in_two_fragments(connection, opcode, decode, items):
     async with connection() as (ws, peer):
-        peer.send(opcode, b"\xc3", fin=False)
-        peer.send(CONT, b"\xa9", fin=False)
-        peer.send(CONT, b"")
+        await peer.send(opcode, b"\xc3", fin=False)
+        await peer.send(CONT, b"\xa9", fin=False)
+        await peer.send(CONT, b"")
         assert await fragments_of(ws, decode) == items
 
 
@@ -264,11 +271,11 @@ async def test_a_character_may_be_in_two_fragments(connection, opcode, decode, i
 @pytest.mark.parametrize("last", [b"\xff", b"\xc3"])
 async def test_fragments_of_a_text_that_is_none(connection, last):
     async with connection() as (ws, peer):
-        peer.send(TEXT, b"a", fin=False)
-        peer.send(CONT, last)
+        await peer.send(TEXT, b"a", fin=False)
+        await peer.send(CONT, last)
         fragments = ws.recv_streaming()
         assert await fragments.__anext__() == "a"
-        waiting = asyncio.ensure_future(fragments.__anext__())
+        waiting = started(fragments.__anext__())
         assert (await peer.read_close())[0] == 1007
         await peer.close()
         with pytest.raises(ConnectionClosedError) as raised:
@@ -279,9 +286,9 @@ async def test_fragments_of_a_text_that_is_none(connection, last):
 @both_sides
 async def test_all_fragments_have_to_be_taken(connection):
     async with connection() as (ws, peer):
-        peer.send(TEXT, b"a", fin=False)
-        peer.send(CONT, b"b")
-        peer.send(TEXT, b"another")
+        await peer.send(TEXT, b"a", fin=False)
+        await peer.send(CONT, b"b")
+        await peer.send(TEXT, b"another")
         fragments = ws.recv_streaming()
         await fragments.__anext__()
         await fragments.aclose()
@@ -295,18 +302,18 @@ async def test_all_fragments_have_to_be_taken(connection):
 @both_sides
 async def test_cancelling_before_the_first_fragment_is_safe_and_later_is_not(connection):
     async with connection() as (ws, peer):
-        waiting = asyncio.ensure_future(ws.recv_streaming().__anext__())
+        waiting = started(ws.recv_streaming().__anext__())
         await turns()
         waiting.cancel()
         await turns()
-        peer.send(TEXT, b"a", fin=False)
+        await peer.send(TEXT, b"a", fin=False)
         fragments = ws.recv_streaming()
         assert await fragments.__anext__() == "a"
-        waiting = asyncio.ensure_future(fragments.__anext__())
+        waiting = started(fragments.__anext__())
         await turns()
         waiting.cancel()
         await turns()
-        peer.send(CONT, b"b")
+        await peer.send(CONT, b"b")
         with pytest.raises(ConcurrencyError):
             await ws.recv()
 
@@ -314,7 +321,7 @@ async def test_cancelling_before_the_first_fragment_is_safe_and_later_is_not(con
 @both_sides
 async def test_a_connection_that_ends_among_fragments(connection):
     async with connection() as (ws, peer):
-        peer.send(TEXT, b"a", fin=False)
+        await peer.send(TEXT, b"a", fin=False)
         await peer.close()
         fragments = ws.recv_streaming()
         assert await fragments.__anext__() == "a"
@@ -331,13 +338,13 @@ MOST = 4096
 async def test_a_message_of_very_many_frames(connection):
     async with connection() as (ws, peer):
         for count in (MOST - 1, MOST):
-            peer.send(TEXT, b"x", fin=False)
+            await peer.send(TEXT, b"x", fin=False)
             for _ in range(count - 1):
-                peer.send(CONT, b"x", fin=False)
-            peer.send(CONT, b"")
+                await peer.send(CONT, b"x", fin=False)
+            await peer.send(CONT, b"")
             if count < MOST:
                 assert len(await ws.recv()) == count
-        waiting = asyncio.ensure_future(ws.recv())
+        waiting = started(ws.recv())
         assert await peer.read_close() == (1009, "too many fragments")
         await peer.close()
         with pytest.raises(ConnectionClosedError) as raised:
@@ -350,24 +357,21 @@ async def test_a_message_of_very_many_frames(connection):
 @both_sides
 async def test_any_number_of_frames_may_be_taken_in_fragments(connection):
     async with connection() as (ws, peer):
-        peer.send(TEXT, b"x", fin=False)
+        await peer.send(TEXT, b"x", fin=False)
         for _ in range(MOST):
-            peer.send(CONT, b"x", fin=False)
-        peer.send(CONT, b"")
+            await peer.send(CONT, b"x", fin=False)
+        await peer.send(CONT, b"")
         assert len(await fragments_of(ws)) == MOST + 2
 
 
 async def test_iterating_calls_an_overridden_recv():
-    from todays import both_ends
-
-    from websockets.asyncio.client import ClientConnection
-
-    class Shouting(ClientConnection):
+    class Shouting(client_module().ClientConnection):
         async def recv(self, decode=None):
             return (await super().recv(decode)).upper()
 
     async with both_ends(create_connection=Shouting) as (server, client):
         await server.send("hello")
-        await server.close()
+        await close(server)
         assert [message async for message in client] == ["HELLO"]
-        await closed(client)
+        await client.wait_closed()
+        assert client.state.name == "CLOSED"

@@ -1,0 +1,202 @@
+"""
+Today's API on asyncio and on trio: what lets one text of a test run on both.
+
+Owns what is different: how a coroutine is started, what shows that nothing happens any more, which
+functions are awaited. Tests in modules that are marked ``and_trio`` run on asyncio's event loops
+and on trio, if it is there; each function here asks at that moment which of them runs. On both a
+peer is awaited.
+"""
+
+import asyncio
+import builtins
+import contextlib
+import sys
+
+import peer as by_hand
+import pytest
+import todays
+from variants import HAS_TRIO
+
+from websockets.asyncio import client as asyncio_client
+from websockets.asyncio import server as asyncio_server
+
+if HAS_TRIO:
+    import on_trio
+
+    from websockets.trio import client as trio_client
+    from websockets.trio import server as trio_server
+
+
+ExceptionGroup = on_trio.ExceptionGroup if HAS_TRIO else getattr(builtins, "ExceptionGroup", None)
+
+
+def runs_on_trio():
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
+
+
+def run_on_trio(function, arguments):
+    """Run a test, a coroutine function, on trio."""
+    on_trio.on_trio(function)(**arguments)
+
+
+def started(coroutine):
+    """Run a coroutine in the background; it may be awaited and cancelled."""
+    return on_trio.Started(coroutine) if runs_on_trio() else asyncio.ensure_future(coroutine)
+
+
+async def turns():
+    """Let everything come to rest: to see that nothing happens any more."""
+    await (on_trio if runs_on_trio() else by_hand).turns()
+
+
+async def close(connection, *arguments):
+    await (connection.aclose if runs_on_trio() else connection.close)(*arguments)
+
+
+async def answered(pong):
+    """Wait for the answer to a ping, given what ``ping()`` returned."""
+    await (pong.wait() if runs_on_trio() else pong)
+
+
+def has_groups():
+    """Tell whether broadcast() can raise groups of exceptions: on asyncio from Python 3.11 on."""
+    return runs_on_trio() or sys.version_info >= (3, 11)
+
+
+async def broadcast(*arguments, **options):
+    if runs_on_trio():
+        return await trio_server.broadcast(*arguments, **options)
+    return asyncio_server.broadcast(*arguments, **options)
+
+
+class Dripping:
+    """A message in fragments that come when a test says so; None is the end."""
+
+    def __init__(self):
+        if runs_on_trio():
+            sender, receiver = on_trio.trio.open_memory_channel(10)
+            self.put, self._next = sender.send_nowait, receiver.receive
+        else:
+            queue = asyncio.Queue()
+            self.put, self._next = queue.put_nowait, queue.get
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        item = await self._next()
+        if item is None:
+            raise StopAsyncIteration
+        return item
+
+
+class AwaitedPeer:
+    """A peer on asyncio, which is awaited as one on trio is."""
+
+    def __init__(self, peer):
+        self._peer = peer
+
+    def __getattr__(self, name):
+        return getattr(self._peer, name)
+
+    async def write(self, data):
+        self._peer.write(data)
+
+    async def send(self, *arguments, **options):
+        self._peer.send(*arguments, **options)
+
+    async def end(self):
+        """Answer the close frame that comes, and end TCP."""
+        await todays.end(self._peer)
+
+
+@contextlib.asynccontextmanager
+async def awaited(opening):
+    async with opening as (connection, peer):
+        yield connection, AwaitedPeer(peer)
+
+
+def client_and_peer(**options):
+    """Our client's end of an open connection, and the peer that is its server."""
+    if runs_on_trio():
+        return on_trio.client_and_peer(**options)
+    return awaited(todays.client_and_peer(**options))
+
+
+def server_and_peer(**options):
+    """Our server's end of an open connection, and the peer that is its client."""
+    if runs_on_trio():
+        return on_trio.server_and_peer(**options)
+    return awaited(todays.server_and_peer(**options))
+
+
+def both_ends(*arguments, **options):
+    """Our server's end and our client's end of a connection."""
+    return (on_trio if runs_on_trio() else todays).both_ends(*arguments, **options)
+
+
+def is_client(connection):
+    """Tell whether a parameter of both_sides is the client's side."""
+    return connection is client_and_peer
+
+
+SIDES = {"server": server_and_peer, "client": client_and_peer}
+both_sides = pytest.mark.parametrize("connection", SIDES.values(), ids=SIDES)
+
+
+# Clients and servers
+
+
+def request_of(uri, **options):
+    """Return the lines of a client's request, without the key."""
+    return (on_trio if runs_on_trio() else todays).request_of(uri, **options)
+
+
+def failing(response, **options):
+    """Return what a client makes of such a response."""
+    return (on_trio if runs_on_trio() else todays).failing(response, **options)
+
+
+def responses(*requests, **options):
+    """Return what a server answers to requests: heads and bodies; and the lines of its log."""
+    return (on_trio if runs_on_trio() else todays).responses(*requests, **options)
+
+
+async def response(request, **options):
+    """Return what a server answers: status, headers, body; and what its log says of that."""
+    [(head, body)], lines = await responses(request, **options)
+    lines = [line for line in lines if "server " not in line]
+    return int(head.split()[1]) if head else None, head.split("\r\n")[1:-2], body, lines
+
+
+def client_module():
+    return trio_client if runs_on_trio() else asyncio_client
+
+
+def server_module():
+    return trio_server if runs_on_trio() else asyncio_server
+
+
+async def pause():
+    """Wait for a turn."""
+    await (on_trio.trio.sleep(0) if runs_on_trio() else asyncio.sleep(0))
+
+
+def either_kind(function):
+    """Parametrize a test by functions and coroutine functions."""
+
+    def plain(answer):
+        return answer
+
+    def coroutine(answer):
+        async def process(*args):
+            await pause()
+            return answer(*args)
+
+        return process
+
+    return pytest.mark.parametrize("kind", [plain, coroutine])(function)
