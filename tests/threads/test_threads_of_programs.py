@@ -215,6 +215,21 @@ def test_an_interrupt_in_the_middle_of_a_large_message(connection):
 
 @needs_signals
 @both_sides
+def test_others_go_on_with_a_large_message_after_an_interrupt(connection):
+    with connection(max_size=None) as (ws, peer):
+        size = 1_000_000
+        data = frame(BINARY, bytes(range(250)) * (size // 250), masked=peer.masked)
+        peer.write(data[: size // 2])
+        with interrupted_by(raiser(KeyboardInterrupt)), pytest.raises(KeyboardInterrupt):
+            ws.recv()
+        peer.write(data[size // 2 :])
+        peer.send(PING, b"x")
+        assert peer.read() == (0x80 | PONG, b"x")
+        assert ws.recv() == bytes(range(250)) * (size // 250)
+
+
+@needs_signals
+@both_sides
 def test_an_interrupt_while_sending_leaves_whole_frames(connection):
     with connection() as (ws, peer):
         size = 20_000_000

@@ -238,10 +238,10 @@ def test_a_full_inbox_stops_reading(connection):
         assert ws.recv() == bytes(1) * size
         # The same thread reads both: while it answers so many pings, it could read all of that.
         pings = 0
-        while pings < 500:
+        while pings < 1000:
             another.send(PING, b"x")
             assert another.read() == (0x80 | PONG, b"x")
-            pings += len(ws.recv_messages) >= 4
+            pings += len(ws.recv_messages) >= 3  # there were four, maybe before one was taken
         assert not task.done()
         for i in range(1, count):
             assert ws.recv() == bytes([i]) * size

@@ -197,6 +197,8 @@ class BlockingStream:
         finally:
             if mine:
                 # An exception came: whoever is next may read, mutex or not.
+                if not self._fresh:
+                    self._space = None  # Nothing was read there, and others read elsewhere.
                 self.reader = before
                 with self.mutex:
                     self._leave()
