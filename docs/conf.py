@@ -101,6 +101,11 @@ def show_sections(app, what, name, obj, options, lines):
     lines[:] = shown
 
 
+def show_bases(app, name, obj, options, bases):
+    """Leave out the bases that are nobody's business, in place."""
+    bases[:] = [base for base in bases if "._" not in getattr(base, "__module__", "")]
+
+
 def lead(app, env, node, contnode):
     """Find what a name in a docstring stands for."""
     if node.get("refdomain") != "py":
@@ -150,5 +155,6 @@ def take_in(app, docname, source):
 
 def setup(app):
     app.connect("autodoc-process-docstring", show_sections)
+    app.connect("autodoc-process-bases", show_bases)
     app.connect("missing-reference", lead)
     app.connect("source-read", take_in)

@@ -203,7 +203,7 @@ class WebSocketCommonProtocol(Connection):
     @overridable
     def close_exc(self) -> ConnectionClosed:
         """The exception that tells how the connection ended; it must be closed."""
-        if not self.closed:
+        if self.state is not State.CLOSED:
             raise AssertionError("connection isn't closed yet")
         return self.connection_closed_exc()
 

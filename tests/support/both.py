@@ -38,6 +38,11 @@ def runs_on_trio():
     return False
 
 
+def library():
+    """Return the module that opens connections."""
+    return on_trio if runs_on_trio() else todays
+
+
 def run_on_trio(function, arguments):
     """Run a test, a coroutine function, on trio."""
     on_trio.on_trio(function)(**arguments)
@@ -136,7 +141,7 @@ def server_and_peer(**options):
 
 def both_ends(*arguments, **options):
     """Our server's end and our client's end of a connection."""
-    return (on_trio if runs_on_trio() else todays).both_ends(*arguments, **options)
+    return library().both_ends(*arguments, **options)
 
 
 def is_client(connection):
@@ -151,19 +156,41 @@ both_sides = pytest.mark.parametrize("connection", SIDES.values(), ids=SIDES)
 # Clients and servers
 
 
+def connect(*arguments, **options):
+    return client_module().connect(*arguments, **options)
+
+
+def uri_of(server):
+    return library().uri_of(server)
+
+
+def answering(*responses):
+    """A server that answers each connection with the next of these responses."""
+    return library().answering(*responses)
+
+
+async def leave(ws):
+    """End a connection without the peer's help."""
+    if runs_on_trio():
+        await ws.stream.aclose()
+    else:
+        ws.transport.abort()
+    await ws.wait_closed()
+
+
 def request_of(uri, **options):
     """Return the lines of a client's request, without the key."""
-    return (on_trio if runs_on_trio() else todays).request_of(uri, **options)
+    return library().request_of(uri, **options)
 
 
 def failing(response, **options):
     """Return what a client makes of such a response."""
-    return (on_trio if runs_on_trio() else todays).failing(response, **options)
+    return library().failing(response, **options)
 
 
 def responses(*requests, **options):
     """Return what a server answers to requests: heads and bodies; and the lines of its log."""
-    return (on_trio if runs_on_trio() else todays).responses(*requests, **options)
+    return library().responses(*requests, **options)
 
 
 async def response(request, **options):

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from cases import SIZES, UNSENDABLE_CODES, VIOLATIONS
 from peer import BINARY, CLOSE, PING, PONG, TEXT, close_payload, frame
 from threads import Task, blocked, both_sides, client_and_peer
 
@@ -69,7 +70,7 @@ def test_waiting_for_the_end(connection):
 
 
 @both_sides
-@pytest.mark.parametrize("code", [999, 1005, 1006, 1015, 2999, 5000])
+@pytest.mark.parametrize("code", UNSENDABLE_CODES)
 def test_codes_that_can_not_be_sent(connection, code):
     with connection() as (ws, peer):
         with pytest.raises(ProtocolError, match="invalid status code"):
@@ -198,21 +199,11 @@ def test_a_context_closes(connection, exc):
         assert task.result() == (1000 if exc is None else 1011, "")
 
 
-VIOLATIONS = [
-    ((3, b""), {}, 1002, "invalid opcode"),
-    ((TEXT, b""), {"rsv": 4}, 1002, "reserved bits must be 0"),
-    ((PING, b"x" * 126), {}, 1002, "control frame too long"),
-    ((PING, b""), {"fin": False}, 1002, "fragmented control frame"),
-    ((CONTINUATION, b""), {}, 1002, "unexpected continuation frame"),
-    ((CLOSE, b"\x03"), {}, 1002, "close frame too short"),
-]
-
-
 @both_sides
-@pytest.mark.parametrize("arguments, options, code, text", VIOLATIONS)
+@pytest.mark.parametrize("arguments, options, code, text", VIOLATIONS.values(), ids=VIOLATIONS)
 @pytest.mark.parametrize("receives", [False, True])
 def test_violations(connection, arguments, options, code, text, receives):
-    with connection() as (ws, peer):
+    with connection(max_size=10) as (ws, peer):
         task = Task(ws.recv) if receives else None
         peer.write(frame(*arguments, masked=peer.masked, **options))
         assert peer.read_close() == (code, text)
@@ -223,18 +214,12 @@ def test_violations(connection, arguments, options, code, text, receives):
                 ws.recv()
             else:
                 task.result()
-        assert isinstance(caught.value.__cause__, ProtocolError)
+        kind = {1002: ProtocolError, 1007: UnicodeDecodeError, 1009: PayloadTooBig}[code]
+        assert isinstance(caught.value.__cause__, kind)
 
 
 @both_sides
-@pytest.mark.parametrize(
-    "limits, sizes, text",
-    [
-        (10, [11], "frame with 11 bytes exceeds limit of 10 bytes"),
-        (10, [5, 6], "frame with 6 bytes after reading 5 bytes exceeds limit of 10 bytes"),
-        ((None, 5), [6], "frame with 6 bytes exceeds limit of 5 bytes"),
-    ],
-)
+@pytest.mark.parametrize("limits, sizes, text", SIZES)
 def test_limits_of_size(connection, limits, sizes, text):
     with connection(max_size=limits) as (ws, peer):
         for i, size in enumerate(sizes):

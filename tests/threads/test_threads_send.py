@@ -3,6 +3,7 @@ What connections for threads state of sending.
 """
 
 import pytest
+from cases import MESSAGES, WRONG_ITEMS
 from peer import BINARY, CLOSE, PING, PONG, TEXT, close_payload
 from threads import Task, blocked, both_sides, serving, uri_of
 
@@ -21,16 +22,7 @@ CONTINUATION = 0
 
 @both_sides
 @pytest.mark.parametrize(
-    "message, options, opcode, payload",
-    [
-        ("café", {}, TEXT, "café".encode()),
-        (b"x", {}, BINARY, b"x"),
-        (bytearray(b"x"), {}, BINARY, b"x"),
-        (memoryview(b"xyz")[::2], {}, BINARY, b"xz"),
-        (b"x", {"text": True}, TEXT, b"x"),
-        ("x", {"text": False}, BINARY, b"x"),
-        (b"x" * 100_000, {}, BINARY, b"x" * 100_000),
-    ],
+    "message, options, opcode, payload", [*MESSAGES, (b"x" * 100_000, {}, BINARY, b"x" * 100_000)]
 )
 def test_what_a_message_is_sent_as(connection, message, options, opcode, payload):
     with connection() as (ws, peer):
@@ -69,11 +61,11 @@ def test_what_is_no_message_changes_nothing(connection, message, text):
 
 
 @both_sides
-@pytest.mark.parametrize("items", [[1], ["a", b"b"], ["a", 1]])
-def test_wrong_items_fail_the_connection(connection, items):
+@pytest.mark.parametrize("items, text", WRONG_ITEMS.values(), ids=WRONG_ITEMS)
+def test_wrong_items_fail_the_connection(connection, items, text):
     with connection() as (ws, peer):
         task = Task(peer.answer_close)
-        with pytest.raises(TypeError, match="iterable must contain"):
+        with pytest.raises(TypeError, match=f"^{text}$"):
             ws.send(items)
         assert task.result() == (1011, "error in fragmented message")
         assert ws.state is State.CLOSED

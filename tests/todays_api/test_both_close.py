@@ -4,7 +4,8 @@ Closing on asyncio and on trio: who closes, with what, and what becomes of those
 
 import pytest
 from both import both_ends, both_sides, close, server_and_peer, started, turns
-from peer import BINARY, CLOSE, PING, TEXT, close_payload, frame
+from cases import SIZES, UNSENDABLE_CODES, VIOLATIONS
+from peer import CLOSE, TEXT, close_payload, frame
 
 from websockets.exceptions import (
     ConnectionClosedError,
@@ -51,7 +52,7 @@ async def test_close_exc_is_for_closed_connections(connection):
 
 
 @both_sides
-@pytest.mark.parametrize("code", [999, 1004, 1005, 1006, 1015, 2000, 5000])
+@pytest.mark.parametrize("code", UNSENDABLE_CODES)
 async def test_codes_that_can_not_be_sent(connection, code):
     async with connection() as (ws, peer):
         with pytest.raises(ProtocolError, match="^invalid status code$"):
@@ -128,19 +129,6 @@ async def test_the_first_who_closes_says_how(connection):
 # What goes wrong
 
 
-VIOLATIONS = {
-    "opcode": ((3, b""), {}, 1002, "invalid opcode"),
-    "reserved bits": ((TEXT, b""), {"rsv": 4}, 1002, "reserved bits must be 0"),
-    "long ping": ((PING, bytes(126)), {}, 1002, "control frame too long"),
-    "fragmented ping": ((PING, b""), {"fin": False}, 1002, "fragmented control frame"),
-    "continuation": ((CONT, b""), {}, 1002, "unexpected continuation frame"),
-    "short close": ((CLOSE, b"\x03"), {}, 1002, "close frame too short"),
-    "close code": ((CLOSE, close_payload(1005)), {}, 1002, "invalid status code"),
-    "close reason": ((CLOSE, b"\x03\xe8\xff"), {}, 1007, "invalid start byte at position 0"),
-    "size": ((BINARY, bytes(11)), {}, 1009, "frame with 11 bytes exceeds limit of 10 bytes"),
-}
-
-
 @both_sides
 @pytest.mark.parametrize("arguments, options, code, text", VIOLATIONS.values(), ids=VIOLATIONS)
 async def test_violations(connection, arguments, options, code, text):
@@ -189,16 +177,7 @@ async def test_a_close_frame_in_the_middle_of_a_message(connection):
 
 
 @both_sides
-@pytest.mark.parametrize(
-    "limits, sizes, text",
-    [
-        ((10, None), [11], "frame with 11 bytes exceeds limit of 10 bytes"),
-        (10, [6, 5], "frame with 5 bytes after reading 6 bytes exceeds limit of 10 bytes"),
-        ((10, 5), [6], "frame with 6 bytes exceeds limit of 5 bytes"),
-        ((10, 5), [5, 4, 4], "frame with 4 bytes after reading 9 bytes exceeds limit of 10 bytes"),
-        ((None, 5), [6], "frame with 6 bytes exceeds limit of 5 bytes"),
-    ],
-)
+@pytest.mark.parametrize("limits, sizes, text", SIZES)
 async def test_limits_of_size(connection, limits, sizes, text):
     async with connection(max_size=limits) as (ws, peer):
         pair = limits if isinstance(limits, tuple) else (limits, None)

@@ -15,6 +15,7 @@ from both import (
     started,
     turns,
 )
+from cases import MESSAGES, WRONG_ITEMS
 from peer import BINARY, CLOSE, PING, TEXT, close_payload
 from todays import Records
 
@@ -35,21 +36,7 @@ async def one_by_one(*items):
 
 
 @both_sides
-@pytest.mark.parametrize(
-    "message, options, opcode, payload",
-    [
-        ("é", {}, TEXT, "é".encode()),
-        ("", {}, TEXT, b""),
-        (b"\xff", {}, BINARY, b"\xff"),
-        (bytearray(b"a"), {}, BINARY, b"a"),
-        (memoryview(b"abcd")[::2], {}, BINARY, b"ac"),
-        ("é", {"text": False}, BINARY, "é".encode()),
-        ("é", {"text": True}, TEXT, "é".encode()),
-        (b"a", {"text": True}, TEXT, b"a"),
-        (bytearray(b"a"), {"text": True}, TEXT, b"a"),
-        (b"a", {"text": False}, BINARY, b"a"),
-    ],
-)
+@pytest.mark.parametrize("message, options, opcode, payload", MESSAGES)
 async def test_what_a_message_is_sent_as(connection, message, options, opcode, payload):
     async with connection() as (ws, peer):
         await ws.send(message, **options)
@@ -92,17 +79,9 @@ async def test_what_is_no_message_changes_nothing(connection, message, text):
         assert await peer.read() == (FIN | TEXT, b"a message")
 
 
-WRONG = {
-    "another kind": (["a", b"b"], "iterable must contain uniform types"),
-    "no kind at first": ([1], "iterable must contain bytes or str"),
-    "no kind later": (["a", 1], "iterable must contain uniform types"),
-    "nested": ([["a"]], "iterable must contain bytes or str"),
-}
-
-
 @both_sides
 @pytest.mark.parametrize("asynchronous", [False, True])
-@pytest.mark.parametrize("items, text", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("items, text", WRONG_ITEMS.values(), ids=WRONG_ITEMS)
 async def test_wrong_items_fail_the_connection(connection, items, text, asynchronous):
     async with connection() as (ws, peer):
         message = one_by_one(*items) if asynchronous else items

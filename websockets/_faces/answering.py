@@ -16,15 +16,30 @@ from typing import Any, Optional, TypeVar
 
 from .._core import forget_frames
 from .._sansio.server import ServerProtocol
-from ..http11 import Request, Response
+from ..http11 import SERVER, Request, Response
 from ..typing import StatusLike
 from .facts import Facts
 
-__all__ = ["Answering", "at_once"]
+__all__ = ["Answering", "Asked", "at_once"]
 
 T = TypeVar("T")
 
 FAILED = "Failed to open a WebSocket connection.\nSee server log for more information.\n"
+
+
+class Asked:
+    """
+    What a server's connections look at when they come to an answer.
+
+    Attributes:
+        open_timeout: seconds that the opening handshake may take; None for no limit.
+        select_subprotocol: a function of the connection and the subprotocols offered, or None.
+        handshake_arguments: what ``handshake()`` is given.
+    """
+
+    open_timeout: Optional[float] = 10
+    select_subprotocol: Any = None
+    handshake_arguments: tuple[Any, Any, Optional[str]] = (None, None, SERVER)
 
 
 class Answering(Facts):

@@ -22,7 +22,7 @@ from .._engine.connecting import within
 from .._engine.journal import name_of
 from .._engine.making import maker
 from .._engine.overridable import made_once
-from .._faces.answering import Answering
+from .._faces.answering import Answering, Asked
 from .._faces.protocols import server_protocols
 from .._handshake.credentials import BasicAuth
 from .._registry import WebSocketServer, is_running
@@ -224,7 +224,7 @@ def break_off(connection: ServerConnection, exc: BaseException) -> None:
         phase.fail(1011)
 
 
-class Server(WebSocketServer):
+class Server(Asked, WebSocketServer):
     """
     A running server: ``await serve(...)``, or ``async with serve(...) as server``.
 
@@ -249,9 +249,6 @@ class Server(WebSocketServer):
         super().__init__(asyncio.get_running_loop(), logger)
         self.create_server = create_server
         self.handler = handler
-        self.open_timeout: Optional[float] = 10
-        self.select_subprotocol: Any = None
-        self.handshake_arguments: tuple[Any, ...] = ()
 
     def wrap(self, server: Any) -> None:
         """Take the server that listens."""

@@ -26,7 +26,7 @@ from .._engine.arguments import TODAYS_SERVE, check_arguments
 from .._engine.journal import name_of
 from .._engine.overridable import made_once
 from .._engine.phases import UNCONNECTED
-from .._faces.answering import Answering, at_once
+from .._faces.answering import Answering, Asked, at_once
 from .._faces.protocols import server_protocols
 from .._handshake.credentials import BasicAuth
 from .._sansio.server import ServerProtocol
@@ -163,7 +163,7 @@ class ServerConnection(Answering, Connection):
         return False
 
 
-class Server:
+class Server(Asked):
     """
     A running server: ``with serve(...) as server: server.serve_forever()``.
 
@@ -184,9 +184,6 @@ class Server:
         self.socket = sock
         self.handler = handler
         self.logger: Any = logging.getLogger("websockets.server") if logger is None else logger
-        self.open_timeout: Optional[float] = 10
-        self.select_subprotocol: Any = None
-        self.handshake_arguments: tuple[Any, Any, Any] = (None, None, SERVER)
         self._make: Callable[[Any, Server], Any] = make_connection
         self._ssl: Any = None
         self._closing = False

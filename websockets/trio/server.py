@@ -23,7 +23,7 @@ import trio
 from .._core import OP_BINARY, OP_TEXT
 from .._engine.arguments import TODAYS_SERVE, check_arguments
 from .._engine.journal import name_of
-from .._faces.answering import Answering
+from .._faces.answering import Answering, Asked
 from .._faces.protocols import server_protocols
 from .._handshake.credentials import BasicAuth
 from .._sansio.server import ServerProtocol
@@ -191,7 +191,7 @@ class ServerConnection(Answering, Connection):
                 pass
 
 
-class Server(trio.abc.AsyncResource):
+class Server(Asked, trio.abc.AsyncResource):
     """
     A running server, as ``await nursery.start(serve, ...)`` returns it.
 
@@ -220,9 +220,6 @@ class Server(trio.abc.AsyncResource):
         self.logger: Any = logging.getLogger("websockets.server") if logger is None else logger
         self.all_connections: set[ServerConnection] = set()
         self.closing = False
-        self.open_timeout: Optional[float] = 10
-        self.select_subprotocol: Any = None
-        self.handshake_arguments: tuple[Any, ...] = ()
         self._serve_stream: Callable[[trio.abc.Stream], Awaitable[Any]] = handler
         self._accepting = trio.CancelScope()
         self._handlers: Optional[trio.Nursery] = None  # while it runs
