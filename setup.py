@@ -159,7 +159,7 @@ def c_file(extension, force=False):
         [extension],
         build_dir=str(GENERATED),
         include_path=["ext"],
-        compiler_directives={"language_level": 3, "annotation_typing": False},
+        compiler_directives={"language_level": 3, "annotation_typing": False, "binding": False},
         force=force or newer_group(extension.depends, str(made)),
     )
     return generated.sources[0]

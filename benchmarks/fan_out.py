@@ -1,13 +1,13 @@
 """
 How fast a message that is published reaches many connections, through Redis and without it.
 
-    python -m benchmarks.fan_out [--python PATH] [--rounds 3] [--connections 500]
+    python -m benchmarks.fan_out [--python PATH] [--rounds 3] [--connections 500] [--processes 1,2]
 
 Needs ``redis-server``. ``--python`` is an interpreter that has the packages websockets 17,
 broadcaster and channels_redis, to compare with. Trials of all ways alternate. A trial publishes
 bursts of messages, each when the one before has arrived everywhere; what is told is deliveries in
-a second, and microseconds of the server's processor time for one, which says more where processors
-are shared.
+a second, and microseconds of the servers' processor time for one, which says more where processors
+are shared. Behind that come latencies, alone and beside subscribers that do not read, and topics.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SERVER = Path(__file__).parent / "servers" / "fan_out.py"
 TOPIC, MESSAGE = "fan_out", "x" * 100
 FRAME = 2 + len(MESSAGE)
 REQUEST = (
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 BURST = 20  # messages
@@ -37,14 +37,16 @@ TICKS = os.sysconf("SC_CLK_TCK")
 class Client(asyncio.Protocol):
     """A connection that counts what arrives."""
 
-    def __init__(self, crowd):
+    def __init__(self, crowd, path=b"/", reads=True):
         self.crowd = crowd
+        self.path = path
+        self.reads = reads
         self.head = b""
         self.is_open = False
 
     def connection_made(self, transport):
         self.transport = transport
-        transport.write(REQUEST)
+        transport.write(REQUEST % self.path)
 
     def data_received(self, data):
         if not self.is_open:
@@ -54,6 +56,8 @@ class Client(asyncio.Protocol):
                 return
             self.is_open = True
             self.crowd.opened += 1
+            if not self.reads:
+                self.transport.pause_reading()
             data = rest
         self.crowd.size += len(data)
         if self.crowd.arrived is not None and self.crowd.size >= self.crowd.expected:
@@ -62,17 +66,19 @@ class Client(asyncio.Protocol):
 
 
 class Crowd:
-    """All connections to one server."""
+    """All connections to servers."""
 
     def __init__(self):
         self.opened = self.size = self.expected = 0
         self.arrived = None
         self.clients = []
 
-    async def connect(self, port, count):
+    async def connect(self, ports, count, path=b"/", reads=True):
         loop = asyncio.get_running_loop()
-        for _ in range(count):
-            _, client = await loop.create_connection(lambda: Client(self), "127.0.0.1", port)
+        for number in range(count):
+            _, client = await loop.create_connection(
+                lambda: Client(self, path, reads), "127.0.0.1", ports[number % len(ports)]
+            )
             self.clients.append(client)
         while self.opened < count:
             await asyncio.sleep(0.01)
@@ -161,31 +167,40 @@ async def publisher(way, url, process, topic=TOPIC):
             yield publish
 
 
-async def trial(python, way, url, connections, bursts):
-    with server(python, way, url) as (process, port):
+async def trial(python, way, url, connections, bursts, processes):
+    with contextlib.ExitStack() as running:
+        servers = [running.enter_context(server(python, way, url)) for _ in range(processes)]
         crowd = Crowd()
-        await crowd.connect(port, connections)
-        async with publisher(way, url, process) as publish:
+        await crowd.connect([port for _, port in servers], connections)
+        async with publisher(way, url, servers[0][0]) as publish:
             for warm in (True, False):
-                started, before = time.perf_counter(), spent(process.pid)
+                started = time.perf_counter()
+                before = sum(spent(process.pid) for process, _ in servers)
                 for _ in range(3 if warm else bursts):
                     arrived = crowd.expect(connections * BURST)
                     await publish(BURST)
                     await asyncio.wait_for(arrived, 30)
                 seconds = time.perf_counter() - started
-                cpu = spent(process.pid) - before
+                cpu = sum(spent(process.pid) for process, _ in servers) - before
         crowd.close()
     deliveries = connections * BURST * bursts
     return deliveries / seconds, cpu / deliveries * 1e6
 
 
-async def latency(url, rate=1000, seconds=5, connections=20):
-    """Return milliseconds from publish() to arrival at one of some connections, p50 and p99."""
+async def latency(url, slow=0, rate=1000, seconds=5, connections=20):
+    """
+    Return milliseconds from publish() to arrival at one of some connections, p50 and p99.
+
+    Arguments:
+        slow: how many more there are that don't read at all.
+    """
     from websockets.topics import Topics
 
     with server(sys.executable, "topics", url) as (process, port):
         crowd = Crowd()
-        await crowd.connect(port, connections - 1)
+        await crowd.connect([port], connections - 1)
+        sleepers = Crowd()
+        await sleepers.connect([port], slow, b"/slow", reads=False)
         got = []
 
         class Watcher(Client):
@@ -215,6 +230,7 @@ async def latency(url, rate=1000, seconds=5, connections=20):
                 await asyncio.sleep(0.01)
         client.transport.abort()
         crowd.close()
+        sleepers.close()
     times = sorted((b - a) * 1000 for a, b in zip(sent, got))
     return times[len(times) // 2], times[len(times) * 99 // 100]
 
@@ -256,33 +272,46 @@ async def many_topics(url, count=10000):
     return subscribing, memory, publishing
 
 
+def titled(way, processes):
+    return way if processes == 1 else f"{way} x {processes}"
+
+
 async def main(options):
-    ways = [(sys.executable, way) for way in ("broadcast", "embedded", "topics", "hand")]
-    if options.python:
-        ways += [(options.python, way) for way in ("hand17", "broadcaster", "channels")]
-    results = {way: [] for _, way in ways}
+    ways = [(sys.executable, way, 1) for way in ("broadcast", "embedded")]
+    for processes in map(int, options.processes.split(",")):
+        ways += [(sys.executable, way, processes) for way in ("topics", "hand")]
+        if options.python:
+            names = ("hand17", "broadcaster", "channels")
+            ways += [(options.python, way, processes) for way in names]
+    results = {titled(way, processes): [] for _, way, processes in ways}
     with redis_server() as url:
         for _ in range(options.rounds):
-            for python, way in ways:
+            for python, way, processes in ways:
                 try:
-                    one = await trial(python, way, url, options.connections, options.bursts)
+                    one = await trial(
+                        python, way, url, options.connections, options.bursts, processes
+                    )
                 except asyncio.TimeoutError:
                     one = None  # messages were lost
-                results[way].append(one)
+                results[titled(way, processes)].append(one)
         base = None
         print(f"100 bytes to {options.connections} connections")
         for way, trials in results.items():
             whole = [one for one in trials if one is not None]
             if not whole:
-                print(f"{way:12} never arrived whole")
+                print(f"{way:14} never arrived whole")
                 continue
             rate = statistics.median(one[0] for one in whole)
             cpu = statistics.median(one[1] for one in whole)
             base = base or cpu
             lost = f"  lost messages in {len(trials) - len(whole)} trials" * (whole != trials)
-            print(f"{way:12} {rate:9.0f}/s {cpu:7.2f} us each   {base / cpu:.2f}{lost}")
-        p50, p99 = await latency(url)
-        print(f"1 000 messages/s, publish to arrival: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+            print(f"{way:14} {rate:9.0f}/s {cpu:7.2f} us each   {base / cpu:.2f}{lost}")
+        for slow in (0, 20):
+            p50, p99 = await latency(url, slow)
+            print(
+                f"1 000 messages/s to 20 connections, and to {slow} that don't read: "
+                f"publish to arrival p50 {p50:.2f} ms, p99 {p99:.2f} ms"
+            )
         for name, where in (("embedded", None), ("Redis", url)):
             subscribing, memory, publishing = await many_topics(where)
             print(
@@ -298,4 +327,5 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--bursts", type=int, default=10)
     parser.add_argument("--connections", type=int, default=500)
+    parser.add_argument("--processes", default="1,2", help="how many share the connections")
     asyncio.run(main(parser.parse_args()))

@@ -27,6 +27,7 @@ project = "cywebsockets"
 copyright = "the authors of cywebsockets"
 release = version
 
+autodoc_mock_imports = ["opentelemetry", "prometheus_client"]
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 nitpicky = True

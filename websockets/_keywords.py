@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from .datastructures import HeadersLike
     from .typing import LoggerLike, Origin, Subprotocol
 
-    class OfTLS(TypedDict, total=False):
+    class OfBoth(TypedDict, total=False):
         """Arguments of both sides."""
 
         ssl_handshake_timeout: Optional[float]
         ssl_shutdown_timeout: Optional[float]
+        reactor: bool
 
-    class Connecting(OfTLS, total=False):
+    class Connecting(OfBoth, total=False):
         """Arguments of :meth:`asyncio.loop.create_connection`, and of the way through a proxy."""
 
         ssl: Union[bool, SSLContext, None]
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
         unix: bool
         path: Union[str, bytes, os.PathLike[str], os.PathLike[bytes], None]
 
-    class Serving(OfTLS, total=False):
+    class Serving(OfBoth, total=False):
         """Arguments of :meth:`asyncio.loop.create_server`."""
 
         ssl: Optional[SSLContext]

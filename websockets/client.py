@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequen
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
+from ._core import CLIENTS
 from ._engine.arguments import CLIENT, CONNECT, set_unless_usual
 from ._engine.connecting import complete, follow_redirects, within
 from ._engine.making import watch_end
@@ -157,14 +158,21 @@ class WebSocketClientProtocol(  # type: ignore[misc]
         self.write_http_request(wsuri.resource_name, headers)
 
         status, headers = await self.read_http_response()
+        if status != 101:
+            CLIENTS.answer(status)
         location = redirect_location(status, headers)
         if location is not None:
             raise RedirectHandshake(location)
         if status != 101:
             raise InvalidStatusCode(status, headers)
-        check_response(headers, key)
-        self.extensions = self.process_extensions(headers, available_extensions)
-        self.subprotocol = self.process_subprotocol(headers, available_subprotocols)
+        try:
+            check_response(headers, key)
+            self.extensions = self.process_extensions(headers, available_extensions)
+            self.subprotocol = self.process_subprotocol(headers, available_subprotocols)
+        except Exception:
+            CLIENTS.answer("invalid")
+            raise
+        CLIENTS.answer(101)
         self.connection_open()
         if hasattr(self, "close_connection_task"):
             # An overridden close_connection() begins before the first message is read.
@@ -193,6 +201,7 @@ class WebSocketClientProtocol(  # type: ignore[misc]
         try:
             head = await self._ws_phase.head()
         except (ValueError, EOFError) as exc:
+            CLIENTS.answer("lost" if isinstance(exc, EOFError) else "invalid")
             raise InvalidMessage(f"not a valid HTTP response: {exc}") from exc
         self.response_headers = head.headers
         if self._ws_journal is not None:
@@ -272,6 +281,7 @@ class Connect(Starting):
             ``open_timeout``, seconds until an open connection, 10 by default, None for no limit:
             the one limit for names, TCP, TLS, redirects and the opening handshake;
             ``user_agent_header``, ``max_fragments``, ``gather_writes`` and ``logger``, see there;
+            ``reactor``, False for the event loop's own transport;
             ``process_exception``, for ``async for``: a function that is given the exception of an
             attempt that failed, and returns None to try again, or the exception to raise, which may
             be the same;

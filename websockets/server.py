@@ -20,7 +20,7 @@ from re import Pattern
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
-from ._core import forget_frames
+from ._core import SERVERS, forget_frames
 from ._engine.arguments import SERVE, SERVER, check_arguments, set_unless_usual
 from ._engine.broadcasting import broadcast as broadcast
 from ._engine.making import maker
@@ -33,6 +33,7 @@ from ._registry import WebSocketServer, is_running
 from ._sansio.renamed import ServerConnection as ServerConnection
 from ._sansio.server import ServerProtocol
 from ._starting import Function, Starting
+from ._transports.reactors import listen
 from ._transports.secure import served_over_tls
 from .asyncio import server as todays
 from .asyncio.connection import Connection, is_ours
@@ -193,6 +194,7 @@ class WebSocketServerProtocol(  # type: ignore[misc]
         except Exception as exc:
             if isinstance(exc, (OSError, EOFError)) and self._ws_phase.is_gone():
                 self._ws_logger.debug("connection lost during the opening handshake: %s", exc)
+                SERVERS.answer("lost")
             else:
                 if not is_about_the_request(exc):
                     self._ws_log_error("error in the opening handshake")
@@ -393,6 +395,7 @@ class WebSocketServerProtocol(  # type: ignore[misc]
         response = serialize_response(int(status), headers, body)
         self.response_headers = headers
         self.transport.write(response)
+        SERVERS.answer(int(status))
         if self._ws_journal is not None:
             line = response.partition(b"\r\n")[0].decode("latin-1")
             self._ws_journal.head(">", line, headers, body)
@@ -494,8 +497,9 @@ class Serve(Starting):
         kwds: ``handler``, ``process_response`` and ``create_connection``, with which all of this is
             :func:`websockets.asyncio.server.serve`; ``allowed_hosts``, ``open_timeout``,
             ``server_header``, ``max_fragments``, ``gather_writes`` and ``logger``, see
-            :class:`WebSocketServerProtocol`; others are passed to
-            :meth:`asyncio.loop.create_server`, for example ``ssl``.
+            :class:`WebSocketServerProtocol`; ``reactor``, False for the event loop's own
+            transports; others are passed to :meth:`asyncio.loop.create_server`, for example
+            ``ssl``.
 
     Returns:
         a :class:`WebSocketServer`, when awaited.
@@ -631,13 +635,11 @@ class Serve(Starting):
             self._logger,
         )
         factory, kwds = served_over_tls(loop, factory, self._kwds, self.ws_server.handshakes)
-        self.ws_server.wrap(await self._listen(loop, factory, kwds))
+        self.ws_server.wrap(await listen(loop, factory, {**self._where(), **kwds}))
         return self.ws_server
 
-    async def _listen(
-        self, loop: asyncio.AbstractEventLoop, factory: Any, kwds: dict[str, Any]
-    ) -> Any:
-        return await loop.create_server(factory, self._host, self._port, **kwds)
+    def _where(self) -> dict[str, Any]:
+        return {"host": self._host, "port": self._port}
 
 
 serve = Serve
@@ -646,10 +648,8 @@ serve = Serve
 class _UnixServe(Serve):
     _function = Serve._function._replace(name="unix_serve", method="create_unix_server")
 
-    async def _listen(
-        self, loop: asyncio.AbstractEventLoop, factory: Any, kwds: dict[str, Any]
-    ) -> Any:
-        return await loop.create_unix_server(factory, **kwds)
+    def _where(self) -> dict[str, Any]:
+        return {"unix": True}
 
 
 def unix_serve(

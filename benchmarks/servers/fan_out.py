@@ -56,7 +56,9 @@ async def main(way, url):
             if way == "many":
                 name = f"{TOPIC} {number}"
                 number += 1
-            await topics.subscribe(websocket, name)
+            # Who doesn't read shall stay all the same.
+            when_slow = "drop_oldest" if path == ("/slow",) else "close"
+            await topics.subscribe(websocket, name, when_slow=when_slow)
             await websocket.wait_closed()
 
         async def publish(count):

@@ -266,3 +266,57 @@ async def test_chat_over_redis(examples):
             while await hear() != ("Ada", "Yes."):
                 pass
             await stack.aclose()
+
+
+@contextlib.asynccontextmanager
+async def nginx(examples, *ports):
+    """nginx as the example has it, in front of these ports; the value is its own."""
+    front = free_port()
+    path = examples.directory / "chat_nginx.conf"
+    text = path.read_text("utf-8").replace("8080", str(front)).replace("8766", str(ports[1]))
+    path.write_text(text, "utf-8")
+    command = [need("nginx"), "-p", examples.directory, "-c", path, "-e", "stderr"]
+    # One process, which ends when it is killed.
+    command += ["-g", "master_process off;"]
+    async with started(*command, stderr=asyncio.subprocess.PIPE) as process:
+        await line_with(process.stderr, "RLIMIT_NOFILE")
+        yield front
+
+
+@pytest.mark.programs
+@signals
+async def test_the_chat_in_several_processes_behind_nginx(examples):
+    pytest.importorskip("redis.asyncio")
+    ports = examples.port, free_port()
+    database = free_port()
+    command = ["chat_redis.py", "--redis", f"redis://127.0.0.1:{database}", "--port"]
+    async with contextlib.AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        await enter(redis_server(examples.directory, database))
+        servers = [await enter(examples.start(*command, str(port))) for port in ports]
+        for server in servers:
+            await line_with(server.stdout, "://")
+        front = await enter(nginx(examples, *ports))
+        # Each process has got one of them.
+        ada, hear = await enter(joined(examples, "Ada", front))
+        grace, hear_too = await enter(joined(examples, "Grace", front))
+        await ada.send("Hello!")
+        for one in (hear, hear_too):
+            while await one() != ("Ada", "Hello!"):
+                pass
+        servers[0].kill()
+        ends = [asyncio.ensure_future(one.wait_closed()) for one in (ada, grace)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        assert [end.done() for end in ends].count(True) == 1
+        name, there, hear = ("Grace", grace, hear_too) if ends[0].done() else ("Ada", ada, hear)
+        await there.send("Where have you gone?")
+        # Who was at the other comes back by the same address, and gets what was missed.
+        back, hear_again = await enter(joined(examples, "Back", front))
+        while await hear_again() != (name, "Where have you gone?"):
+            pass
+        await back.send("Here.")
+        while await hear() != ("Back", "Here."):
+            pass
+        for one in (there, back):
+            await one.close()
+        await asyncio.gather(*ends)

@@ -211,9 +211,10 @@ async def nothing_left(circles=False):
         circles: to let it help: asyncio has a protocol whose TLS handshake fails in a circle.
     """
     # Some event loops open a file, once and for all, when they listen for the first time.
-    server = await asyncio.start_server(print, "127.0.0.1", 0)
-    server.close()
-    await server.wait_closed()
+    for start in (asyncio.start_server, websockets.serve):
+        server = await start(print, "127.0.0.1", 0)
+        server.close()
+        await server.wait_closed()
     await turns()
     gc.collect()
     before = [open_files(), connections()]

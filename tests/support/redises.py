@@ -25,6 +25,7 @@ class Redis:
 
     Attributes:
         port: where it listens whenever it runs.
+        options: what else it is started with.
     """
 
     def __init__(self, directory):
@@ -33,14 +34,15 @@ class Redis:
         self.directory = directory
         self.port = free_port()
         self.process = None
+        self.options = {"bind": "127.0.0.1", "dir": directory, "save": ""}
+        self.options.update(appendonly="yes", appendfsync="no")
 
     @property
     def url(self):
         return f"redis://127.0.0.1:{self.port}"
 
     async def start(self):
-        options = {"port": self.port, "bind": "127.0.0.1", "dir": self.directory, "save": ""}
-        options.update(appendonly="yes", appendfsync="no")
+        options = {"port": self.port, **self.options}
         words = [str(word) for name in options for word in (f"--{name}", options[name])]
         self.process = await asyncio.create_subprocess_exec(
             self.program, *words, stdout=asyncio.subprocess.PIPE

@@ -5,6 +5,7 @@ Topics, wherever their messages are kept: who gets what, in which order, and fro
 import asyncio
 import contextlib
 import gc
+import json
 import tracemalloc
 
 import pytest
@@ -175,22 +176,69 @@ async def until_data(listener, data):
 
 @everywhere
 @generations
-async def test_a_connection_is_closed_for_a_gap_or_told(place, ends, redis_url):
+async def test_a_connection_is_told_of_a_gap_and_sent_what_there_is(place, ends, redis_url):
+    def failing(gap):
+        raise ValueError
+
     async with topics_in(place, redis_url) as (topics,):
+        await topics.publish("news", "first")
+        async with ends() as (ws, client):
+            await topics.subscribe(ws, "news", since="abc.1.1", gap=lambda gap: gap.reason)
+            assert await client.recv() == "epoch"
+            assert await client.recv() == "first"
+        async with ends() as (ws, client):
+            # A program that doesn't say what is told serves whoever comes with whatever.
+            await topics.subscribe(ws, "news", since="abc.1.1")
+            assert json.loads(await client.recv()) == {"gap": "epoch", "topic": "news"}
+            assert await client.recv() == "first"
+            await topics.publish("news", "second")
+            assert await client.recv() == "second"
         async with ends() as (ws, client):
             with pytest.raises(ConnectionError):
-                await topics.subscribe(ws, "news", since="abc.1.1")
+                await topics.subscribe(ws, "news", since="abc.1.1", gap=failing)
             with pytest.raises(websockets.ConnectionClosed) as raised:
                 await client.recv()
             assert (raised.value.rcvd.code, raised.value.rcvd.reason) == (
                 1013,
                 "messages are missing",
             )
-        async with ends() as (ws, client):
-            await topics.publish("news", "first")
-            await topics.subscribe(ws, "news", since="abc.1.1", gap=lambda gap: gap.reason)
-            assert await client.recv() == "epoch"
-            assert await client.recv() == "first"
+
+
+@everywhere
+async def test_the_history_is_bounded_in_bytes(place, redis_url):
+    async with topics_in(place, redis_url, history_bytes=100_000) as (topics,):
+        positions = [await topics.publish("news", f"{number:<9999}") for number in range(50)]
+
+        async def what_is_left(since):
+            async with topics.listen("news", since=since) as listener:
+                last = str(len(positions) - 1)
+                return [event async for event in until_text(listener, last)]
+
+        left = await what_is_left(BEGINNING)
+        assert [int(event.data) for event in left] == list(range(40, 50))
+        gap, *rest = await what_is_left(positions[20])
+        assert (gap.reason, rest) == ("history", left)
+        assert await what_is_left(positions[39]) == left
+        # Small ones count for what they are, and one that is too large leaves nothing.
+        for number in range(50, 250):
+            positions.append(await topics.publish("news", f"{number:<99}"))
+        assert [int(event.data) for event in await what_is_left(BEGINNING)] == [*range(42, 250)]
+        async with both_ends() as (ws, client):
+            await topics.subscribe(ws, "news")
+            since = await topics.publish("news", "x" * 200_000)
+            assert await client.recv() == "x" * 200_000
+        await topics.publish("news", "y")
+        async with topics.listen("news", since=BEGINNING) as listener:
+            assert (await listener.__anext__()).data == "y"
+        async with topics.listen("news", since=since) as listener:
+            assert (await listener.__anext__()).data == "y"
+
+
+async def until_text(listener, text):
+    async for event in listener:
+        yield event
+        if isinstance(event, Message) and event.data.strip() == text:
+            break
 
 
 @everywhere
@@ -251,8 +299,12 @@ async def test_other_libraries_connections_need_a_function(place, redis_url):
             await topics.publish("news", str(number))
         assert [await connection.sent.get() for _ in range(99)] == [str(n) for n in range(1, 100)]
         assert topics.subscribers("news") == [connection]
+        await topics.subscribe(connection, "news", since="-", send=connection.send_text)
+        assert json.loads(await connection.sent.get())["gap"] == "epoch"
         with pytest.raises(ConnectionError):
-            await topics.subscribe(connection, "news", since="-", send=connection.send_text)
+            await topics.subscribe(
+                connection, "news", since="-", gap=len, send=connection.send_text
+            )
         assert await connection.closed.get() == 1013
         assert topics.topics() == []
 

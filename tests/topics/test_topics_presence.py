@@ -67,13 +67,26 @@ async def test_connections_are_told(place, redis_url):
 
 
 async def test_who_stays_is_still_there_later(redis_url):
-    async with Topics(redis_url, prefix="stays", presence_ttl=0.3) as topics:
+    async with Topics(redis_url, prefix="stays", presence_ttl=0.5) as topics:
         async with topics.attend("room", "Ada"), topics.listen(presence_of("room")) as listener:
             # Somebody else's time runs out meanwhile.
-            await topics.log.attend(presence_of("room"), "there", ["x-1 Grace"], 0.5)
-            assert await change(listener) == {"joined": "Grace"}
-            assert await change(listener) == {"left": "Grace"}
-            assert await topics.present("room") == ["Ada"]
+            await topics.log.attend(presence_of("room"), "there", ["x-1 Grace"], 1.0)
+            await until_change(listener, {"joined": "Grace"})
+            await until_change(listener, {"left": "Grace"})
+            await until_present(topics, ["Ada"])
+
+
+# A machine that is too busy to say in time that somebody is there says it a moment later.
+
+
+async def until_change(listener, expected):
+    while await change(listener) != expected:
+        pass
+
+
+async def until_present(topics, expected):
+    while await topics.present("room") != expected:
+        pass
 
 
 ATTENDING = """
@@ -81,7 +94,7 @@ import asyncio, sys
 from websockets.topics import Topics
 
 async def main(url):
-    async with Topics(url, prefix="killed", presence_ttl=0.5) as topics:
+    async with Topics(url, prefix="killed", presence_ttl=1.0) as topics:
         async with topics.attend("room", "Grace"):
             print("there", flush=True)
             await asyncio.sleep(1000)
@@ -92,20 +105,20 @@ asyncio.run(main(sys.argv[1]))
 
 @pytest.mark.one_loop
 async def test_those_of_a_process_that_is_killed_are_gone_in_time(redis_url):
-    async with Topics(redis_url, prefix="killed", presence_ttl=0.5) as topics:
+    async with Topics(redis_url, prefix="killed", presence_ttl=1.0) as topics:
         async with topics.attend("room", "Ada"), topics.listen(presence_of("room")) as listener:
             async with started(sys.executable, "-c", ATTENDING, redis_url) as process:
                 await line_with(process.stdout, "there")
-                assert await change(listener) == {"joined": "Grace"}
+                await until_change(listener, {"joined": "Grace"})
                 process.send_signal(signal.SIGKILL)
-                assert await change(listener) == {"left": "Grace"}
-            assert await topics.present("room") == ["Ada"]
+                await until_change(listener, {"left": "Grace"})
+            await until_present(topics, ["Ada"])
 
 
 @pytest.mark.one_loop
 async def test_who_is_there_is_known_again_after_a_restart_of_redis(tmp_path):
     async with redis_server(tmp_path) as server:
-        async with Topics(server.url, presence_ttl=0.5, timeout=0.3) as topics:
+        async with Topics(server.url, presence_ttl=0.5, timeout=1.0) as topics:
             async with topics.attend("room", "Ada"), topics.listen("presence:room") as listener:
                 await server.kill()
                 server.forget()
@@ -114,4 +127,4 @@ async def test_who_is_there_is_known_again_after_a_restart_of_redis(tmp_path):
                 await asking
                 while not hasattr(await listener.__anext__(), "data"):
                     pass
-                assert await topics.present("room") == ["Ada"]
+                await until_present(topics, ["Ada"])

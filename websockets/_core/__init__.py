@@ -5,7 +5,7 @@ Owns the one switch between the two backends: all modules compiled or all module
 mix, except that what stands on a C library is pure where that is missing. Must never know asyncio,
 a socket, a clock or a thread, and neither must any module of it; but the compiled writer is given
 a socket, to hand bytes over where the transport would do no more than that, and what blocks is
-given a socket, a lock, and functions that wait.
+given a socket, a lock, and functions that wait; and the compiled reactor watches sockets.
 
 Key decision: each module here has a compiled twin of the same name in websockets._core.compiled.
 The compiled backend is taken when all twins are there and WEBSOCKETS_NO_EXTENSIONS is unset, empty
@@ -37,14 +37,18 @@ MODULES = (
     "heads",
     "inbox",
     "keys",
+    "link",
+    "listener",
     "locks",
     "mask",
     "messages",
     "outbox",
     "pack",
     "payloads",
+    "reactor",
     "receiver",
     "stream",
+    "tally",
     "utf8",
     "values",
     "waiter",
@@ -140,12 +144,19 @@ quicken = _active.values.quicken
 Conversation = _active.conversation.Conversation
 BlockingConversation = _active.conversation.BlockingConversation
 Channel = _active.application.Channel
+CLIENTS = _active.tally.CLIENTS
+SERVERS = _active.tally.SERVERS
 MessageStream = _active.stream.MessageStream
+share_among = _active.stream.share_among
 Mutex = _active.locks.Mutex
 ThreadStream = _active.calls.ThreadStream
 Receiver = _active.receiver.Receiver
 Waiter = _active.waiter.Waiter
 Writer = _active.writer.Writer
+Link = _active.link.Link
+Listener = _active.listener.Listener
+Reactor = _active.reactor.Reactor
+REACTOR_AVAILABLE = _active.reactor.AVAILABLE
 forget_frames = _active.endpoint.forget_frames
 RSV1 = _active.constants.RSV1
 Compression = _active.compression.Compression

@@ -71,6 +71,7 @@ from .frames import FrameReader, check_control
 from .inbox import Inbox
 from .messages import Fragment, FragmentAssembler, InvalidText, MessageAssembler
 from .outbox import Outbox
+from .tally import CLIENTS, SERVERS
 
 __all__ = ["Endpoint", "forget_frames"]
 
@@ -139,6 +140,7 @@ class Endpoint:
         close_rcvd_then_sent: which of them came first, None unless there are both.
         unfinished: whether a message was begun by :meth:`send_data` that has more frames.
         failure: the exception that made us fail the connection, or None.
+        tally: what all endpoints of this side have done.
         work: a function that decodes a received frame, or None. Any thread may call it; while it is
             there nothing is parsed, and :meth:`resume` goes on with what it returns.
     """
@@ -167,6 +169,8 @@ class Endpoint:
         self.failure: Optional[BaseException] = None
         self.work: Optional[Callable[[], Any]] = None
         self.is_client = is_client
+        self.tally = CLIENTS if is_client else SERVERS
+        self._counted = False  # whether this is among the open connections
         high = UNLIMITED if max_queue is None else max_queue
         self.inbox = Inbox(high, high // 4 if low_queue is None else low_queue)
         thread_size = getattr(extensions, "thread_size", None)
@@ -202,7 +206,12 @@ class Endpoint:
     def max_size(self, max_size: Optional[int]) -> None:
         self._messages.max_size = max_size
 
-    # What the owner of the socket asks
+    # What the owner of the socket tells and asks
+
+    def opened(self) -> None:
+        """Count this among the open connections, until it is :meth:`lost`."""
+        self._counted = True
+        self.tally.opened += 1
 
     @property
     def stalled(self) -> bool:
@@ -248,6 +257,7 @@ class Endpoint:
             if not self.inbox.waiting:
                 self.outbox.note_arrival()
             piece = data if type(data) is bytes else bytes(data)
+            self.tally.bytes_received += len(piece)
             if self._scout is None:
                 self._reader.append(piece)
             else:
@@ -275,6 +285,7 @@ class Endpoint:
         if self._listening:
             if not self.inbox.waiting:
                 self.outbox.note_arrival()
+            self.tally.bytes_received += size
             reader.skip(size)
             try:
                 message = self._messages.fill(size, reader.key, reader.offset, reader.missing)
@@ -283,6 +294,7 @@ class Endpoint:
             else:
                 if message is not None:
                     self.inbox.put(message)
+                    self.tally.messages_received += reader.fin
         return self._eventful()
 
     def _eventful(self) -> bool:
@@ -389,10 +401,21 @@ class Endpoint:
         if self.phase == GONE:
             return
         self._enter(GONE)
+        self.outbox.size = 0  # What waits won't be sent.
         self.collect()
+        if self._counted:
+            self._counted = False
+            self.tally.end(self._first_code())
         if self._reader.buffered and self.close_rcvd is None:
             self._look_ahead(b"")
         self._parse()
+
+    def _first_code(self) -> int:
+        """Return the code of the first close frame, negative if it was ours; 1006 for none."""
+        rcvd, sent = self.close_rcvd, self.close_sent
+        if sent is not None and not (rcvd is not None and self.close_rcvd_then_sent):
+            return -sent.code
+        return 1006 if rcvd is None else rcvd.code
 
     def _parse(self) -> None:
         """Parse bytes until there is no room for a message, work to be done, or none are left."""
@@ -427,6 +450,7 @@ class Endpoint:
                     )
                     if message is not None:
                         self.inbox.put(message)
+                        self.tally.messages_received += reader.fin
         except Exception as exc:
             self._blame(exc)
         else:
@@ -534,6 +558,7 @@ class Endpoint:
             message = self._messages.add(payload, 0, len(payload), b"", 0, 0)
             if message is not None:
                 self.inbox.put(message)
+                self.tally.messages_received += fin
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == OP_PING:
@@ -676,6 +701,8 @@ class Endpoint:
         if opcode >= OP_CLOSE:
             check_control(fin, len(payload))
         self.outbox.put(fin, opcode, payload, compress)
+        if opcode < OP_CLOSE:
+            self.tally.messages_sent += fin
 
     def send_data(self, opcode: int, data: Any, fin: bool) -> None:
         """
@@ -696,6 +723,7 @@ class Endpoint:
             raise TypeError("a bytes-like object is required, not 'str'")
         self.outbox.put(fin, opcode, data)
         self.unfinished = not fin
+        self.tally.messages_sent += fin
 
     def send_control(self, opcode: int, data: Any) -> None:
         """

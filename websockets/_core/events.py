@@ -205,10 +205,10 @@ class EventEndpoint(Endpoint):
         """Put the end of the stream in what leaves, once."""
         if not self.eof_sent:
             self.eof_sent = True
-            self.outbox.frames.append(b"")
+            self.outbox.put_bytes(b"")
 
     # Sending
 
     def write(self, data: bytes) -> None:
         """Put bytes in front of all that leaves: a handshake's response."""
-        self.outbox.frames.insert(0, data)
+        self.outbox.put_in_front(data)

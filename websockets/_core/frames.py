@@ -210,6 +210,11 @@ class FrameReader:
             ProtocolError: if the header breaks RFC 6455 5.2 or 5.5; the reader is then unusable.
         """
         self.first = self.last
+        if self.stop == len(self.chunk) and not self._queued:
+            # Nothing is left, as after most reads.
+            self.chunk = b""
+            self.start = self.stop = 0
+            return False
         if not (self._read_header() if self.first else self._require(1)):
             self.start = self.stop
             return False

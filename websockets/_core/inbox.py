@@ -30,6 +30,8 @@ class Inbox:
         self.waiting = 0
         self._high = high
         self._low = low
+        # The oldest, if it came when nothing waited: most messages do, and need no list.
+        self._oldest: Any = None
         # What has arrived, and of it what is being taken, in reverse order.
         self._arrived: list[Any] = []
         self._taken: list[Any] = []
@@ -44,32 +46,35 @@ class Inbox:
 
     def put(self, message: Any) -> None:
         """Add a message; whether there is room is for the caller to ask."""
-        self._arrived.append(message)
+        if self.waiting:
+            self._arrived.append(message)
+        else:
+            self._oldest = message
         self.waiting += 1
 
     def take(self) -> Any:
         """Take the oldest message."""
+        self.waiting -= 1
+        message = self._oldest
+        if message is not None:
+            self._oldest = None
+            return message
         if not self._taken:
             self._arrived, self._taken = self._taken, self._arrived
             self._taken.reverse()
-        message = self._taken.pop()
-        self.waiting -= 1
-        return message
+        return self._taken.pop()
 
     def take_all(self) -> list[Any]:
         """Take all messages, oldest first."""
-        messages = self._arrived
-        if self._taken:
-            messages = self._taken[::-1] + messages
-            self._taken = []
-        self._arrived = []
-        self.waiting = 0
+        messages = list(self)
+        self.clear()
         return messages
 
     def clear(self) -> None:
         """Drop all messages."""
-        self._arrived.clear()
-        self._taken.clear()
+        self._oldest = None
+        self._arrived = []
+        self._taken = []
         self.waiting = 0
 
     def __len__(self) -> int:
@@ -77,4 +82,5 @@ class Inbox:
 
     def __iter__(self) -> Iterator[Any]:
         """Go over the messages that wait, oldest first, without taking them."""
-        return iter(self._taken[::-1] + self._arrived)
+        oldest = [] if self._oldest is None else [self._oldest]
+        return iter(oldest + self._taken[::-1] + self._arrived)

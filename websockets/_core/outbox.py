@@ -17,12 +17,16 @@ from .constants import NOW, OP_BINARY, OP_CLOSE, OP_TEXT
 from .gathering import Gathering
 from .keys import masking_key
 from .pack import pack_frame, pack_header, to_bytes
+from .tally import CLIENTS, SERVERS
 
 __all__ = ["Outbox"]
 
 # Payloads from this size on are kept as they are, behind their header, instead of being copied
 # behind it; not those that may change while they wait.
 LARGE = 16384
+
+# What all have while there is nothing, which is never changed.
+NONE: list[bytes] = []
 
 
 class Outbox:
@@ -42,9 +46,10 @@ class Outbox:
     """
 
     def __init__(self, masked: bool, extensions: Any, thread_size: int, gather: int) -> None:
-        self.frames: list[bytes] = []
+        self.frames: list[bytes] = NONE
         self.size = 0
         self._masked = masked
+        self._tally = CLIENTS if masked else SERVERS
         self._extensions = extensions
         self._thread_size = thread_size
         self._gathering: Optional[Gathering] = Gathering(gather) if gather else None
@@ -92,6 +97,7 @@ class Outbox:
         if opcode == 0:
             opcode = OP_TEXT if isinstance(message, str) else OP_BINARY
         self.put(True, opcode, message, compress)
+        self._tally.messages_sent += 1
         first_answer = self._fresh
         last_answer = self._answering and not waiting
         self._fresh = False
@@ -132,6 +138,8 @@ class Outbox:
         """Put a frame in of what was encoded elsewhere."""
         rsv, opcode, payload = encoded
         self._put_frame(fin << 7 | rsv | opcode, payload)
+        if fin:
+            self._tally.messages_sent += 1
 
     def put_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
         """
@@ -142,6 +150,7 @@ class Outbox:
             payload: as for :meth:`put`.
             frames: what connections have made of the message so far; begin with an empty dict.
         """
+        self._tally.messages_sent += 1
         key = None
         if not self._masked:
             # RFC 6455 5.3: a client masks each frame with a key of its own.
@@ -155,12 +164,13 @@ class Outbox:
             if self._extensions is not None:
                 byte0, payload = self._encode(True, opcode, payload, None)
             frame = frames[key] = pack_frame(0x80 | byte0, payload, b"")
-        self._keep(frame)
+        self.put_bytes(frame)
 
     def collect(self) -> list[bytes]:
-        """Take all frames."""
-        frames = self.frames
-        self.frames = []
+        """Take all frames, which are about to leave."""
+        self._tally.bytes_sent += self.size
+        frames = self.frames or []
+        self.frames = NONE
         self.size = 0
         if self._gathering is not None:
             self._gathering.left()
@@ -173,12 +183,12 @@ class Outbox:
 
     def _put_frame(self, byte0: int, payload: Any) -> None:
         if self._masked:
-            self._keep(pack_frame(byte0, payload, masking_key()))
+            self.put_bytes(pack_frame(byte0, payload, masking_key()))
         elif type(payload) is bytes and len(payload) >= self._large:
-            self._keep(pack_header(byte0, len(payload), b""))
-            self._keep(payload)
+            self.put_bytes(pack_header(byte0, len(payload), b""))
+            self.put_bytes(payload)
         else:
-            self._keep(pack_frame(byte0, payload, b""))
+            self.put_bytes(pack_frame(byte0, payload, b""))
 
     def _encode(
         self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
@@ -191,6 +201,15 @@ class Outbox:
             rsv, opcode, payload = self._extensions.encode(fin, opcode, payload, compress)
         return rsv | opcode, payload
 
-    def _keep(self, data: bytes) -> None:
-        self.frames.append(data)
+    def put_bytes(self, data: bytes) -> None:
+        """Put bytes in that are framed already."""
+        # Most leave alone: a list of one is made faster than one that grows.
+        if self.frames:
+            self.frames.append(data)
+        else:
+            self.frames = [data]
         self.size += len(data)
+
+    def put_in_front(self, data: bytes) -> None:
+        """Put what is no frame before all others; it doesn't count."""
+        self.frames = [data, *self.frames]

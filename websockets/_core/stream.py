@@ -16,7 +16,7 @@ from .endpoint import Endpoint
 from .waiter import Waiter
 from .writer import Writer
 
-__all__ = ["MessageStream"]
+__all__ = ["MessageStream", "share_among"]
 
 
 class MessageStream:
@@ -168,3 +168,34 @@ class MessageStream:
         self.endpoint.outbox.turned()
         if self.endpoint.outbox.size:
             self._writer.write_before_closing(self.endpoint.collect())
+
+
+def share_among(
+    receivers: tuple[Any, ...], way: Any, opcode: int, payload: Any, frames: dict[Any, bytes]
+) -> list[Any]:
+    """
+    Send a message to many connections, to each of them if nothing is in the way.
+
+    Arguments:
+        receivers: objects with the attributes ``way``, which has to be the given one, and
+            ``connection``, a function that returns the connection or None.
+        way: what receivers of this message have in common, not None.
+        opcode, payload, frames: as for :meth:`~.endpoint.Endpoint.send_shared`.
+
+    Returns:
+        the receivers to which it wasn't sent, or that raised an exception.
+    """
+    left = []
+    for receiver in receivers:
+        if receiver.way is way:
+            try:
+                connection = receiver.connection()
+                if connection is not None:
+                    stream = connection._ws_stream
+                    if type(stream) is MessageStream:
+                        if stream.try_share(opcode, payload, frames):
+                            continue
+            except Exception:
+                pass  # Whoever sees to it will come to know.
+        left.append(receiver)
+    return left

@@ -26,6 +26,8 @@ class Waiter:
 
     Attributes:
         waiting: whether somebody waits.
+        idle: set by who knows that the event loop runs in this thread and no task in it, for as
+            long as that is sure.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Waiter:
         done: Any,
     ) -> None:
         self.waiting = False
+        self.idle = False
         self._turn = 0  # the number of who waits, or of who waited last
         self._loop = loop
         self._running_loop = running_loop
@@ -73,8 +76,11 @@ class Waiter:
         if callback is None:
             return
         if at_once:
+            idle, self.idle = self.idle, False
             try:
-                if self._running_loop() is self._loop and self._task_of(self._loop) is None:
+                if idle or (
+                    self._running_loop() is self._loop and self._task_of(self._loop) is None
+                ):
                     context.run(callback, self._done)
                     return
             except RuntimeError:

@@ -245,6 +245,7 @@ STARTING: Rules = {
     "klass": function,
     "compression": anything,
     "open_timeout": seconds,
+    "reactor": anything,
     "subprotocols": subprotocols,
 }
 
@@ -291,6 +292,7 @@ TODAYS: Rules = {
     "subprotocols": anything,  # validate_subprotocols() tells what is wrong
     "create_connection": function,
     "path": anything,
+    "reactor": anything,
 }
 
 TODAYS_CONNECT: Rules = {

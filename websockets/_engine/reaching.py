@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Optional, Union
 
+from .._transports.reactors import connector
 from .._transports.secure import connect_over_tls
 from ..uri import WebSocketURI
 
@@ -41,13 +42,14 @@ async def reach(
     loop = asyncio.get_running_loop()
     connect: Any = loop.create_connection
     kwds = dict(given)
+    reactor = kwds.pop("reactor", True)
     if wsuri.secure:
         if not kwds.get("ssl"):
             kwds["ssl"] = True
         # RFC 6455 4.1: the host of the URI, wherever the connection goes.
         kwds.setdefault("server_hostname", wsuri.host)
     if kwds.pop("unix", False):
-        connect = loop.create_unix_connection
+        connect = connector(loop, loop.create_unix_connection, reactor)
     elif kwds.get("sock") is None:
         if proxy is True:
             from ..proxy import get_proxy
@@ -60,4 +62,5 @@ async def reach(
         else:
             kwds.setdefault("host", wsuri.host)
             kwds.setdefault("port", wsuri.port)
+            connect = connector(loop, connect, reactor)
     return await connect_over_tls(loop, connect, protocol, kwds)

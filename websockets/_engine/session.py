@@ -25,7 +25,7 @@ from .._core import (
     Endpoint,
     forget_frames,
 )
-from .._transports.descriptors import plain_socket
+from .._transports.descriptors import is_link, plain_socket
 from .._transports.reading import InPlace, read_buffer
 from ..exceptions import ConcurrencyError, WebSocketException
 from ..framing import OP_PING, OP_PONG
@@ -103,7 +103,9 @@ class Session(Phase):
         if opening.full:
             self.endpoint.holds |= FULL
         stream.host = self
-        if hasattr(self._transport, "before_closing"):
+        if is_link(self._transport):
+            self._transport.carry(stream)
+        elif hasattr(self._transport, "before_closing"):
             self._transport.before_closing = stream.flush
 
     def begin(self, early: bytes) -> None:
@@ -113,6 +115,7 @@ class Session(Phase):
         Arguments:
             early: bytes that came behind the handshake.
         """
+        self.endpoint.opened()
         if early:
             self.endpoint.receive(early)
         self.attend()
@@ -281,6 +284,7 @@ class Session(Phase):
         """Give up a peer that gives no sign of life."""
         if self.ending.log is not None:
             self.ending.log("- timed out waiting for keepalive pong")
+        self.endpoint.tally.keepalive_timeouts += 1
         self.fail(1011, "keepalive ping timeout")
 
     # The transport

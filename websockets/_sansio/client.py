@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional, Union
 
+from .._core import CLIENTS
 from .._handshake.negotiation import agreed_extensions, agreed_subprotocol
 from .._handshake.reading import ResponseReader
 from .._handshake.requests import asking
@@ -117,6 +118,7 @@ class ClientProtocol(Protocol):
     def _attend_opening(self, opening: Opening) -> None:
         if opening.error is not None:
             exc, opening.error = opening.error, None
+            CLIENTS.answer("lost" if isinstance(exc, EOFError) else "invalid")
             if not isinstance(exc, StatusLineTooLong):
                 cause, exc = exc, InvalidMessage("did not receive a valid HTTP response")
                 exc.__cause__ = cause
@@ -132,8 +134,11 @@ class ClientProtocol(Protocol):
                 self.process_response(response)
             except Exception as exc:
                 response._exception = exc
+                status = response.status_code
+                CLIENTS.answer("invalid" if status == 101 else status)
                 self._refuse(opening, exc)
             else:
+                CLIENTS.answer(101)
                 self._open(rest)
 
     def _refuse(self, opening: Opening, exc: Exception) -> None:

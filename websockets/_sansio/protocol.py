@@ -418,7 +418,7 @@ class Protocol(Conversation):
         Faces that receive and send by other ways give one of their own.
         """
         for data in reversed(self._endpoint.collect()):
-            endpoint.outbox.frames.insert(0, data)
+            endpoint.outbox.put_in_front(data)
         self._go_on_with(endpoint)
         if self.debug:
             self._log_changes()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from re import Pattern
 from typing import Any, Optional, Union
 
-from .._core import forget_frames
+from .._core import SERVERS, forget_frames
 from .._handshake.admission import check_origin, check_start
 from .._handshake.negotiation import (
     choose_extensions,
@@ -137,6 +137,7 @@ class ServerProtocol(Protocol):
         if self.debug:
             self._log_head(">", f"HTTP/1.1 {line}", response)
         self._endpoint.write(response.serialize())
+        SERVERS.answer(response.status_code)
         if response.status_code == 101:
             if self._endpoint.phase < 0:
                 self._open()
@@ -231,6 +232,7 @@ class ServerProtocol(Protocol):
             invalid = InvalidMessage("did not receive a valid HTTP request")
             invalid.__cause__ = exc
             self._log_failure(invalid)
+            SERVERS.answer("lost" if isinstance(exc, EOFError) else "invalid")
             self._fail_opening(invalid)
             opening.send_eof()
         elif opening.complete:

@@ -121,6 +121,7 @@ class Session:
 
     def begin(self, early: bytes) -> None:
         """Begin with messages; ``early`` is what came behind the handshake. With the mutex."""
+        self.endpoint.opened()
         if early:
             self.endpoint.receive(early)
         self.flush()  # Our half of the handshake may be in there.
@@ -400,6 +401,7 @@ class Session:
         """Give up a peer that gives no sign of life."""
         if self.ending.log is not None:
             self.ending.log("- timed out waiting for keepalive pong")
+        self.endpoint.tally.keepalive_timeouts += 1
         self.fail(1011, "keepalive ping timeout")
 
     # What the stream asks, with the mutex

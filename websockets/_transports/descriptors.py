@@ -12,7 +12,9 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-__all__ = ["plain_socket"]
+from .._core import Link, Writer
+
+__all__ = ["is_link", "plain_socket", "writer_of"]
 
 ASYNCIO = ("asyncio.selector_events", "_SelectorSocketTransport")
 UVLOOP = {("uvloop.loop", "TCPTransport"), ("uvloop.loop", "UnixTransport")}
@@ -21,6 +23,19 @@ UVLOOP_SOCKET = ("uvloop.loop", "PseudoSocket")
 
 def name_of(kind: type) -> tuple[str, str]:
     return kind.__module__, kind.__qualname__
+
+
+def writer_of(transport: Any) -> Any:
+    """Return what frames are written to a transport with."""
+    if is_link(transport):
+        return transport.writer()
+    return Writer(transport, plain_socket(transport))
+
+
+def is_link(transport: Any) -> bool:
+    """Tell whether a transport is ours, and not something that wraps it."""
+    # Its __class__ says what asyncio wants to hear.
+    return type(transport) is Link
 
 
 def plain_socket(transport: Any) -> Any:

@@ -19,8 +19,7 @@ try:
 except ImportError:  # pragma: no cover
     ssl = None  # type: ignore[assignment]
 
-from .._core import Writer
-from .descriptors import plain_socket
+from .descriptors import writer_of
 from .known import extra_info
 from .reading import read_buffer
 
@@ -83,7 +82,7 @@ class TLSLayer:
         self._outgoing = handshake.outgoing
         self._shutdown_timeout = shutdown_timeout
         self._own_context = own_context
-        self._writer = Writer(self._tcp, plain_socket(self._tcp))
+        self._writer = writer_of(self._tcp)
         self._state = OPEN
 
     # Towards the TCP transport, a protocol

@@ -10,7 +10,6 @@ here, and nothing of it has a name that a program's class may have.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from time import monotonic
 from types import SimpleNamespace
@@ -25,19 +24,13 @@ from .._engine.orderly import OrderlySession
 from .._engine.phases import UNCONNECTED
 from .._faces.facts import Facts
 from .._states import State
-from .._transports.descriptors import plain_socket
+from .._transports.descriptors import writer_of
+from .._transports.running import running_loop, task_of
 
 __all__ = ["Callbacks"]
 
 # Bytes that messages which are sent quickly, one after the other, may wait for each other with.
 GATHERED = 65536
-
-# The running task of an event loop, asked without a detour through Python: current_task() is a
-# Python function before 3.12, and the dict isn't there from 3.14 on.
-running_loop: Any = asyncio._get_running_loop
-task_of: Any = asyncio.current_task
-if sys.version_info < (3, 12):
-    task_of = asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]
 
 # What a task is given when it goes on: for futures, of whatever event loop, tasks have a short way.
 _no_loop: Any = SimpleNamespace(get_debug=bool)
@@ -175,7 +168,7 @@ class Callbacks(Facts, asyncio.Protocol, asyncio.BufferedProtocol):
         stream = _core.MessageStream(
             endpoint,
             _core.Waiter(loop, running_loop, task_of, DONE),
-            _core.Writer(transport, plain_socket(transport)),
+            writer_of(transport),
             loop,
             monotonic,
         )

@@ -29,6 +29,7 @@ from .._registry import WebSocketServer, is_running
 from .._sansio.server import ServerProtocol
 from .._starting import Function
 from .._states import State
+from .._transports.reactors import listen
 from .._transports.secure import served_over_tls
 from ..extensions.base import ServerExtensionFactory
 from ..http11 import SERVER, Request, Response
@@ -343,7 +344,8 @@ def serve(
         logger: ``websockets.server`` by default.
         create_connection: class or function that takes the arguments of :class:`ServerConnection`
             and returns an instance of it or of a subclass.
-        kwargs: arguments of :meth:`asyncio.loop.create_server`, for example ``ssl``.
+        kwargs: arguments of :meth:`asyncio.loop.create_server`, for example ``ssl``; and
+            ``reactor``, False for the event loop's own transports.
     """
     options: Any = kwargs
     unix = options.pop("unix", False)
@@ -382,9 +384,8 @@ def serve(
             "create_connection",
         )
         factory, kwds = served_over_tls(loop, factory, options, server.handshakes)
-        if unix:
-            return await loop.create_unix_server(factory, **kwds)
-        return await loop.create_server(factory, host, port, **kwds)
+        where = {"unix": True} if unix else {"host": host, "port": port}
+        return await listen(loop, factory, {**where, **kwds})
 
     server = Server(create_server, handler, logger)
     server.open_timeout = open_timeout

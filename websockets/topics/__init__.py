@@ -13,7 +13,7 @@ and a feed tells its subscribers.
     presence.py       who is there
     embedded.py       a log in memory
     redislog.py       a log on Redis: publishing.py writes it, following.py hears of it,
-                      scripts.py is what runs in Redis
+                      nodes.py is about servers and clusters, scripts.py is what runs in Redis
 """
 
 from .events import BEGINNING, Gap, Message, Unavailable

@@ -27,13 +27,15 @@ class History:
     Attributes:
         messages: positions, times and messages, oldest first.
         forgotten: the number of the newest message that isn't there any more, 0 for none.
+        size: how many bytes they have, together; a character counts as one.
     """
 
-    __slots__ = ("forgotten", "messages")
+    __slots__ = ("forgotten", "messages", "size")
 
     def __init__(self, forgotten: int) -> None:
         self.messages: deque[tuple[Position, float, Message]] = deque()
         self.forgotten = forgotten
+        self.size = 0
 
 
 class EmbeddedLog:
@@ -43,10 +45,12 @@ class EmbeddedLog:
     Arguments:
         history: how many messages a topic keeps.
         max_age: for how many seconds.
+        max_size: how many bytes of messages; None for as many as there are.
     """
 
-    def __init__(self, history: int, max_age: float) -> None:
+    def __init__(self, history: int, max_age: float, max_size: Optional[int] = None) -> None:
         self._history = history
+        self._max_size = max_size
         self._max_age = max_age
         self._epoch = os.urandom(8).hex()
         self._number = 0
@@ -86,6 +90,7 @@ class EmbeddedLog:
             if history is None:
                 history = self._histories[name] = History(self._forgotten)
             history.messages.append((position, loop.time(), message))
+            history.size += len(data)
             self._trim(history, loop.time())
             if self._timer is None:
                 self._timer = loop.call_later(self._max_age, self._sweep, loop)
@@ -119,6 +124,10 @@ class EmbeddedLog:
             return Batch(gap, batch, batch[-1][0], False)
         return Batch(gap, batch, Position(self._epoch, self._number), True)
 
+    def state(self) -> dict[str, float]:
+        """Return what waits and what is late: nothing."""
+        return {"waiting": 0, "behind": 0, "lag": 0.0}
+
     def is_passing(self, exc: Exception) -> bool:
         """Whether it is worth while to try again after an error: there are none."""
         return False
@@ -143,10 +152,16 @@ class EmbeddedLog:
         return [list(dict.fromkeys(entry.partition(" ")[2] for entry in there))]
 
     def _trim(self, history: History, now: float) -> None:
-        """Forget messages of a topic that are too many or too old."""
+        """Forget messages of a topic that are too many, too large or too old."""
         messages = history.messages
-        while messages and (len(messages) > self._history or messages[0][1] + self._max_age <= now):
-            history.forgotten = messages.popleft()[0].number
+        while messages and (
+            len(messages) > self._history
+            or messages[0][1] + self._max_age <= now
+            or (self._max_size is not None and history.size > self._max_size)
+        ):
+            position, _, message = messages.popleft()
+            history.forgotten = position.number
+            history.size -= len(message.data)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """Forget what is too old in all topics; there may be no more of their messages."""

@@ -8,12 +8,13 @@ else comes back instead isn't an error, but a position that no log has.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, NamedTuple, Optional
 
 from ..typing import Data
 
-__all__ = ["BEGINNING", "Batch", "Gap", "Message", "Position", "Unavailable"]
+__all__ = ["BEGINNING", "Batch", "Gap", "Message", "Position", "Unavailable", "gap_in_json"]
 
 # The position before the oldest message that is in the history, whichever that is.
 BEGINNING = "beginning"
@@ -90,6 +91,11 @@ class Gap(NamedTuple):
     topic: str
     since: str
     reason: str
+
+
+def gap_in_json(gap: Gap) -> str:
+    """Return what subscribers are told of a gap if the program doesn't say what."""
+    return json.dumps({"gap": gap.reason, "topic": gap.topic})
 
 
 class Batch(NamedTuple):

@@ -9,12 +9,15 @@ are to get the same, as broadcast() does; to pass it on is one loop, without tas
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
+from .._core import share_among
 from ..framing import prepare_data
+from .counts import COUNTS
 from .events import Gap, Message, Position
 
-__all__ = ["FAILED", "Delivery", "Feed", "Item"]
+__all__ = ["FAILED", "PLAIN", "Delivery", "Feed", "Item"]
 
 logger = logging.getLogger("websockets.topics")
 
@@ -38,6 +41,9 @@ class Item:
 
 
 FAILED: Any = object()
+
+# The way of those who are sent what was published, as it is.
+PLAIN: Any = "plain"
 
 
 class Delivery:
@@ -84,7 +90,9 @@ class Feed:
 
     Attributes:
         position: behind the latest message that was delivered, None before the log has told.
-        subscribers: those who are told of each message, by what identifies them.
+        subscribers: those who are told of each message, by what identifies them. Those whose
+            attribute ``way`` isn't None are connections to which nothing is in the way: it is the
+            function that makes what they are sent, or PLAIN.
         users: how many have asked for this, and haven't left.
         early: those of them who are ahead of it, with their positions.
     """
@@ -116,10 +124,18 @@ class Feed:
         """Pass a message on."""
         self.position = position
         # Who has to go, goes in the middle of this.
-        subscribers = tuple(self.subscribers.values())
+        subscribers: Sequence[Any] = tuple(self.subscribers.values())
         delivery = Delivery(message, Item(message.data))
         if self.early:
             subscribers = tuple(one for one in subscribers if self._is_new(one, position))
+        COUNTS.received += 1
+        COUNTS.delivered += len(subscribers)
+        if subscribers:
+            # Most have the way of the first, if not all; and most keep up.
+            way = subscribers[0].way
+            item = delivery.plain if way is PLAIN else None if way is None else delivery.item(way)
+            if type(item) is Item:
+                subscribers = share_among(subscribers, way, item.opcode, item.payload, item.frames)
         for subscriber in subscribers:
             subscriber.take(delivery)
 
@@ -129,6 +145,7 @@ class Feed:
         self.position = position
         self.early = None
         delivery = Delivery(gap, None)
+        COUNTS.gaps[reason] += len(self.subscribers)
         for subscriber in tuple(self.subscribers.values()):
             subscriber.miss(delivery)
 

@@ -13,13 +13,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from time import monotonic
 from typing import Any, Optional
 
 from .._engine.connecting import within
+from .counts import COUNTS
 from .events import OLDEST, Batch, Message, Position, Unavailable
+from .nodes import SILENCE
 from .scripts import READ, Reply, channel_of, keys_of, unpack
 
-__all__ = ["SILENCE", "Follower", "end", "judge"]
+__all__ = ["Follower", "end", "judge"]
 
 logger = logging.getLogger("websockets.topics")
 
@@ -29,7 +32,6 @@ MESSAGES_AT_ONCE = 100  # of each of them
 HELD = 1000  # messages of a topic that wait while its log is read
 FIRST_PAUSE = 0.05  # seconds before the first attempt to connect again
 LAST_PAUSE = 2.0
-SILENCE = "Redis doesn't answer in time"
 
 
 class Stalled(ConnectionError):
@@ -85,9 +87,13 @@ class Follower:
         self._taps: dict[bytes, Tap] = {}
         self._wanted: dict[bytes, bool] = {}  # channels to subscribe to, or to leave
         self._unread: dict[bytes, Tap] = {}  # topics whose logs are to be read
+        self._unchecked: list[bytes] = []  # channels whose topics' logs are read in turn
         self._to_do: Any = None
         self._to_read: Any = None
         self._heard = False
+        self._asked: Optional[float] = None  # since when no answer is heard
+        self._took = 0.0  # seconds that the last one took
+        self._lost = False  # whether Redis couldn't be reached, and hasn't been since
         self._closed = False
         self._parts: list[asyncio.Task[None]] = []
         self._task: Optional[asyncio.Task[None]] = None
@@ -142,6 +148,12 @@ class Follower:
             self._wanted[channel] = False
             self._to_do.set()
 
+    def state(self) -> dict[str, float]:
+        """Return how many topics aren't in step, and by how much this is behind Redis."""
+        behind = sum(not tap.in_step for tap in tuple(self._taps.values()))
+        asked = self._asked
+        return {"behind": behind, "lag": self._took if asked is None else monotonic() - asked}
+
     # The connection
 
     async def _in_time(self, function: Any, *arguments: Any) -> None:
@@ -161,7 +173,9 @@ class Follower:
                 level = logging.WARNING if self._heard or not lost else logging.DEBUG
                 logger.log(level, "lost Redis: %s: %s", type(exc).__name__, exc)
                 self._heard = False
-                lost = True
+                lost = self._lost = True
+                if self._asked is None:
+                    self._asked = monotonic()
             await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, LAST_PAUSE)
 
@@ -172,10 +186,10 @@ class Follower:
         self._unread.clear()
         self._wanted = dict.fromkeys(self._taps, True)
         self._to_do.set()
-        pubsub = self._redis.pubsub()
+        pubsub = await within(self._timeout, self._redis.pubsub, SILENCE)
         parts: list[asyncio.Task[None]] = []
         try:
-            await self._in_time(pubsub.subscribe, self._beat)
+            await self._beat_once(pubsub)
             create = asyncio.get_running_loop().create_task
             parts = [create(part(pubsub)) for part in (self._hear, self._ask, self._read)]
             self._parts = parts
@@ -196,6 +210,11 @@ class Follower:
                 continue
             tap = self._taps.get(said["channel"])
             if tap is None:
+                if said["channel"] == self._beat and self._asked is not None:
+                    # It was heard behind all that was said before.
+                    self._took, self._asked = monotonic() - self._asked, None
+                    COUNTS.reconnects += self._lost
+                    self._lost = False
                 continue
             kind = said["type"]
             if kind == "message":
@@ -211,6 +230,12 @@ class Follower:
                 tap.lose_step()
                 self._want(said["channel"], tap)
 
+    async def _beat_once(self, pubsub: Any) -> None:
+        """Ask Redis for an answer."""
+        if self._asked is None:
+            self._asked = monotonic()
+        await self._in_time(pubsub.subscribe, self._beat)
+
     def _hold(self, tap: Tap, position: Position, body: bytes) -> None:
         """Keep what was heard until the log was read."""
         if tap.held is not None:
@@ -223,6 +248,22 @@ class Follower:
         self._unread[channel] = tap
         self._to_read.set()
 
+    def _check_some(self) -> None:
+        """
+        Read the logs of some topics though nothing seems to be missing.
+
+        Nodes of a cluster tell each other what is published, and lose it where their connections
+        break; of a topic's last message nobody would know.
+        """
+        if not self._unchecked:
+            self._unchecked = list(self._taps)
+        some, self._unchecked = self._unchecked[:TOPICS_AT_ONCE], self._unchecked[TOPICS_AT_ONCE:]
+        for channel in some:
+            tap = self._taps.get(channel)
+            if tap is not None and tap.in_step:
+                tap.lose_step()
+                self._want(channel, tap)
+
     async def _ask(self, pubsub: Any) -> None:
         """Subscribe, unsubscribe, and see to it that Redis is there."""
         missed = 0
@@ -234,7 +275,9 @@ class Follower:
                 if missed >= 2:
                     raise Stalled(SILENCE) from None
                 self._heard = False
-                await self._in_time(pubsub.subscribe, self._beat)
+                await self._beat_once(pubsub)
+                if self._redis.nodes is not None:
+                    self._check_some()
                 continue
             self._to_do.clear()
             wanted, self._wanted = self._wanted, {}
@@ -260,11 +303,20 @@ class Follower:
                     for _, tap in batch
                 ]
                 replies = await self._redis.run(READ, calls)
+                failed = False
                 for (channel, tap), reply in zip(batch, replies):
-                    if isinstance(reply, Exception):
-                        raise reply
-                    if self._taps.get(channel) is tap:
+                    if self._taps.get(channel) is not tap:
+                        continue
+                    if not isinstance(reply, Exception):
                         self._catch_up(channel, tap, reply)
+                    elif self._redis.nodes is not None and self._redis.is_passing(reply):
+                        # One of many nodes: the topics of the others go on.
+                        self._unread[channel] = tap
+                        failed = True
+                    else:
+                        raise reply
+                if failed:
+                    await asyncio.sleep(FIRST_PAUSE)
 
     def _catch_up(self, channel: bytes, tap: Tap, reply: Reply) -> None:
         """Deliver what the log has, and what was heard meanwhile."""
@@ -367,7 +419,8 @@ def judge(name: str, since: Optional[Position], reply: Reply) -> Batch:
     if since is None:
         return Batch(None, [], end, True)
     messages: list[tuple[Position, Message]] = []
-    for entry, (_, body) in reply[3]:
+    for entry, fields in reply[3]:
+        body = fields[1]
         ms, _, count = entry.partition(b"-")
         position = Position(epoch, int(count), int(ms))
         data, identity = unpack(body)

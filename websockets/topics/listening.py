@@ -13,6 +13,7 @@ import weakref
 from collections import deque
 from typing import Any, Optional
 
+from .counts import COUNTS
 from .events import NOWHERE, Gap, Position, parse_position
 from .feed import Delivery
 
@@ -95,8 +96,10 @@ class Listener:
         batch = await self._topics.log.read(self._name, self._position, AT_ONCE)
         if batch.gap is not None:
             since = "" if self._position == NOWHERE else str(self._position)
+            COUNTS.gaps[batch.gap] += 1
             self._events.append(Gap(self._name, since, batch.gap))
         self._events.extend(message for _, message in batch.messages)
+        COUNTS.delivered += len(batch.messages)
         self._position = batch.position
         if batch.complete and is_ahead(batch.position, before, feed.position):
             self._join(batch.position)
@@ -129,6 +132,8 @@ class WeakListener:
     def __init__(self, listener: Listener) -> None:
         self._ref = weakref.ref(listener)
         self._feed = listener._feed
+
+    way = None
 
     def connection(self) -> None:
         """There is none."""

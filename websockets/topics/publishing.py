@@ -47,12 +47,13 @@ class Publisher:
     Arguments:
         redis: what runs scripts, see :class:`~.redislog.RedisLog`.
         prefix: what names of keys begin with.
-        options: history, max_age and for how long a topic's state is kept, in milliseconds.
+        options: history, max_age and for how long a topic's state is kept, in milliseconds; how
+            many bytes of messages are kept, 0 for no limit.
         token: 16 bytes of ASCII that no other process has.
     """
 
     def __init__(
-        self, redis: Any, prefix: str, options: tuple[int, int, int], token: bytes
+        self, redis: Any, prefix: str, options: tuple[int, int, int, int], token: bytes
     ) -> None:
         self._redis = redis
         self._prefix = prefix
@@ -80,6 +81,10 @@ class Publisher:
             self._task = loop.create_task(self._run())
         position: Position = await done
         return position
+
+    def waiting(self) -> int:
+        """Return how many messages wait."""
+        return len(self._waiting)
 
     async def close(self) -> None:
         """Publish no more; who waits is told."""
@@ -135,17 +140,19 @@ class Publisher:
                 self._fail(batch, exc)
                 return None
             return exc
+        problem: Optional[Exception] = None
         for waiting, reply in zip(batch, replies):
             if isinstance(reply, Exception):
                 if self._redis.is_passing(reply):
-                    return reply
-                self._fail([waiting], reply)
+                    problem = reply
+                else:
+                    self._fail([waiting], reply)
                 continue
             self._waiting.remove(waiting)
             if not waiting.done.done():
                 epoch, number, time = reply.split()
                 waiting.done.set_result(Position(epoch.decode(), int(number), int(time)))
-        return None
+        return problem
 
     def _fail(self, batch: list[Waiting], exc: Exception) -> None:
         for waiting in batch:

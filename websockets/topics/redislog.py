@@ -12,11 +12,12 @@ from __future__ import annotations
 import asyncio
 import os
 from hashlib import sha1
-from typing import Any
+from typing import Any, Optional
 
 from .._engine.connecting import within
 from .events import Batch, Position
-from .following import SILENCE, Follower
+from .following import Follower
+from .nodes import SILENCE, Nodes, connect, pipelined
 from .publishing import Publisher
 from .scripts import ATTEND, channel_of, keys_of_presence
 
@@ -40,6 +41,7 @@ class RedisLog:
         url: Any,
         history: int,
         max_age: float,
+        max_size: Optional[int],
         prefix: str,
         timeout: float,
         patience: float,
@@ -64,11 +66,15 @@ class RedisLog:
             errors.ClusterDownError,
             errors.TryAgainError,
             errors.MasterDownError,
+            # Of a cluster: a slot is on its way, or another node's.
+            errors.AskError,
+            errors.SlotNotCoveredError,
         )
         self._lasting = (errors.AuthenticationError, errors.AuthorizationError)
         self._client: Any = None
+        self.nodes: Optional[Nodes] = None  # of a cluster
         if not isinstance(url, str):
-            self._client = url
+            self._use(url)
             if url.get_encoder().decode_responses:
                 raise ValueError("topics need a client without decode_responses")
         self._loaded: set[str] = set()  # scripts that Redis knows, unless it has forgotten them
@@ -76,7 +82,7 @@ class RedisLog:
         kept = age + KEPT_LONGER * 1000
         token = os.urandom(8).hex().encode()
         self._prefix = prefix
-        self._limits = max(1, history), age, kept
+        self._limits = max(1, history), age, kept, max_size or 0
         self._publisher = Publisher(self, prefix, self._limits, token)
         self._follower = Follower(self, prefix, kept, timeout, patience)
         self.watch = self._follower.watch
@@ -85,19 +91,20 @@ class RedisLog:
     async def start(self) -> None:
         """Begin to follow topics; Redis may come later."""
         if self._client is None:
-            retry = self._library.asyncio.retry.Retry(self._library.backoff.NoBackoff(), 0)
-            self._client = self._library.asyncio.from_url(
-                self._url,
-                socket_timeout=self._timeout,
-                socket_connect_timeout=self._timeout,
-                retry=retry,
-            )
+            self._use(connect(self._library, self._url, self._timeout))
         self._follower.start()
+
+    def _use(self, client: Any) -> None:
+        self._client = client
+        if isinstance(client, self._library.asyncio.RedisCluster):
+            self.nodes = Nodes(self._library, client, self._timeout, self.is_passing)
 
     async def close(self) -> None:
         """Let go of Redis."""
         await self._publisher.close()
         await self._follower.close()
+        if self.nodes is not None:
+            await self.nodes.close()
         if isinstance(self._url, str) and self._client is not None:
             await self._client.aclose()
             self._client = None
@@ -133,18 +140,25 @@ class RedisLog:
                 raise reply
         return [[who.decode() for who in reply] for reply in replies]
 
+    def state(self) -> dict[str, float]:
+        """Return what waits and what is late, see :meth:`~.topics.Topics.state`."""
+        return {"waiting": self._publisher.waiting(), **self._follower.state()}
+
     # What its parts need
 
     def new_epoch(self) -> bytes:
         """Return what a log is told from others by, if it has to be made."""
         return os.urandom(6).hex().encode()
 
-    def pubsub(self) -> Any:
+    async def pubsub(self) -> Any:
         """Return what listens to channels, over a connection of its own."""
-        return self._client.pubsub()
+        return self._client.pubsub() if self.nodes is None else await self.nodes.pubsub()
 
     def is_passing(self, exc: Exception) -> bool:
         """Whether it is worth while to try again after an error."""
+        if isinstance(exc, RuntimeError) and "the handler is closed" in str(exc):
+            # What uvloop says to who writes to a connection that was lost a moment ago.
+            return True
         return isinstance(exc, self._passing) and not isinstance(exc, self._lasting)
 
     async def run(self, script: str, calls: list[Any]) -> list[Any]:
@@ -172,14 +186,10 @@ class RedisLog:
         return replies
 
     async def _in_time(self, *arguments: Any) -> list[Any]:
-        replies: list[Any] = await within(self._timeout, lambda: self._run(*arguments), SILENCE)
+        if self.nodes is not None:
+            return await self.nodes.run(*arguments)
+        client = self._client
+        replies: list[Any] = await within(
+            self._timeout, lambda: pipelined(client, *arguments), SILENCE
+        )
         return replies
-
-    async def _run(self, script: str, digest: str, load: bool, calls: list[Any]) -> list[Any]:
-        async with self._client.pipeline(transaction=False) as pipeline:
-            if load:
-                pipeline.script_load(script)
-            for keys, arguments in calls:
-                pipeline.evalsha(digest, len(keys), *keys, *arguments)
-            replies: list[Any] = await pipeline.execute(raise_on_error=False)
-        return replies[load:]

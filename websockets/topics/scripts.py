@@ -31,6 +31,9 @@ __all__ = [
 
 Reply = tuple[bytes, bytes, bytes, list[tuple[bytes, list[bytes]]]]
 
+# The body of a message: its kind, its id, what was published.
+ID_SIZE = 29
+
 # What both begin with: the hash of a topic, which is made if it isn't there. A log without it is of
 # another epoch. The clock may go back, as when a replica takes over; ids mustn't.
 OPEN = """
@@ -48,16 +51,40 @@ local function open(log, state, fresh)
 end
 """
 
-# Adds a message, and tells of it; 'limits' are history, max_age and for how long the state is kept.
+# Adds a message, and tells of it; 'limits' are history, max_age, for how long the state is kept and
+# how many bytes are, 0 for no limit. With such a limit, each entry has the sum of all bytes up to
+# its own end: so what the history has is a difference, whatever else takes entries away.
 ADD = (
     OPEN
+    + f"""
+local HEAD = {ID_SIZE}
+"""
     + """
+local function trim(log, sum)
+  while true do
+    local old = {}
+    for _, entry in ipairs(redis.call('XRANGE', log, '-', '+', 'COUNT', 16)) do
+      local body, last = entry[2][2], tonumber(entry[2][4] or 0)
+      if last - (#body - HEAD) >= sum then break end
+      old[#old + 1] = entry[1]
+    end
+    if #old > 0 then redis.call('XDEL', log, unpack(old)) end
+    if #old < 16 then return end
+  end
+end
 local function add(log, state, channel, body, limits, fresh)
   local epoch, number, time, now = open(log, state, fresh)
   number = number + 1
   time = math.max(time, now)
   local at, n = text(time), text(number)
-  redis.call('XADD', log, 'MAXLEN', '~', limits[1], at .. '-' .. n, 'm', body)
+  local id = at .. '-' .. n
+  if limits[4] == '0' then
+    redis.call('XADD', log, 'MAXLEN', '~', limits[1], id, 'm', body)
+  else
+    local sum = redis.call('HINCRBY', state, 'bytes', #body - HEAD)
+    redis.call('XADD', log, 'MAXLEN', '~', limits[1], id, 'm', body, 'b', text(sum))
+    trim(log, sum - limits[4])
+  end
   redis.call('XTRIM', log, 'MINID', '~', text(math.max(0, time - limits[2])))
   redis.call('HSET', state, 'number', n, 'time', at)
   redis.call('PEXPIRE', log, limits[2])
@@ -69,22 +96,22 @@ end
 """
 )
 
-# ARGV: channel, body, history, max_age and for how long the state is kept in milliseconds, a new
-# epoch, how many bytes of the body identify the message, 1 if it may be there already.
+# ARGV: channel, body, the limits in their order, times in milliseconds, a new epoch, how many bytes
+# of the body identify the message, 1 if it may be there already.
 PUBLISH = (
     ADD
     + """
-if ARGV[8] == '1' then
-  local epoch = open(KEYS[1], KEYS[2], ARGV[6])
-  local id = string.sub(ARGV[2], 1, ARGV[7])
+if ARGV[9] == '1' then
+  local epoch = open(KEYS[1], KEYS[2], ARGV[7])
+  local id = string.sub(ARGV[2], 1, ARGV[8])
   for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-')) do
-    if string.sub(entry[2][2], 1, ARGV[7]) == id then
+    if string.sub(entry[2][2], 1, ARGV[8]) == id then
       local ms, n = string.match(entry[1], '(%d+)-(%d+)')
       return epoch .. ' ' .. n .. ' ' .. ms
     end
   end
 end
-return add(KEYS[1], KEYS[2], ARGV[1], ARGV[2], {ARGV[3], ARGV[4], ARGV[5]}, ARGV[6])
+return add(KEYS[1], KEYS[2], ARGV[1], ARGV[2], {ARGV[3], ARGV[4], ARGV[5], ARGV[6]}, ARGV[7])
 """
 )
 
@@ -106,17 +133,17 @@ return {epoch, text(number), text(time), entries}
 )
 
 # KEYS: also who is there, with the time at which each entry expires; and how many entries somebody
-# has. ARGV: channel, history, max_age, for how long the state is kept, a new epoch, how long an
-# entry is good for, what is to be done: 'there', 'gone' or 'list'; the entry, which ends in a name.
+# has. ARGV: channel, the limits, a new epoch, how long an entry is good for, what is to be done:
+# 'there', 'gone' or 'list'; the entry, which ends in a name.
 ATTEND = (
     ADD
     + """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function tell(change, who)
-  local _, number = open(KEYS[1], KEYS[2], ARGV[5])
-  local body = 't' .. ARGV[5] .. string.format('%016.0f', number) .. cjson.encode({[change] = who})
-  add(KEYS[1], KEYS[2], ARGV[1], body, {ARGV[2], ARGV[3], ARGV[4]}, ARGV[5])
+  local _, number = open(KEYS[1], KEYS[2], ARGV[6])
+  local body = 't' .. ARGV[6] .. string.format('%016.0f', number) .. cjson.encode({[change] = who})
+  add(KEYS[1], KEYS[2], ARGV[1], body, {ARGV[2], ARGV[3], ARGV[4], ARGV[5]}, ARGV[6])
 end
 local function drop(entry)
   if redis.call('ZREM', KEYS[3], entry) == 1 then
@@ -128,21 +155,18 @@ local function drop(entry)
   end
 end
 for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', text(now))) do drop(entry) end
-if ARGV[7] == 'there' then
-  local who = string.match(ARGV[8], '^%S+ (.*)$')
-  if redis.call('ZADD', KEYS[3], text(now + ARGV[6]), ARGV[8]) == 1 then
+if ARGV[8] == 'there' then
+  local who = string.match(ARGV[9], '^%S+ (.*)$')
+  if redis.call('ZADD', KEYS[3], text(now + ARGV[7]), ARGV[9]) == 1 then
     if redis.call('HINCRBY', KEYS[4], who, 1) == 1 then tell('joined', who) end
   end
-elseif ARGV[7] == 'gone' then
-  drop(ARGV[8])
+elseif ARGV[8] == 'gone' then
+  drop(ARGV[9])
 end
-if ARGV[7] == 'list' then return redis.call('HKEYS', KEYS[4]) end
+if ARGV[8] == 'list' then return redis.call('HKEYS', KEYS[4]) end
 return {}
 """
 )
-
-# The body of a message: its kind, its id, what was published.
-ID_SIZE = 29
 
 
 def keys_of(prefix: str, name: str) -> tuple[bytes, bytes]:

@@ -15,7 +15,9 @@ from collections import deque
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._core import FULL, OP_TEXT, OPEN, UNUSUAL
-from .feed import FAILED, Delivery, Item, logger
+from .counts import COUNTS
+from .events import gap_in_json
+from .feed import FAILED, PLAIN, Delivery, Item, logger
 
 __all__ = ["CLOSE", "DROP_OLDEST", "LATEST_ONLY", "Pace", "Subscription"]
 
@@ -42,7 +44,7 @@ class Pace(NamedTuple):
     """
 
     transform: Optional[Callable[[Any], Any]] = None
-    gap: Optional[Callable[[Any], Any]] = None
+    gap: Callable[[Any], Any] = gap_in_json
     max_messages: int = 1000
     max_bytes: int = 2**20
     when_slow: str = CLOSE
@@ -60,22 +62,41 @@ class Subscription:
             gone, ``leave(name)`` and ``leave_all()`` end this subscription and all of them,
             ``begin(coroutine)`` has a task run it.
         pace: how it is served.
+
+    Attributes:
+        connection: a function that returns the connection, None if it is gone.
+        way: what its feed knows those by who have the same, None if it isn't to send to this one
+            itself.
     """
 
-    __slots__ = ("_bytes", "_catching_up", "_member", "_name", "_pace", "_queue", "_transform")
+    __slots__ = (
+        "_bytes",
+        "_catching_up",
+        "_member",
+        "_name",
+        "_pace",
+        "_queue",
+        "_transform",
+        "connection",
+        "way",
+    )
 
     def __init__(self, name: str, member: Any, pace: Pace) -> None:
         self._name = name
         self._member = member
         self._pace = pace
         self._transform = pace.transform
+        self.connection = member.connection
+        self.way: Any = None
         self._queue: Optional[deque[Item]] = None
         self._bytes = 0
         self._catching_up: Optional[asyncio.Task[None]] = None
+        self._keeps_up()
 
-    def connection(self) -> Any:
-        """Return the connection, None if it is gone."""
-        return self._member.connection()
+    def _keeps_up(self) -> None:
+        """Have the feed send to this connection, as nothing waits for it."""
+        if self._pace.send is None:
+            self.way = PLAIN if self._transform is None else self._transform
 
     # Without waiting
 
@@ -91,9 +112,8 @@ class Subscription:
             self._put(item)
 
     def miss(self, delivery: Delivery) -> None:
-        """Tell that messages are missing; by closing the connection, unless it can be said."""
-        make = self._pace.gap
-        item = FAILED if make is None else delivery.item(make)
+        """Tell that messages are missing; by closing the connection if that can't be said."""
+        item = delivery.item(self._pace.gap)
         if item is FAILED:
             self._end(TRY_AGAIN_LATER, "messages are missing")
         elif item is not None and (self._catching_up is not None or not self._send_now(item)):
@@ -110,7 +130,7 @@ class Subscription:
         """Send something if nothing is in the way; tell whether it was, or can't be at all."""
         if self._pace.send is not None:
             return False
-        connection = self._member.connection()
+        connection = self.connection()
         if connection is None:
             return True
         try:
@@ -138,21 +158,25 @@ class Subscription:
             queue = self._queue = deque()
         size = len(item.payload)
         if pace.when_slow == LATEST_ONLY:
+            COUNTS.dropped += len(queue)
             queue.clear()
             self._bytes = 0
         while queue and (len(queue) >= pace.max_messages or self._bytes + size > pace.max_bytes):
             if pace.when_slow == CLOSE:
+                COUNTS.too_slow += 1
                 self._end(TRY_AGAIN_LATER, "too slow")
                 return
+            COUNTS.dropped += 1
             self._bytes -= len(queue.popleft().payload)
         queue.append(item)
         self._bytes += size
         if self._catching_up is None:
+            self.way = None
             self._catching_up = self._member.begin(self._catch_up())
 
     def _end(self, code: int, reason: str) -> None:
         """Close the connection, and wait for nothing."""
-        connection = self._member.connection()
+        connection = self.connection()
         self._member.leave_all()
         pace = self._pace
         if pace.close is not None:
@@ -183,6 +207,7 @@ class Subscription:
             self._queue = None
             self._bytes = 0
             self._catching_up = None
+            self._keeps_up()
 
     async def tell(self, delivery: Delivery, make: Optional[Callable[[Any], Any]]) -> None:
         """
@@ -191,10 +216,7 @@ class Subscription:
         Raises:
             ConnectionError: if the connection is closed, or is closed by this.
         """
-        if isinstance(delivery.plain, Item) and make is None:
-            item: Any = delivery.plain
-        else:
-            item = FAILED if make is None else delivery.item(make)
+        item: Any = delivery.plain if make is None else delivery.item(make)
         if item is FAILED:
             self._end(TRY_AGAIN_LATER, "messages are missing")
             raise ConnectionError("messages are missing")
@@ -218,7 +240,7 @@ class Subscription:
                 await phase.written()
 
     def _phase(self) -> Any:
-        connection = self._member.connection()
+        connection = self.connection()
         if connection is None or connection._ws_phase.state != OPEN:
             raise ConnectionError("the connection is closed")
         return connection._ws_phase

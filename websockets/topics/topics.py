@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any, Callable, Optional
 
 from ..typing import Data, DataLike
+from .counts import COUNTS
 from .embedded import EmbeddedLog
-from .events import NOWHERE, Gap, Position, parse_position
+from .events import NOWHERE, Gap, Position, Unavailable, gap_in_json, parse_position
 from .feed import Delivery, Feed, Item
 from .listening import AT_ONCE, Listener, is_ahead
 from .presence import Attendance, Presence
@@ -41,11 +42,15 @@ class Topics:
 
     Arguments:
         url: of Redis, as ``redis.asyncio.from_url()`` takes it: ``redis://``, ``rediss://`` or
-            ``unix://``; or a ``redis.asyncio.Redis`` that you close yourself, for example one
-            that a ``Sentinel`` has made; None for topics of this process only.
+            ``unix://``; of a node of a Redis Cluster, ``redis+cluster://`` or
+            ``rediss+cluster://``; or a ``redis.asyncio.Redis`` or ``RedisCluster`` that you close
+            yourself, for example one that a ``Sentinel`` has made; None for topics of this process
+            only.
         history: number of messages that a topic keeps for those that come back; with Redis some
             more, up to a hundred.
         max_age: seconds for which it keeps them.
+        history_bytes: how many bytes of messages it keeps at most; None for as many as there are.
+            All processes have to have the same limit.
         prefix: what names of keys in Redis begin with.
         timeout: seconds within which Redis has to answer.
         patience: seconds for which ``publish()`` and ``subscribe()`` try again while Redis
@@ -63,6 +68,7 @@ class Topics:
         *,
         history: int = 1000,
         max_age: float = 3600.0,
+        history_bytes: Optional[int] = None,
         prefix: str = "websockets",
         timeout: float = 5.0,
         patience: float = 10.0,
@@ -70,18 +76,21 @@ class Topics:
     ) -> None:
         if history < 0 or min(max_age, timeout, presence_ttl) <= 0 or patience < 0:
             raise ValueError("history and patience mustn't be negative, times be above 0")
+        if history_bytes is not None and history_bytes < 1:
+            raise ValueError("history_bytes must be above 0; history=0 keeps nothing")
         self._patience = patience
         self.log: Any
         if url is None:
-            self.log = EmbeddedLog(history, max_age)
+            self.log = EmbeddedLog(history, max_age, history_bytes)
         else:
             from .redislog import RedisLog
 
-            self.log = RedisLog(url, history, max_age, prefix, timeout, patience)
+            self.log = RedisLog(url, history, max_age, history_bytes, prefix, timeout, patience)
         self._feeds: dict[str, Feed] = {}
         self._members: dict[int, Member] = {}
         self.tasks: set[asyncio.Task[Any]] = set()
         self._presence = Presence(self, presence_ttl, patience)
+        COUNTS.watch(self)
 
     async def __aenter__(self) -> Topics:
         await self.log.start()
@@ -129,7 +138,13 @@ class Topics:
             message = str.__str__(message)
         if patience is None:
             patience = self._patience
-        return str(await self.log.publish(name, message, patience))
+        try:
+            position = await self.log.publish(name, message, patience)
+        except Unavailable:
+            COUNTS.unpublished += 1
+            raise
+        COUNTS.published += 1
+        return str(position)
 
     async def subscribe(
         self,
@@ -159,8 +174,8 @@ class Topics:
             transform: a function that makes of a :class:`Message` what is sent, or None to send
                 nothing. It is called once in each process for all subscribers that have the same
                 function.
-            gap: the same for a :class:`Gap`, which tells that messages are missing. Without it, the
-                connection is closed with code 1013 then.
+            gap: the same for a :class:`Gap`, which tells that messages are missing. Without it, a
+                text is sent, ``{"gap": reason, "topic": name}`` in JSON.
             max_messages, max_bytes: how much may wait for a connection whose write buffer is full.
             when_slow: what happens if more would: "close" closes the connection with code 1013,
                 "drop_oldest" drops what has waited longest, "latest_only" keeps the latest message
@@ -175,13 +190,13 @@ class Topics:
 
         Raises:
             Unavailable: if Redis can't be reached.
-            ConnectionError: if the connection is closed, or was closed because of a gap.
+            ConnectionError: if the connection is closed.
         """
         if when_slow not in (CLOSE, DROP_OLDEST, LATEST_ONLY):
             raise ValueError(f"when_slow can't be {when_slow!r}")
         if send is None and not hasattr(connection, "_ws_stream"):
             raise TypeError(f"connections of other libraries need send=, as {connection!r}")
-        pace = Pace(transform, gap, max_messages, max_bytes, when_slow, send, close)
+        pace = Pace(transform, gap or gap_in_json, max_messages, max_bytes, when_slow, send, close)
         feed = await self.enter(name)
         self.unsubscribe(connection, name)
         member = self._member(connection, send is not None)
@@ -211,9 +226,11 @@ class Topics:
             if batch.gap is not None:
                 since = "" if position == NOWHERE else str(position)
                 event = Gap(feed.name, since, batch.gap)
+                COUNTS.gaps[batch.gap] += 1
                 await subscription.tell(Delivery(event, None), pace.gap)
             for _, message in batch.messages:
                 await subscription.tell(Delivery(message, Item(message.data)), pace.transform)
+                COUNTS.delivered += 1
             position = batch.position
             assert before is not None and feed.position is not None
             if batch.complete and is_ahead(position, before, feed.position):
@@ -257,6 +274,20 @@ class Topics:
     def topics(self) -> list[str]:
         """Return the names of the topics that somebody in this process subscribes to."""
         return list(self._feeds)
+
+    def state(self) -> dict[str, float]:
+        """
+        Return what is now, in numbers; any thread may ask. ``websockets.metrics`` has the rest.
+
+        Returns:
+            ``topics`` and ``subscribers`` in this process, connections and programs; ``waiting``,
+            messages that wait to be published; ``behind``, topics that have to read what they have
+            missed; ``lag``, the seconds that what Redis says takes to be heard, or since when
+            nothing is.
+        """
+        feeds = tuple(self._feeds.values())
+        subscribers = sum(len(feed.subscribers) for feed in feeds)
+        return {"topics": len(feeds), "subscribers": subscribers, **self.log.state()}
 
     # Who is there
 

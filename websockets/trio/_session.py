@@ -171,6 +171,7 @@ class Session:
         """Read until the end, and see to it; the connection's one task, but for keepalive."""
         exc: Optional[BaseException] = None
         complete = False
+        self.endpoint.opened()
         try:
             async with trio.open_nursery() as tasks:
                 self._tasks = tasks
@@ -518,6 +519,7 @@ class Session:
                         await pong.wait()
                     if not pong.is_set() and not await self._seems_alive():
                         self._tell("- timed out waiting for keepalive pong")
+                        self.endpoint.tally.keepalive_timeouts += 1
                         self.fail(1011, "keepalive ping timeout")
                         return
                     # Where nothing is read, only writing tells that TCP is gone.

@@ -6,6 +6,7 @@ from websockets._core.compiled.frames cimport FrameReader
 from websockets._core.compiled.inbox cimport Inbox
 from websockets._core.compiled.messages cimport Fragment, FragmentAssembler, MessageAssembler
 from websockets._core.compiled.outbox cimport Outbox
+from websockets._core.compiled.tally cimport Tally
 
 cdef int AWAITING, CLOSED, CLOSING, FULL, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING, UNUSUAL
 cdef int OP_BINARY, OP_CLOSE, OP_CONT, OP_PING, OP_PONG, OP_TEXT
@@ -29,6 +30,7 @@ cdef class Endpoint:
     cdef readonly bint is_client
     cdef readonly Inbox inbox
     cdef readonly Outbox outbox
+    cdef readonly Tally tally
     cdef long long _thread_size
     cdef bint _listening
     cdef object _extensions
@@ -43,10 +45,13 @@ cdef class Endpoint:
     cdef bint _stopped
     cdef FrameReader _scout
     cdef bint _lacking
+    cdef bint _counted
     cdef bint _in_fragments
     cdef readonly bint unfinished
 
     cpdef bint is_quiet(self) except -1
+    cpdef opened(self)
+    @cython.locals(piece=bytes)
     cpdef bint receive(self, data) except -1
     @cython.locals(reader=FrameReader)
     cpdef space(self)
@@ -69,6 +74,7 @@ cdef class Endpoint:
     @cython.locals(reader=FrameReader)
     cdef _decode(self)
     cdef _check_encoded(self, int opcode, long long length)
+    cdef int _first_code(self) except? -1
     cdef _decoded(self, bint fin, int opcode, bytes payload)
     cdef _control(self, int opcode, bytes payload)
     cdef _enter(self, int phase)

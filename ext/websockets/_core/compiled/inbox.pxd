@@ -5,6 +5,7 @@ cdef class Inbox:
     cdef readonly Py_ssize_t waiting
     cdef long long _high
     cdef long long _low
+    cdef object _oldest
     cdef list _arrived
     cdef list _taken
 

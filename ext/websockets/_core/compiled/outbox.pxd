@@ -5,6 +5,7 @@ cimport cython
 from websockets._core.compiled.gathering cimport Gathering
 from websockets._core.compiled.keys cimport masking_key
 from websockets._core.compiled.pack cimport pack_frame, pack_header, to_bytes
+from websockets._core.compiled.tally cimport Tally
 
 cdef int NOW, OP_BINARY, OP_CLOSE, OP_TEXT
 cdef Py_ssize_t LARGE
@@ -14,6 +15,7 @@ cdef class Outbox:
     cdef readonly list frames
     cdef readonly Py_ssize_t size
     cdef bint _masked
+    cdef Tally _tally
     cdef object _extensions
     cdef long long _thread_size
     cdef Gathering _gathering
@@ -34,4 +36,5 @@ cdef class Outbox:
     cpdef turned(self)
     cdef _put_frame(self, int byte0, payload)
     cdef tuple _encode(self, bint fin, int opcode, payload, compress)
-    cdef _keep(self, bytes data)
+    cpdef put_bytes(self, bytes data)
+    cpdef put_in_front(self, bytes data)

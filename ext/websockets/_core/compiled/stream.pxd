@@ -36,3 +36,7 @@ cdef class MessageStream:
     @cython.locals(written=bint)
     cpdef bint flush(self) except -1
     cpdef _turned(self)
+
+
+@cython.locals(left=list, stream=MessageStream)
+cpdef list share_among(tuple receivers, way, int opcode, payload, dict frames)

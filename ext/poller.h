@@ -1,0 +1,432 @@
+/* Sockets and the poller of the operating system: what the reactor and its links ask of it.
+ *
+ * Must never know Python. Key decisions: every function returns a number, negative for an error, of
+ * which it is the negated errno; and a poller gives back the token that a descriptor was watched
+ * with, because a number may be another file by the time that its event is looked at.
+ */
+
+#ifndef WEBSOCKETS_POLLER_H
+#define WEBSOCKETS_POLLER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define WEBSOCKETS_READABLE 1
+#define WEBSOCKETS_WRITABLE 2
+
+/* So many events are taken at once, so that the event loop has its turn in between. */
+#define WEBSOCKETS_EVENTS 32
+
+struct websockets_event {
+    uint64_t token;
+    int ready;
+};
+
+#if defined(__linux__)
+#define WEBSOCKETS_EPOLL 1
+#define WEBSOCKETS_POLLS 1
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#define WEBSOCKETS_KQUEUE 1
+#define WEBSOCKETS_POLLS 1
+#else
+#define WEBSOCKETS_POLLS 0
+#endif
+
+#if WEBSOCKETS_POLLS
+
+#if defined(WEBSOCKETS_EPOLL)
+#include <sys/epoll.h>
+#else
+#include <sys/event.h>
+#include <sys/time.h>
+#endif
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+static inline int
+websockets_poller_open(void)
+{
+#if defined(WEBSOCKETS_EPOLL)
+    int poller = epoll_create1(EPOLL_CLOEXEC);
+    return poller < 0 ? -errno : poller;
+#else
+    int poller = kqueue();
+    if (poller < 0)
+        return -errno;
+    fcntl(poller, F_SETFD, FD_CLOEXEC);
+    return poller;
+#endif
+}
+
+/* Watch a descriptor for other events than before; for none, if after is 0. */
+static inline int
+websockets_poller_watch(int poller, int descriptor, int before, int after, uint64_t token)
+{
+#if defined(WEBSOCKETS_EPOLL)
+    struct epoll_event event;
+    int operation = after == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    memset(&event, 0, sizeof event);
+    event.events = (after & WEBSOCKETS_READABLE ? EPOLLIN : 0u)
+                 | (after & WEBSOCKETS_WRITABLE ? EPOLLOUT : 0u);
+    event.data.u64 = token;
+    return epoll_ctl(poller, operation, descriptor, &event) < 0 ? -errno : 0;
+#else
+    struct kevent changes[2];
+    static const int16_t filters[2] = {EVFILT_READ, EVFILT_WRITE};
+    static const int bits[2] = {WEBSOCKETS_READABLE, WEBSOCKETS_WRITABLE};
+    int i, count = 0;
+    for (i = 0; i < 2; i++) {
+        if ((before ^ after) & bits[i]) {
+            EV_SET(
+                &changes[count], (uintptr_t)descriptor, filters[i],
+                after & bits[i] ? EV_ADD : EV_DELETE, 0, 0, (void *)(uintptr_t)token);
+            count++;
+        }
+    }
+    return count && kevent(poller, changes, count, NULL, 0, NULL) < 0 ? -errno : 0;
+#endif
+}
+
+/* Fill in which descriptors are ready, without waiting; return their number. */
+static inline int
+websockets_poller_take(int poller, struct websockets_event *events)
+{
+    int i, count;
+#if defined(WEBSOCKETS_EPOLL)
+    struct epoll_event found[WEBSOCKETS_EVENTS];
+    count = epoll_wait(poller, found, WEBSOCKETS_EVENTS, 0);
+    if (count < 0)
+        return errno == EINTR ? 0 : -errno;
+    for (i = 0; i < count; i++) {
+        uint32_t bits = found[i].events;
+        events[i].token = found[i].data.u64;
+        /* What is broken is read and written, which tells how. */
+        events[i].ready = (bits & EPOLLIN ? WEBSOCKETS_READABLE : 0)
+                        | (bits & EPOLLOUT ? WEBSOCKETS_WRITABLE : 0)
+                        | (bits & (EPOLLERR | EPOLLHUP)
+                               ? WEBSOCKETS_READABLE | WEBSOCKETS_WRITABLE : 0);
+    }
+#else
+    struct kevent found[WEBSOCKETS_EVENTS];
+    static const struct timespec at_once = {0, 0};
+    count = kevent(poller, NULL, 0, found, WEBSOCKETS_EVENTS, &at_once);
+    if (count < 0)
+        return errno == EINTR ? 0 : -errno;
+    for (i = 0; i < count; i++) {
+        events[i].token = (uint64_t)(uintptr_t)found[i].udata;
+        events[i].ready
+            = found[i].filter == EVFILT_READ ? WEBSOCKETS_READABLE : WEBSOCKETS_WRITABLE;
+    }
+#endif
+    return count;
+}
+
+static inline int
+websockets_prepare(int descriptor)
+{
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+#ifdef SO_NOSIGPIPE
+    {
+        int on = 1;
+        setsockopt(descriptor, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+    }
+#endif
+    return 0;
+}
+
+/* Small writes leave at once. Sockets that are accepted have this from the one that listens. */
+static inline void
+websockets_no_delay(int descriptor)
+{
+    int on = 1;
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+static inline int
+websockets_listen(int descriptor, int backlog)
+{
+    int error = websockets_prepare(descriptor);
+    websockets_no_delay(descriptor);
+    if (error < 0)
+        return error;
+    return listen(descriptor, backlog) < 0 ? -errno : 0;
+}
+
+/* Where a socket or its peer is, as the system tells it. Paths are no longer than their room. */
+struct websockets_place {
+    socklen_t size; /* 0 if it isn't known */
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } at;
+};
+
+/* Accept a connection; return its descriptor, and where the peer is. */
+static inline int
+websockets_accept(int descriptor, struct websockets_place *peer)
+{
+    int accepted;
+    do {
+        peer->size = sizeof peer->at;
+#if defined(WEBSOCKETS_EPOLL)
+        accepted = accept4(descriptor, &peer->at.any, &peer->size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
+        accepted = accept(descriptor, &peer->at.any, &peer->size);
+#endif
+    } while (accepted < 0 && errno == EINTR);
+    if (accepted < 0)
+        return -errno;
+    if (peer->size > sizeof peer->at)
+        peer->size = 0;
+#if !defined(WEBSOCKETS_EPOLL)
+    {
+        int error = websockets_prepare(accepted);
+        fcntl(accepted, F_SETFD, FD_CLOEXEC);
+        if (error < 0) {
+            close(accepted);
+            return error;
+        }
+    }
+#endif
+    return accepted;
+}
+
+/* Whether an error means that there is no connection to accept, while others may come. Linux tells
+ * here what has befallen the one that is accepted. */
+static inline int
+websockets_none_left(int error)
+{
+    switch (error) {
+    case EAGAIN:
+#if EWOULDBLOCK != EAGAIN
+    case EWOULDBLOCK:
+#endif
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENOPROTOOPT:
+#ifdef ENONET
+    case ENONET:
+#endif
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* Whether an error means that the system, or this process, has no room for another connection. */
+static inline int
+websockets_no_room(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static inline int
+websockets_would_block(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+static inline ptrdiff_t
+websockets_receive(int descriptor, void *buffer, size_t size)
+{
+    ssize_t count;
+    do
+        count = recv(descriptor, buffer, size, 0);
+    while (count < 0 && errno == EINTR);
+    return count < 0 ? -errno : count;
+}
+
+/* How many bytes can be read; 0 if nobody knows. */
+static inline size_t
+websockets_readable(int descriptor)
+{
+    int count = 0;
+    return ioctl(descriptor, FIONREAD, &count) < 0 || count < 0 ? 0 : (size_t)count;
+}
+
+/* Send some bytes of several pieces of memory; return their number. */
+static inline ptrdiff_t
+websockets_send_some(int descriptor, struct iovec *pieces, int count)
+{
+    ssize_t taken;
+    struct msghdr message;
+    memset(&message, 0, sizeof message);
+    message.msg_iov = pieces;
+    message.msg_iovlen = (size_t)count;
+    do
+        taken = sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (taken < 0 && errno == EINTR);
+    return taken < 0 ? -errno : taken;
+}
+
+static inline int
+websockets_end_writing(int descriptor)
+{
+    return shutdown(descriptor, SHUT_WR) < 0 ? -errno : 0;
+}
+
+static inline void
+websockets_close(int descriptor)
+{
+    close(descriptor);
+}
+
+static inline int
+websockets_process(void)
+{
+    return (int)getpid();
+}
+
+/* Find out where the peer of a socket is. */
+static inline void
+websockets_peer_of(int descriptor, struct websockets_place *peer)
+{
+    peer->size = sizeof peer->at;
+    if (getpeername(descriptor, &peer->at.any, &peer->size) < 0 || peer->size > sizeof peer->at)
+        peer->size = 0;
+}
+
+/* An address as Python has it. */
+struct websockets_address {
+    int family; /* as the system numbers them; 0 if there is none */
+    char host[NI_MAXHOST];
+    int port;
+    unsigned int flow;
+    unsigned int scope;
+    size_t length; /* of a path in host, which may hold zeros */
+};
+
+static inline void
+websockets_describe(
+    const struct sockaddr *place, socklen_t size, struct websockets_address *address)
+{
+    address->family = 0;
+    if (size < sizeof place->sa_family)
+        return;
+    if (place->sa_family == AF_UNIX) {
+        size_t head = offsetof(struct sockaddr_un, sun_path);
+        const struct sockaddr_un *local = (const struct sockaddr_un *)place;
+        address->length = 0;
+        if (size > head) {
+            address->length = size - head;
+            if (local->sun_path[0] != 0)
+                address->length = strnlen(local->sun_path, address->length);
+            memcpy(address->host, local->sun_path, address->length);
+        }
+    }
+    else if (place->sa_family == AF_INET) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)place;
+        inet_ntop(AF_INET, &four->sin_addr, address->host, sizeof address->host);
+        address->port = ntohs(four->sin_port);
+    }
+    else if (place->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)place;
+        /* This has a word for the scope. */
+        if (getnameinfo(
+                place, size, address->host, sizeof address->host, NULL, 0, NI_NUMERICHOST) != 0)
+            return;
+        address->port = ntohs(six->sin6_port);
+        address->flow = ntohl(six->sin6_flowinfo);
+        address->scope = six->sin6_scope_id;
+    }
+    else
+        return;
+    address->family = place->sa_family;
+}
+
+static inline void
+websockets_address_of_place(struct websockets_place *place, struct websockets_address *address)
+{
+    websockets_describe(&place->at.any, place->size, address);
+}
+
+/* The address of a socket itself. */
+static inline void
+websockets_address_of_socket(int descriptor, struct websockets_address *address)
+{
+    struct sockaddr_storage storage;
+    socklen_t size = sizeof storage;
+    address->family = 0;
+    if (getsockname(descriptor, (struct sockaddr *)&storage, &size) == 0)
+        websockets_describe((struct sockaddr *)&storage, size, address);
+}
+
+/* The address of its peer. */
+static inline void
+websockets_address_of_peer(int descriptor, struct websockets_address *address)
+{
+    struct sockaddr_storage storage;
+    socklen_t size = sizeof storage;
+    address->family = 0;
+    if (getpeername(descriptor, (struct sockaddr *)&storage, &size) == 0)
+        websockets_describe((struct sockaddr *)&storage, size, address);
+}
+
+#else
+
+/* Nothing here polls: the event loop's own transports serve, and none of this is called. */
+struct websockets_place {
+    int size;
+};
+struct websockets_address {
+    int family;
+    char host[1];
+    int port;
+    unsigned int flow;
+    unsigned int scope;
+    size_t length;
+};
+struct iovec {
+    void *iov_base;
+    size_t iov_len;
+};
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 23
+#define websockets_poller_open() (-1)
+#define websockets_poller_watch(poller, descriptor, before, after, token) (-1)
+#define websockets_poller_take(poller, events) (-1)
+#define websockets_no_delay(descriptor) ((void)0)
+#define websockets_listen(descriptor, backlog) (-1)
+#define websockets_accept(descriptor, peer) (-1)
+#define websockets_none_left(error) 1
+#define websockets_no_room(error) 0
+#define websockets_would_block(error) 0
+#define websockets_receive(descriptor, buffer, size) ((ptrdiff_t)-1)
+#define websockets_readable(descriptor) ((size_t)0)
+#define websockets_send_some(descriptor, pieces, count) ((ptrdiff_t)-1)
+#define websockets_end_writing(descriptor) (-1)
+#define websockets_close(descriptor) ((void)0)
+#define websockets_process() 0
+#define websockets_peer_of(descriptor, peer) ((void)((peer)->size = 0))
+#define websockets_address_of_place(place, address) ((void)((address)->family = 0))
+#define websockets_address_of_peer(descriptor, address) ((void)((address)->family = 0))
+#define websockets_address_of_socket(descriptor, address) ((void)((address)->family = 0))
+
+#endif
+
+#endif

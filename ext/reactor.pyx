@@ -1,0 +1,158 @@
+"""
+Watching many sockets as one: the compiled twin of websockets/_core/reactor.py.
+
+Owns a poller of the operating system, and who is watched by it. Must never know what is read or
+written, nor an event loop: the loop watches the poller, as one descriptor among its own.
+
+Key decision: what the event loop does for an event is done once for a batch of them, and from there
+to the one that is ready no Python runs. A batch is small, so that the loop has its turn; what is
+left is still ready. Who is watched is found by a token, never by a descriptor or a pointer: an event
+may be older than what its number stands for by now.
+"""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+cdef extern from "poller.h":
+    enum:
+        EVENTS "WEBSOCKETS_EVENTS"
+        POLLS "WEBSOCKETS_POLLS"
+    struct websockets_event:
+        uint64_t token
+        int ready
+    int websockets_poller_open() noexcept
+    int websockets_poller_watch(
+        int poller, int descriptor, int before, int after, uint64_t token
+    ) noexcept
+    int websockets_poller_take(int poller, websockets_event *events) noexcept
+    void websockets_close(int descriptor) noexcept
+    int websockets_process() noexcept
+
+import os
+
+AVAILABLE = bool(POLLS)
+
+
+cdef object error_of(int number):
+    """Make the exception for an error of the operating system."""
+    return OSError(-number, os.strerror(-number))
+
+
+cdef class Watched:
+    """What is watched: a subclass says what to do when it is ready."""
+
+    def __cinit__(self):
+        self.descriptor = -1
+        self.place = -1
+
+    cdef int ready(self, int events, bint idle) except -1:
+        """
+        Go on.
+
+        Arguments:
+            events: READABLE, WRITABLE or both.
+            idle: whether the event loop runs, and no task in it.
+        """
+        raise NotImplementedError
+
+    cdef bint is_own(self) except -1:
+        """Tell whether the descriptor is still what it was."""
+        return self.descriptor >= 0
+
+    cdef int watch(self, int events) except -1:
+        """Be called for these events from now on; for none if they are 0."""
+        if events == self.events:
+            return 0
+        self.reactor.change(self, events)
+        return 0
+
+
+cdef class Reactor:
+    """Watch the sockets of one event loop; the pure twin describes the arguments."""
+
+    def __cinit__(self):
+        self._poller = -1
+
+    def __init__(self, running_loop, task_of):
+        self._running_loop = running_loop
+        self._task_of = task_of
+        self._watched = []
+        self._free = []
+        self._process = websockets_process()
+        self._poller = websockets_poller_open()
+        if self._poller < 0:
+            raise error_of(self._poller)
+
+    def __dealloc__(self):
+        self.close_poller()
+
+    def fileno(self):
+        """Return the descriptor that is readable when one of the watched is ready."""
+        return self._poller
+
+    def close(self):
+        """Watch nothing any more."""
+        self.close_poller()
+
+    cdef void close_poller(self) noexcept:
+        if self._poller >= 0:
+            websockets_close(self._poller)
+            self._poller = -1
+
+    def run(self):
+        """Let some of those go on that are ready."""
+        cdef websockets_event events[EVENTS]
+        cdef Watched watched
+        cdef uint32_t place, serial
+        cdef int i, count
+        cdef bint idle
+        if self._poller < 0:
+            return
+        count = websockets_poller_take(self._poller, events)
+        if count < 0:
+            raise error_of(count)
+        loop = self._running_loop()
+        idle = loop is not None and self._task_of(loop) is None
+        for i in range(count):
+            place = <uint32_t> events[i].token
+            serial = <uint32_t> (events[i].token >> 32)
+            if place < <size_t> len(self._watched):
+                # Whoever went before may have let this one go, or changed what it waits for.
+                watched = self._watched[place]
+                if watched is not None and watched.serial == serial:
+                    watched.ready(events[i].ready & watched.events, idle)
+
+    cdef int change(self, Watched watched, int events) except -1:
+        """Change what one is watched for."""
+        cdef int error = 0, before = watched.events
+        if before == 0:
+            self.add(watched)
+        # A process that was forked has the poller of its parent, and must not change that. A
+        # descriptor that was closed elsewhere is forgotten by the system, and may be another's.
+        if watched.is_own() and websockets_process() == self._process and self._poller >= 0:
+            error = websockets_poller_watch(
+                self._poller,
+                watched.descriptor,
+                before,
+                events,
+                (<uint64_t> watched.serial << 32) | <uint64_t> watched.place,
+            )
+        watched.events = 0 if error < 0 else events
+        if watched.events == 0:
+            self._watched[watched.place] = None
+            self._free.append(watched.place)
+            watched.place = -1
+        if error < 0 and events:
+            raise error_of(error)
+        return 0
+
+    cdef int add(self, Watched watched) except -1:
+        """Give one a place."""
+        self._serial += 1
+        watched.serial = self._serial
+        if self._free:
+            watched.place = self._free.pop()
+            self._watched[watched.place] = watched
+        else:
+            watched.place = len(self._watched)
+            self._watched.append(watched)
+        return 0

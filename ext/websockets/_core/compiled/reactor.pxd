@@ -1,0 +1,38 @@
+# What Cython modules use of ext/reactor.pyx.
+
+from libc.stdint cimport uint32_t
+
+cdef extern from "poller.h":
+    enum:
+        READABLE "WEBSOCKETS_READABLE"
+        WRITABLE "WEBSOCKETS_WRITABLE"
+
+
+cdef object error_of(int number)
+
+
+cdef class Watched:
+    cdef Reactor reactor
+    cdef int descriptor
+    cdef int events
+    cdef Py_ssize_t place
+    cdef uint32_t serial
+
+    cdef int ready(self, int events, bint idle) except -1
+    cdef bint is_own(self) except -1
+    cdef int watch(self, int events) except -1
+
+
+cdef class Reactor:
+    cdef int _poller
+    cdef int _process
+    cdef object _running_loop
+    cdef object _task_of
+    cdef list _watched
+    cdef list _free
+    cdef uint32_t _serial
+    cdef object __weakref__
+
+    cdef void close_poller(self) noexcept
+    cdef int change(self, Watched watched, int events) except -1
+    cdef int add(self, Watched watched) except -1

@@ -1,0 +1,41 @@
+"""
+Watching many sockets as one: the pure twin of ext/reactor.pyx, which watches none.
+
+Owns nothing. Key decision: what makes an event cheap is that no Python runs between it and the
+message; without extensions the event loop's own transports are as good, so AVAILABLE is False here
+and nothing else of this is used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["AVAILABLE", "Reactor"]
+
+AVAILABLE = False
+
+
+class Reactor:
+    """
+    Watch the sockets of one event loop.
+
+    The event loop has to call :meth:`run` whenever :meth:`fileno` is readable.
+
+    Arguments:
+        running_loop: a function that returns the event loop that runs in this thread, or None.
+        task_of: a function that returns the task that runs in an event loop, or None: where none
+            does, who waits for a message may go on in the middle of a read.
+    """
+
+    def __init__(self, running_loop: Any, task_of: Any) -> None:
+        raise NotImplementedError("there is no reactor without extensions")
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when one of the watched is ready."""
+        raise NotImplementedError
+
+    def run(self) -> None:
+        """Let some of those go on that are ready."""
+
+    def close(self) -> None:
+        """Watch nothing any more."""
