@@ -16,7 +16,7 @@ Key decisions:
 - A source distribution carries the C that Cython made, which is compiled where Cython is missing.
 - The extensions don't declare that they can do without the global interpreter lock, so that an
   interpreter without one takes it while they are loaded. Connections, readers and assemblers are
-  C structures that change in many steps, and masking_key takes from an iterator that threads share:
+  C structures that change in many steps, and masking_key takes from a stock that threads share:
   the lock is what keeps two threads from tearing them.
 
 WEBSOCKETS_SANITIZE=1 builds for AddressSanitizer and UndefinedBehaviorSanitizer: see the Makefile.

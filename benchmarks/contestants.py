@@ -118,6 +118,7 @@ ALL = [
     Contestant("ours-threads", client=("ours_threads.py",), group="ours"),
     Contestant("websockets.sync", client=("upstream_threads.py",)),
     Contestant("websocket-client", client=("websocket_client.py",)),
+    Contestant("httpx-ws", client=("httpx_ws_client.py",)),
     Contestant("tornado", ("tornado_server.py",), compression=("off", "takeover")),
 ]
 BY_NAME = {contestant.name: contestant for contestant in ALL}

@@ -164,11 +164,29 @@ def as_markdown(grid: Grid) -> str:
     return "\n".join([lines[0], "| --- |" + " ---: |" * (len(grid[0]) - 1), *lines[1:]])
 
 
+def standings(scenario: Scenario, results: dict[str, Any]) -> list[str]:
+    """Say which peer is the best, and which peers are ahead of each of ours."""
+    values = {name: result["value"] for name, result in results.items() if "value" in result}
+    peers = [name for name in ranked(scenario, results) if name in values and group(name) == "peer"]
+    lines = [f"Best peer: {peers[0]}."] if peers else []
+    for name, value in values.items():
+        if peers and group(name) == "ours":
+            ahead = [
+                peer
+                for peer in peers
+                if (values[peer] < value if scenario.less_is_better else values[peer] > value)
+            ]
+            lines.append(f"Ahead of {name}: {', '.join(ahead) or 'none'}.")
+    return lines
+
+
 def notes(scenario: Scenario, results: Iterable[dict[str, Any]]) -> list[str]:
     """Return what has to be said below a table."""
     lines = []
     if scenario.less_is_better:
         lines.append("Less is better.")
+    if not scenario.scale:
+        lines += [line for result in results for line in standings(scenario, result)]
     # Against the server in C, the load generator is meant to show what it can.
     busy = {n for r in results for n, f in r.items() if f.get("load_cpu", 0) > BUSY}
     busy -= {n for n in busy if group(n) == "native"}

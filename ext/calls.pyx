@@ -17,6 +17,7 @@ from libc.errno cimport EINTR, errno
 from websockets._core.compiled.blocking cimport BlockingStream
 from websockets._core.compiled.endpoint cimport Endpoint
 from websockets._core.compiled.locks cimport Mutex
+from websockets._core.compiled.writer cimport send
 
 from .constants import FULL as _FULL, NOT_SENT as _NOT_SENT, SENT as _SENT, LOST as _LOST
 
@@ -24,6 +25,9 @@ cdef extern from "Python.h":
     PyObject *PyBytes_FromStringAndSize(const char *text, Py_ssize_t size)
     char *PyBytes_AS_STRING(PyObject *data)
     int _PyBytes_Resize(PyObject **data, Py_ssize_t size) except -1
+
+cdef extern from "writer.h":
+    bint SENDS "WEBSOCKETS_SENDS"
 
 cdef extern from "calls.h":
     enum:
@@ -41,9 +45,6 @@ cdef Py_ssize_t LONG = 65536  # as in endpoint.py: what is longer is read into i
 
 cdef class ThreadStream(BlockingStream):
     """A BlockingStream whose mutex is a Mutex."""
-
-    cdef Mutex _lock
-    cdef object _fileno
 
     def __init__(self, Endpoint endpoint, Mutex mutex, sock, layer, system, int size):
         BlockingStream.__init__(self, endpoint, mutex, sock, layer, system, size)
@@ -151,6 +152,13 @@ cdef class ThreadStream(BlockingStream):
             data = exc
         if data is not None:
             self._fresh.append(data)
+
+    cdef list _send_now(self, list pieces):
+        """Give the socket what it takes; the pure twin's base class describes it."""
+        cdef int descriptor = self._fileno()
+        if descriptor < 0 or not SENDS:
+            return pieces
+        return send(descriptor, pieces)
 
     cpdef int send(self, message) except -1:
         """Send a message; the pure twin's base class describes it."""

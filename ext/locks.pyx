@@ -1,11 +1,14 @@
 """
 Locks: the compiled twin of websockets/_core/locks.py.
 
-Owns the lock of the system. Must never know what it guards. Key decision: compiled code takes it
-without a call from Python, and waits for it without looking for signals: nobody holds it for long.
+Owns the lock that connections have in threads. Must never know what it guards. Key decision: who
+looks at it has the interpreter's lock, so that a flag is all it takes to have it; only who finds it
+taken waits in the system, and without looking for signals where compiled code asks, because nobody
+holds it for long.
 """
 
 from sys import is_finalizing
+from time import monotonic
 
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pythread cimport (
@@ -29,30 +32,18 @@ cdef long long SECOND = 1000000  # microseconds
 cdef class Mutex:
     """A lock, as programs know it from ``threading.Lock``."""
 
-    def __cinit__(self):
-        self._lock = PyThread_allocate_lock()
-        self._held = False
-        if self._lock is NULL:
-            raise MemoryError
-
     def __dealloc__(self):
-        if self._lock is not NULL:
-            if self._held:
-                PyThread_release_lock(self._lock)
-            PyThread_free_lock(self._lock)
+        if self._gate is not NULL:
+            if not self._open:
+                PyThread_release_lock(self._gate)
+            PyThread_free_lock(self._gate)
 
     cdef int enter(self) except -1:
         """Take it."""
-        cdef int outcome
-        if not PyThread_acquire_lock(self._lock, 0):
-            while True:
-                with nogil:
-                    outcome = PyThread_acquire_lock_timed(self._lock, SECOND, 0)
-                if outcome == ACQUIRED:
-                    break
-                if is_finalizing():
-                    # A daemon's thread may have been stopped for ever while it had it.
-                    raise RuntimeError("the interpreter is shutting down")
+        while self._held:
+            if not self.wait(SECOND, False) and is_finalizing():
+                # A daemon's thread may have been stopped for ever while it had it.
+                raise RuntimeError("the interpreter is shutting down")
         self._held = True
         return 0
 
@@ -61,30 +52,44 @@ cdef class Mutex:
         if not self._held:
             raise RuntimeError("release unlocked lock")
         self._held = False
-        PyThread_release_lock(self._lock)
+        if self._waiters and not self._open:
+            self._open = True
+            PyThread_release_lock(self._gate)
         return 0
+
+    cdef bint wait(self, long long microseconds, bint interruptible) except -1:
+        """Wait until somebody has let go of it; return False if nobody has in that time."""
+        cdef int outcome
+        if self._gate is NULL:
+            self._gate = PyThread_allocate_lock()
+            if self._gate is NULL:
+                raise MemoryError
+            PyThread_acquire_lock(self._gate, 0)
+        self._waiters += 1
+        # Whoever lets go of it opens the gate for one, who closes it behind.
+        with nogil:
+            outcome = PyThread_acquire_lock_timed(self._gate, microseconds, interruptible)
+        self._waiters -= 1
+        if outcome == ACQUIRED:
+            self._open = False
+        elif outcome == INTERRUPTED:
+            PyErr_CheckSignals()
+        return outcome == ACQUIRED
 
     def acquire(self, blocking=True, timeout=-1):
         """Take it, or try to; return whether it was taken."""
-        cdef long long microseconds = -1
-        cdef int outcome
-        if not blocking:
-            microseconds = 0
-        elif timeout >= 0:
-            microseconds = <long long>(timeout * 1e6)
-        if PyThread_acquire_lock(self._lock, 0):
-            outcome = ACQUIRED
-        else:
-            while True:
-                with nogil:
-                    outcome = PyThread_acquire_lock_timed(self._lock, microseconds, 1)
-                if outcome != INTERRUPTED:
-                    break
-                PyErr_CheckSignals()
-        if outcome == ACQUIRED:
-            self._held = True
-            return True
-        return False
+        cdef long long left = -1
+        deadline = monotonic() + timeout if blocking and timeout >= 0 else None
+        while self._held:
+            if not blocking:
+                return False
+            if deadline is not None:
+                left = <long long>((deadline - monotonic()) * SECOND)
+                if left <= 0:
+                    return False
+            self.wait(left, True)
+        self._held = True
+        return True
 
     def release(self):
         """Let go of it."""

@@ -20,7 +20,7 @@ from ._closes import CLOSE_CODE_EXPLANATIONS as CLOSE_CODE_EXPLANATIONS
 from ._closes import EXTERNAL_CLOSE_CODES as EXTERNAL_CLOSE_CODES
 from ._closes import OK_CLOSE_CODES as OK_CLOSE_CODES
 from ._closes import Close, CloseCode
-from ._core import masking_key, pack_frame
+from ._core import masking_key, pack_frame, quicken
 from ._environment import MAX_LOG_SIZE
 from .exceptions import PayloadTooBig, ProtocolError
 
@@ -29,7 +29,12 @@ __all__ = ["Close", "CloseCode", "Frame", "Opcode"]
 BytesLike = Union[bytes, bytearray, memoryview]
 
 
-class Opcode(enum.IntEnum):
+@quicken
+class OpcodeType(enum.EnumMeta):
+    """The metaclass of :class:`Opcode`, whose names programs look up for each frame."""
+
+
+class Opcode(enum.IntEnum, metaclass=OpcodeType):
     """Opcodes of frames (RFC 6455 5.2)."""
 
     CONT = 0x00

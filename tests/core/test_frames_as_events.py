@@ -13,7 +13,7 @@ OPCODES = tuple({int(opcode): opcode for opcode in Opcode}.get(number) for numbe
 
 
 def endpoint(core, is_client=False, max_size=2**20, max_frame=None):
-    maker = core.events.FrameMaker(Frame, OPCODES)
+    maker = core.values.FrameMaker(Frame, OPCODES)
     return core.events.EventEndpoint(is_client, max_size, max_frame, maker)
 
 
@@ -100,6 +100,6 @@ def test_events_of_a_class_of_ones_own(core, fin):
     class Event:
         fin = True
 
-    event = core.events.FrameMaker(Event, tuple("0123456789abcdef")).make(10, b"a", fin)
+    event = core.values.FrameMaker(Event, tuple("0123456789abcdef")).make(10, b"a", fin)
     assert type(event) is Event
     assert (event.opcode, event.data, event.fin) == ("a", b"a", fin)

@@ -345,8 +345,22 @@ def test_best_is_least_where_less_is_better():
     assert grid[4][4] == "3.00"
 
 
+def test_standings():
+    echo = scenarios.BY_NAME["echo-32"]
+    assert tables.standings(echo, RESULTS) == ["Best peer: picows.", "Ahead of ours: none."]
+    others = {"ours": result(1200.0), "ours-pure": result(10.0)}
+    assert tables.standings(echo, {**RESULTS, **others}) == [
+        "Best peer: picows.",
+        "Ahead of ours: picows.",
+        "Ahead of ours-pure: picows, aiohttp.",
+    ]
+    assert tables.standings(echo, {"ours": result(1.0), "raw": result(2.0)}) == []
+
+
 def test_notes():
     notes = tables.notes(scenarios.BY_NAME["idle"], [RESULTS])
+    assert notes[1:3] == ["Best peer: aiohttp.", "Ahead of ours: aiohttp, picows."]
+    notes[1:3] = []
     assert notes[0] == "Less is better."
     assert "(raw)" in notes[1]
     assert notes[2:] == ["tornado failed: KeyError: 1"]

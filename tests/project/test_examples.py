@@ -8,6 +8,7 @@ of its answers come from it; Ctrl-C ends it without a traceback.
 import asyncio
 import base64
 import contextlib
+import importlib.util
 import json
 import re
 import signal
@@ -15,6 +16,7 @@ import sys
 
 import pytest
 from example_programs import EXAMPLES, Examples
+from hosting import hosting
 from peer import needs_unix
 from programs import DEADLINE, free_port, line_with, need, started
 
@@ -149,6 +151,48 @@ async def test_on_trio(examples):
     pytest.importorskip("trio")
     heard = await examples.output("on_trio.py")
     assert {"Ada hears: Ada says hello", "Grace hears: Grace says hello"} <= set(heard)
+
+
+def module_of(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+async def heard_in_rooms(uri):
+    """Talk in two rooms; return what is heard in each."""
+    connect = websockets.connect
+    async with connect(f"{uri}/a") as ada, connect(f"{uri}/a") as alan, connect(f"{uri}/b") as bob:
+        with pytest.raises(websockets.InvalidStatusCode) as refused:
+            await connect(f"{uri}/")
+        assert refused.value.status_code == 403
+        heard = []
+        for speaker, room in (ada, [ada, alan]), (alan, [ada, alan]), (bob, [bob]):
+            await speaker.send(f"{len(heard)}")
+            heard.append([await each.recv() for each in room])
+        return heard
+
+
+ROOMS = [["0", "0"], ["1", "1"], ["2"]]
+
+
+async def test_asgi_rooms():
+    # uvicorn isn't needed to run the suite: this is a host that does what it does.
+    example = module_of(EXAMPLES / "asgi_rooms.py")
+    async with hosting(example.application) as host:
+        for _ in range(2):
+            assert await heard_in_rooms(host.uri) == ROOMS
+    assert example.rooms == {}
+
+
+async def test_asgi_rooms_on_uvicorn(examples):
+    pytest.importorskip("uvicorn")
+    async with examples.start("asgi_rooms.py"):
+        while True:
+            with contextlib.suppress(OSError):
+                assert await heard_in_rooms(f"ws://localhost:{examples.port}") == ROOMS
+                break
 
 
 @needs_unix

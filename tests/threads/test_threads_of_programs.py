@@ -17,7 +17,7 @@ import weakref
 
 import pytest
 from peer import BINARY, PING, PONG, TEXT, close_payload, frame
-from threads import PATIENCE, Task, both_sides, client_and_peer, echo, serving, uri_of
+from threads import PATIENCE, Task, blocked, both_sides, client_and_peer, echo, serving, uri_of
 
 from websockets import backend
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
@@ -149,17 +149,24 @@ def test_nothing_is_left_of_connections_that_are_closed():
 
 
 @contextlib.contextmanager
-def interrupted_by(handler, after=0.05):
+def interrupted_by(handler):
+    """Have a signal handler called once this thread waits for a socket."""
+    this = threading.current_thread()
+
+    def interrupt():
+        blocked(this)
+        signal.pthread_kill(this.ident, signal.SIGALRM)
+
     before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, after)
+    task = Task(interrupt)
     try:
         yield
+        task.result()
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
-needs_signals = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has none")
+needs_signals = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="Windows has none")
 
 
 class Mine(BaseException):
@@ -204,6 +211,21 @@ def test_an_interrupt_in_the_middle_of_a_large_message(connection):
         task = Task(peer.write, data[size // 2 :])
         assert ws.recv() == bytes(range(250)) * (size // 250)
         task.result()
+
+
+@needs_signals
+@both_sides
+def test_others_go_on_with_a_large_message_after_an_interrupt(connection):
+    with connection(max_size=None) as (ws, peer):
+        size = 1_000_000
+        data = frame(BINARY, bytes(range(250)) * (size // 250), masked=peer.masked)
+        peer.write(data[: size // 2])
+        with interrupted_by(raiser(KeyboardInterrupt)), pytest.raises(KeyboardInterrupt):
+            ws.recv()
+        peer.write(data[size // 2 :])
+        peer.send(PING, b"x")
+        assert peer.read() == (0x80 | PONG, b"x")
+        assert ws.recv() == bytes(range(250)) * (size // 250)
 
 
 @needs_signals
@@ -426,6 +448,5 @@ def test_a_peer_that_goes_while_nobody_looks(connection):
         peer.write(frame(8, close_payload(1001), masked=peer.masked))
         peer.read_close()
         peer.close()
-        while ws.state is not State.CLOSED:
+        while ws.state is not State.CLOSED or ws.socket.fileno() != -1:
             time.sleep(0.001)
-        assert ws.socket.fileno() == -1

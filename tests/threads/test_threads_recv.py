@@ -2,8 +2,6 @@
 What connections for threads state of receiving.
 """
 
-import time
-
 import pytest
 from peer import BINARY, CLOSE, PING, PONG, TEXT, close_payload, frame
 from threads import Task, blocked, both_sides, client_and_peer
@@ -233,13 +231,17 @@ def test_a_message_of_very_many_frames(connection):
 
 @both_sides
 def test_a_full_inbox_stops_reading(connection):
-    with connection(max_queue=4) as (ws, peer):
+    with connection(max_queue=4) as (ws, peer), client_and_peer() as (_, another):
         size = 500_000
         count = 40
         task = Task(lambda: [peer.send(BINARY, bytes([i]) * size) for i in range(count)])
         assert ws.recv() == bytes(1) * size
-        # The peer can't get rid of all that while nobody takes it.
-        time.sleep(0.2)
+        # The same thread reads both: while it answers so many pings, it could read all of that.
+        pings = 0
+        while pings < 1000:
+            another.send(PING, b"x")
+            assert another.read() == (0x80 | PONG, b"x")
+            pings += len(ws.recv_messages) >= 3  # there were four, maybe before one was taken
         assert not task.done()
         for i in range(1, count):
             assert ws.recv() == bytes([i]) * size

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import enum
 import pickle
 
 import pytest
@@ -54,6 +55,25 @@ def test_opcodes():
     assert DATA_OPCODES == (CONT, TEXT, BINARY) == (0, 1, 2)
     assert CTRL_OPCODES == (CLOSE, PING, PONG) == (8, 9, 10)
     assert all(type(opcode) is Opcode for opcode in DATA_OPCODES + CTRL_OPCODES)
+
+
+def test_opcodes_are_an_enum_in_all_respects():
+    plain = enum.IntEnum("Opcode", {opcode.name: opcode.value for opcode in Opcode})
+    for cls in Opcode, plain:
+        assert cls.TEXT is cls["TEXT"] is cls(1) and cls.TEXT.name == "TEXT"
+        assert list(cls.__members__) == [opcode.name for opcode in Opcode] and len(cls) == 6
+        assert cls.from_bytes(b"\1", "big") == 1 and cls.mro()[1] is enum.IntEnum
+        with pytest.raises(AttributeError):
+            cls.TEXT = 3
+    for name in "text", "_name", "__missing__":
+        complaints = []
+        for cls in Opcode, plain:
+            with pytest.raises(AttributeError) as caught:
+                getattr(cls, name)
+            complaints.append(str(caught.value))
+        assert complaints[0] == complaints[1]
+    assert pickle.loads(pickle.dumps(Opcode.PING)) is copy.deepcopy(Opcode.PING) is PING
+    assert isinstance(Opcode, enum.EnumMeta) and {*dir(Opcode)} >= {*dir(plain)}
 
 
 def test_a_frame_is_a_value():

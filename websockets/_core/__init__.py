@@ -27,6 +27,7 @@ MODULES = (
     "closing",
     "compression",
     "constants",
+    "conversation",
     "deflate",
     "endpoint",
     "events",
@@ -49,6 +50,7 @@ MODULES = (
     "stream",
     "tally",
     "utf8",
+    "values",
     "waiter",
     "writer",
 )
@@ -137,7 +139,10 @@ SENT = _active.constants.SENT
 LOST = _active.constants.LOST
 Endpoint = _active.endpoint.Endpoint
 EventEndpoint = _active.events.EventEndpoint
-FrameMaker = _active.events.FrameMaker
+FrameMaker = _active.values.FrameMaker
+quicken = _active.values.quicken
+Conversation = _active.conversation.Conversation
+BlockingConversation = _active.conversation.BlockingConversation
 Channel = _active.application.Channel
 CLIENTS = _active.tally.CLIENTS
 SERVERS = _active.tally.SERVERS

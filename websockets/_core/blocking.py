@@ -197,6 +197,8 @@ class BlockingStream:
         finally:
             if mine:
                 # An exception came: whoever is next may read, mutex or not.
+                if not self._fresh:
+                    self._space = None  # Nothing was read there, and others read elsewhere.
                 self.reader = before
                 with self.mutex:
                     self._leave()
@@ -358,7 +360,7 @@ class BlockingStream:
         before = self._unsent
         left: Optional[list[Any]] = pieces
         if before is None:
-            left = send_now(self._sock, pieces)
+            left = self._send_now(pieces)
             if left is None:
                 return True
             self.endpoint.holds |= FULL
@@ -369,6 +371,11 @@ class BlockingStream:
         if before is None:
             self._write()
         return self._unsent is None
+
+    def _send_now(self, pieces: list[Any]) -> Optional[list[Any]]:
+        """Give the socket what it takes, with the mutex; return what is left, or None."""
+        left: Optional[list[Any]] = send_now(self._sock, pieces)
+        return left
 
     def has_unsent(self) -> bool:
         """Whether something waits for the socket."""

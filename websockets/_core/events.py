@@ -33,35 +33,9 @@ from .constants import (
 from .endpoint import Endpoint
 from .messages import FragmentAssembler
 from .payloads import PayloadBuffer, unpack
+from .values import FrameMaker
 
-__all__ = ["EventEndpoint", "FrameMaker"]
-
-new = object.__new__
-
-
-class FrameMaker:
-    """
-    Make events of frames.
-
-    Arguments:
-        cls: class of the events. Instances have a ``__dict__``; where they have no attribute
-            ``fin``, that of the class is true.
-        opcodes: what the attribute ``opcode`` is, in the order of opcodes.
-    """
-
-    def __init__(self, cls: Any, opcodes: tuple[Any, ...]) -> None:
-        self._cls = cls
-        self._opcodes = opcodes
-
-    def make(self, opcode: int, data: bytes, fin: bool) -> Any:
-        """Return an event."""
-        # A third of the time that a dataclass takes for its __init__().
-        frame = new(self._cls)
-        frame.opcode = self._opcodes[opcode]
-        frame.data = data
-        if not fin:
-            frame.fin = False
-        return frame
+__all__ = ["EventEndpoint"]
 
 
 class FrameAssembler(FragmentAssembler):

@@ -1,5 +1,6 @@
 """
-Masking keys (RFC 6455 section 5.3: "derived from a strong source of entropy").
+Masking keys (RFC 6455 section 5.3: "derived from a strong source of entropy"): the pure twin of
+ext/keys.pyx.
 
 Owns the stock of random bytes. Key decision: keys come from the operating system's CSPRNG, and are
 drawn a block at a time because a system call a frame would cost more than masking the frame.

@@ -4,7 +4,7 @@ A connection without I/O, from the opening handshake on.
 Owns names, arguments, exceptions and logs of that face. Must never know a rule of the protocol:
 those are the endpoint's and, before a connection is open, the handshake's. Key decision: there is
 one object behind it at a time, an :class:`Opening` or an endpoint of the core, which has the state;
-bytes, events and frames reach it in one call.
+bytes, events and frames reach it in one call, from the core's :class:`Conversation`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .._closes import OK_CLOSE_CODES, Close
 from .._core import (
-    OP_BINARY,
     OP_CONT,
     OP_PING,
     OP_PONG,
-    OP_TEXT,
     EventEndpoint,
     FrameMaker,
     forget_frames,
@@ -41,6 +39,10 @@ from .opening import Opening
 if TYPE_CHECKING:
     import uuid
 
+    from .._core.conversation import Conversation
+else:
+    from .._core import Conversation
+
 __all__ = ["SEND_EOF", "Event", "Protocol"]
 
 Event = Union[Request, Response, Frame]
@@ -61,7 +63,7 @@ FRAMES = FrameMaker(Frame, OPCODES)
 EXPECTED = (WebSocketException, EOFError, UnicodeDecodeError)
 
 
-class Protocol:
+class Protocol(Conversation):
     """
     One side of a connection, without its socket.
 
@@ -111,13 +113,13 @@ class Protocol:
         self._blamed: Optional[BaseException] = None  # the failure that was logged last
         self._logged_eof = False
         self._logged_state: Optional[State] = None
-        self._endpoint: Any
+        Conversation.__init__(self)
         if state == CONNECTING:
-            self._endpoint = Opening(self._reader())
+            self._go_on_with(Opening(self._reader()))
             if self._endpoint.reader is None:
                 self._endpoint.early = self._make_endpoint()
         else:
-            self._endpoint = self._make_endpoint()
+            self._go_on_with(self._make_endpoint())
             if state != OPEN:
                 self._endpoint.force(state)
         if self.debug:
@@ -161,10 +163,10 @@ class Protocol:
     @state.setter
     def state(self, state: State) -> None:
         if state == CONNECTING:
-            self._endpoint = Opening(None)
+            self._go_on_with(Opening(None))
         else:
             if isinstance(self._endpoint, Opening):
-                self._endpoint = self._make_endpoint()
+                self._go_on_with(self._make_endpoint())
             self._endpoint.force(state)
         if self.debug:
             self._log_changes()
@@ -245,12 +247,6 @@ class Protocol:
         return exc
 
     @property
-    def parser_exc(self) -> Optional[BaseException]:
-        """What stopped the parser: it takes nothing that comes behind; None if nothing did."""
-        failure: Optional[BaseException] = self._endpoint.failure
-        return failure
-
-    @property
     def eof_sent(self) -> bool:
         """Whether the end of the stream was put in what is to be sent."""
         sent: bool = getattr(self._endpoint, "eof_sent", False)
@@ -269,18 +265,6 @@ class Protocol:
         return size
 
     # Receiving
-
-    def receive_data(self, data: Union[bytes, bytearray]) -> None:
-        """
-        Take bytes from the peer.
-
-        It never raises for what the peer sent: see ``parser_exc`` and ``handshake_exc``.
-
-        Raises:
-            EOFError: behind :meth:`receive_eof`.
-        """
-        if self._endpoint.receive(data):
-            self._attend()
 
     def receive_eof(self) -> None:
         """Take notice that the peer has ended TCP; the state is CLOSED then."""
@@ -306,15 +290,6 @@ class Protocol:
         if self.side == SERVER:
             self.logger.info("connection closed")
 
-    def events_received(self) -> list[Event]:
-        """
-        Take what has come since the last call: the peer's half of the handshake, then frames.
-
-        Frames of messages are as they came, one by one.
-        """
-        events: list[Event] = self._endpoint.take_events()
-        return events
-
     def _attend(self) -> None:
         """See to what else than data frames has come."""
         endpoint = self._endpoint
@@ -334,24 +309,6 @@ class Protocol:
         """Act on what has come of the peer's half of the opening handshake."""
 
     # Sending
-
-    def send_text(self, data: BytesLike, fin: bool = True) -> None:
-        """
-        Send a text message, or its first fragment.
-
-        Arguments:
-            data: the text in UTF-8.
-            fin: whether the message ends with it.
-
-        Raises:
-            InvalidState: if the state isn't OPEN.
-            ProtocolError: if another message is unfinished.
-        """
-        self._endpoint.send_data(OP_TEXT, data, fin)
-
-    def send_binary(self, data: BytesLike, fin: bool = True) -> None:
-        """Send a binary message, or its first fragment; otherwise as :meth:`send_text`."""
-        self._endpoint.send_data(OP_BINARY, data, fin)
 
     def send_continuation(self, data: BytesLike, fin: bool) -> None:
         """
@@ -430,15 +387,6 @@ class Protocol:
             self._endpoint.fail(code, reason)
         self._attend()
 
-    def data_to_send(self) -> list[bytes]:
-        """
-        Take what is to be sent; ``b""`` in it asks to half-close TCP.
-
-        There may be something after each call of another method.
-        """
-        data: list[bytes] = self._endpoint.collect()
-        return data
-
     def close_expected(self) -> bool:
         """Tell whether the end of TCP should come soon, so that waiting for it has an end."""
         state = self.state
@@ -470,8 +418,8 @@ class Protocol:
         Faces that receive and send by other ways give one of their own.
         """
         for data in reversed(self._endpoint.collect()):
-            endpoint.outbox.frames.insert(0, data)
-        self._endpoint = endpoint
+            endpoint.outbox.put_in_front(data)
+        self._go_on_with(endpoint)
         if self.debug:
             self._log_changes()
 

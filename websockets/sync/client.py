@@ -407,7 +407,7 @@ def connect(
         return connecting
     connection = connecting.connect()
     if legacy is None:
-        connection.pending_legacy_warning = True
+        connection._ws_warn_later()
     return connection
 
 

@@ -13,14 +13,14 @@ import contextlib
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Optional, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 from .. import _core
 from .._engine.arguments import CONNECTION, set_unless_usual
 from .._engine.closed import closed_exc
-from .._engine.overridable import by_name, overridable
+from .._engine.overridable import overridable
 from .._engine.phases import UNCONNECTED
 from .._engine.pings import ping_payload
 from .._faces.facts import Facts
@@ -31,6 +31,11 @@ from .._threads.sockets import end_of, plain_of, recv_within, send_within
 from .._threads.system import SYSTEM
 from ..exceptions import ConnectionClosedOK
 from ..typing import Data, DataLike
+
+if TYPE_CHECKING:
+    from .._core.conversation import BlockingConversation
+else:
+    from .._core import BlockingConversation
 
 __all__ = ["Connection"]
 
@@ -43,7 +48,7 @@ LEGACY = (
 Entered = TypeVar("Entered", bound="Connection")
 
 
-class Connection(Facts):
+class Connection(Facts, BlockingConversation):
     """
     A WebSocket connection: what servers and clients have in common.
 
@@ -84,7 +89,6 @@ class Connection(Facts):
 
     # They are there whatever a subclass does before it calls __init__().
     _ws_phase: Any = UNCONNECTED
-    _ws_stream: Any = None  # the short way of messages, once it is open
 
     recv_bufsize: int = 65536
     pending_legacy_warning = False
@@ -131,33 +135,6 @@ class Connection(Facts):
 
     # Messages
 
-    def recv(self, timeout: Optional[float] = None, decode: Optional[bool] = None) -> Data:
-        """
-        Receive the next message: ``str`` if it is text, ``bytes`` if it is binary.
-
-        Arguments:
-            timeout: seconds to wait for it; None for ever; 0 or less for what is there already.
-                When it is over nothing is lost: the next call returns the message.
-            decode: True for ``str`` and False for ``bytes``, whatever the message is.
-
-        Raises:
-            TimeoutError: if no message comes in time.
-            ConnectionClosed: when the connection is closed and all messages are read. Text that
-                isn't UTF-8 closes it with code 1007.
-            ConcurrencyError: if another thread is waiting for a message.
-        """
-        stream = self._ws_stream
-        if stream is None or self.pending_legacy_warning:
-            self._ws_ready()
-            stream = self._ws_stream
-        form = _core.USUAL
-        if decode is not None:
-            form = _core.AS_TEXT if decode else _core.AS_BYTES
-        message: Optional[Data] = stream.recv(form, timeout)
-        if message is None:
-            raise TimeoutError(f"timed out in {timeout:.1f}s")
-        return message
-
     def recv_streaming(self, decode: Optional[bool] = None) -> Iterator[Data]:
         """
         Receive the next message in fragments, as they come (RFC 6455 5.4).
@@ -179,45 +156,6 @@ class Connection(Facts):
                 yield self.recv()
         except ConnectionClosedOK:
             return
-
-    @by_name("text")
-    def send(
-        self,
-        message: Union[DataLike, Iterable[DataLike]],
-        text: Optional[bool] = None,
-    ) -> None:
-        """
-        Send a message.
-
-        It returns when the system has it, and waits for that if the peer doesn't read.
-
-        Arguments:
-            message: ``str`` for a text message; ``bytes``, ``bytearray`` or ``memoryview`` for a
-                binary one; an iterable of either kind for a message in fragments, one for each
-                item (RFC 6455 5.4).
-            text: True to send bytes as text, which they must be, False to send text as bytes.
-
-        Raises:
-            ConnectionClosed: when the connection is closed.
-            ConcurrencyError: if another thread is sending a message in fragments.
-            TypeError: for other types, a mapping included, and for fragments of different types;
-                the latter fail the connection with code 1011.
-        """
-        stream = self._ws_stream
-        if stream is None or self.pending_legacy_warning:
-            self._ws_ready()
-            stream = self._ws_stream
-        if text is None:
-            outcome = stream.send(message)
-            if not outcome:
-                return
-            if outcome == _core.LOST:
-                self._ws_phase.wait_closed(None)
-                raise self.close_exc
-        if isinstance(message, (str, bytes, bytearray, memoryview)):
-            self._ws_phase.send(message, text)
-        else:
-            self._ws_phase.send_fragments(message, text)
 
     def ping(
         self, data: Optional[DataLike] = None, *, ack_on_close: bool = False
@@ -303,7 +241,7 @@ class Connection(Facts):
         end_of(self.socket)
 
     def __enter__(self: Entered) -> Entered:
-        self.pending_legacy_warning = False
+        self._ws_settle()
         return self
 
     def __exit__(
@@ -324,11 +262,33 @@ class Connection(Facts):
         if self._ws_phase is UNCONNECTED:
             raise self.close_exc
 
-    def _ws_warn(self) -> None:
+    def _ws_send(self, message: Any, text: Optional[bool], outcome: int) -> None:
+        """Send what isn't as usual."""
+        self._ws_ready()
+        if outcome == _core.LOST:
+            self._ws_phase.wait_closed(None)
+            raise self.close_exc
+        if isinstance(message, (str, bytes, bytearray, memoryview)):
+            self._ws_phase.send(message, text)
+        else:
+            self._ws_phase.send_fragments(message, text)
+
+    def _ws_warn_later(self) -> None:
+        """Warn when this is used, unless it is as a context manager."""
+        self.pending_legacy_warning = True
+        self._ws_stream = None
+
+    def _ws_settle(self) -> None:
+        """Be used without a warning from now on."""
         self.pending_legacy_warning = False
+        self._ws_stream = self._ws_phase.stream
+
+    def _ws_warn(self) -> None:
+        self._ws_settle()
         level = 1
         # Whoever called a method of ours, and not one method that calls another.
-        while sys._getframe(level).f_globals.get("__name__") == __name__:
+        ours = __name__, BlockingConversation.__module__
+        while sys._getframe(level).f_globals.get("__name__") in ours:
             level += 1
         warnings.warn(LEGACY, DeprecationWarning, stacklevel=level + 1)
 

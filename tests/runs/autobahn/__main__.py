@@ -1,8 +1,8 @@
 """
-The library under Autobahn's test suite: both sides, both backends, both event loops, and trio.
+The library under Autobahn's test suite: both sides, both backends, both event loops, trio, threads.
 
 ``make autobahn`` runs it. The suite plays its cases against an echo server or an echo client of
-ours, which are in ``testee.py`` and ``testee_on_trio.py``, and says how it went. What it says goes
+ours, which are in ``testee.py`` and its neighbours, and says how it went. What it says goes
 to ``docs/autobahn.md``; the exit status is 1 if a case didn't pass and that table doesn't say so.
 """
 
@@ -22,7 +22,10 @@ ROOT = Path(__file__).resolve().parents[3]
 TABLE = ROOT / "docs" / "autobahn.md"
 BUILD = ROOT / "build" / "autobahn"
 TESTEE = Path(__file__).with_name("testee.py")
-ON_TRIO = Path(__file__).with_name("testee_on_trio.py")
+NEIGHBOURS = {
+    "trio": TESTEE.with_name("testee_on_trio.py"),
+    "threads": TESTEE.with_name("testee_in_threads.py"),
+}
 SUITE = Path(__file__).with_name("suite.txt")
 PORTS = range(9001, 9100)  # which the system gives to nobody who asks for any port
 
@@ -30,7 +33,7 @@ SIDES = ["server", "client"]
 BACKENDS = ["compiled", "pure"]
 LOOPS = ["uvloop", "asyncio"]
 RUNS = [f"{side} {backend} {loop}" for side in SIDES for backend in BACKENDS for loop in LOOPS]
-RUNS += [f"{side} {backend} trio" for side in SIDES for backend in BACKENDS]
+RUNS += [f"{side} {backend} {way}" for way in NEIGHBOURS for side in SIDES for backend in BACKENDS]
 
 # From good to bad. The suite calls informational what it knows no right or wrong for.
 VERDICTS = ["OK", "INFORMATIONAL", "NON-STRICT", "UNIMPLEMENTED", "WRONG CODE", "UNCLEAN"]
@@ -66,10 +69,10 @@ HEAD = """\
 # What Autobahn's test suite says
 
 `make autobahn` plays the cases of Autobahn's test suite (`{suite}`) against an echo server and an
-echo client, on both backends, both event loops and trio, and writes this table. A number tells how many
+echo client, on both backends, both event loops, trio and in threads, and writes this table. A number tells how many
 cases passed; one that didn't is named after it, with the suite's verdict; a dash means that the
 cases weren't run. The cases 7.1.6, 7.13.1 and 7.13.2 count as passed: the suite doesn't judge them,
-it only tells what happened. Runs on trio are of today's API, which looks at UTF-8 when a message is
+it only tells what happened. Runs on trio and in threads are of today's API, which looks at UTF-8 when a message is
 taken (6.4), and takes a close frame in the middle of a message for a violation (7.1.5). A run fails if a case went worse than it stands here, and leaves that
 place as it was. The suite's own reports are in `build/autobahn/reports`.
 
@@ -92,7 +95,7 @@ def suite(mode, spec, directory):
 
 def testee(backend, loop, *uri, **pipes):
     environment = {**os.environ, "WEBSOCKETS_NO_EXTENSIONS": "1" if backend == "pure" else ""}
-    program = [ON_TRIO] if loop == "trio" else [TESTEE, loop]
+    program = [NEIGHBOURS[loop]] if loop in NEIGHBOURS else [TESTEE, loop]
     command = [sys.executable, *program, backend, *uri]
     return subprocess.Popen(command, env=environment, text=True, **pipes)
 

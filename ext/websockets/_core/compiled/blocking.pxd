@@ -55,6 +55,7 @@ cdef class BlockingStream:
     cpdef int send(self, message) except -1
     @cython.locals(pieces=list, left=list)
     cpdef bint push(self) except -1
+    cdef list _send_now(self, list pieces)
     cpdef bint has_unsent(self) except -1
     @cython.locals(before="long long")
     cpdef write_now(self)

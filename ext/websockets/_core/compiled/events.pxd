@@ -5,18 +5,11 @@ cimport cython
 from websockets._core.compiled.endpoint cimport Endpoint
 from websockets._core.compiled.messages cimport FragmentAssembler
 from websockets._core.compiled.payloads cimport PayloadBuffer, unpack
+from websockets._core.compiled.values cimport FrameMaker
 
 cdef int AWAITING, CLOSING, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING
 cdef int OP_CLOSE, OP_PING, OP_PONG
 cdef long long UNLIMITED
-cdef object new
-
-
-cdef class FrameMaker:
-    cdef object _cls
-    cdef tuple _opcodes
-
-    cpdef make(self, int opcode, data, bint fin)
 
 
 cdef class FrameAssembler(FragmentAssembler):
@@ -45,6 +38,7 @@ cdef class EventEndpoint(Endpoint):
 
     cpdef use(self, extensions)
     cpdef bint receive(self, data) except -1
+    cpdef list take_events(self)
     cdef _check_encoded(self, int opcode, long long length)
     cdef _control(self, int opcode, bytes payload)
     cdef _peer_closed(self, bytes payload)

@@ -15,3 +15,4 @@ cdef class Writer:
 
 
 cpdef list send_now(sock, list pieces)
+cdef list send(int descriptor, list pieces)
