@@ -8,6 +8,11 @@
 #ifndef WEBSOCKETS_POLLER_H
 #define WEBSOCKETS_POLLER_H
 
+/* accept4() isn't in POSIX yet; Python's own header asks for this as well. */
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE 1
+#endif
+
 #include <stddef.h>
 #include <stdint.h>
 
