@@ -162,7 +162,7 @@ def c_file(extension, force=False):
         [extension],
         build_dir=str(GENERATED),
         include_path=["ext"],
-        compiler_directives={"language_level": 3, "annotation_typing": False, "binding": False},
+        compiler_directives={"language_level": 3, "annotation_typing": False},
         force=True,
     )
     return generated.sources[0]
