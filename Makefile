@@ -81,7 +81,7 @@ sanitize: $(VENV)/dev  ## run the core's tests under AddressSanitizer and Undefi
 		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 		WEBSOCKETS_REQUIRE_EXTENSIONS=1 PYTHONPATH=$(SANITIZE)/lib \
 		$(BIN)/pytest -q --capture=sys -k "not pure" -m "not build" --ignore=tests/project \
-		$$(grep -lw -e core -e compiled_core -e _core tests/*/test_*.py)
+		$$(grep -lw -e core -e compiled_core -e _core -e from.links tests/*/test_*.py)
 
 # A finding is written to build/fuzz, and so is what a run adds to the corpus of a target.
 SECONDS = 60
