@@ -27,6 +27,7 @@ from links import (
     read_all,
     reset,
     server_end,
+    unlike_newer_asyncio,
     unlike_uvloop,
 )
 from peer import TEXT, echo, frame, needs_unix, turns, until, uri_of
@@ -239,7 +240,7 @@ async def test_everything_with_bytes_can_be_written(reactor, data):
 
 @both_transports
 async def test_a_buffer_may_be_used_again_once_it_is_written(reactor):
-    unlike_uvloop(reactor)
+    unlike_newer_asyncio(reactor)
     async with driven(reactor) as (transport, _, sock):
         transport.write(MUCH)
         assert transport.get_write_buffer_size() > 0
@@ -504,7 +505,7 @@ async def test_aborting_while_it_closes(reactor):
 @both_transports
 @pytest.mark.parametrize("end", ["close", "abort"])
 async def test_writing_after_the_end_is_ignored(reactor, end):
-    unlike_uvloop(reactor)
+    unlike_newer_asyncio(reactor)
     async with driven(reactor) as (transport, recorder, sock):
         getattr(transport, end)()
         transport.write(b"x")

@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import struct
+import sys
 
 import pytest
 from peer import REQUEST
@@ -35,6 +36,13 @@ def unlike_uvloop(reactor):
     loop = asyncio.get_running_loop()
     if not (reactor and LINKS) and not isinstance(loop, asyncio.SelectorEventLoop):
         pytest.skip("uvloop's own transports do something else")
+
+
+def unlike_newer_asyncio(reactor):
+    """Skip what asyncio's own transports do otherwise from Python 3.12 on; see also above."""
+    unlike_uvloop(reactor)
+    if not (reactor and LINKS) and sys.version_info >= (3, 12):
+        pytest.skip("asyncio's own transports do something else")
 
 
 class Recorder(asyncio.Protocol):
