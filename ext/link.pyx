@@ -232,21 +232,23 @@ cdef class Link(Watched):
                     return self.nothing_came(count)
                 if count < size:
                     data = data[:count]
-                return self.arrived(data, idle)
+                return self.arrived(data, count, idle)
         count = websockets_receive(self.descriptor, BUFFER, SIZE)
         if count <= 0:
             return self.nothing_came(count)
         self._large = count >= LARGE
-        return self.arrived(new_bytes(BUFFER, count), idle)
+        return self.arrived(new_bytes(BUFFER, count), count, idle)
 
-    cdef int arrived(self, bytes data, bint idle) except -1:
-        """Hand on what was read."""
+    cdef int arrived(self, bytes data, Py_ssize_t count, bint idle) except -1:
+        """Hand on what was read: bytes, or None if they are in their place."""
         cdef MessageStream stream = self._stream
         if stream is not None:
             stream.waiter.idle = idle
         try:
             if stream is None:
                 self._protocol.data_received(data)
+            elif data is None:
+                stream.filled(count)
             else:
                 stream.data_received(data)
         except (SystemExit, KeyboardInterrupt):
@@ -262,22 +264,12 @@ cdef class Link(Watched):
         """Read into the place of what comes."""
         cdef Py_buffer view
         cdef Py_ssize_t count
-        cdef MessageStream stream = self._stream
         PyObject_GetBuffer(space, &view, PyBUF_WRITABLE)
         count = websockets_receive(self.descriptor, view.buf, view.len)
         PyBuffer_Release(&view)
         if count <= 0:
             return self.nothing_came(count)
-        stream.waiter.idle = idle
-        try:
-            stream.filled(count)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as exc:
-            self.fail(exc, "data_received() of a protocol raised an exception")
-        finally:
-            stream.waiter.idle = False
-        return 0
+        return self.arrived(None, count, idle)
 
     cdef int receive_buffered(self) except -1:
         """Read into a buffer of the protocol's."""

@@ -16,11 +16,13 @@ from links import (
     address_of,
     both_transports,
     called,
+    is_free,
     is_link,
     links_only,
     open_by,
     read,
     read_all,
+    told,
     unlike_uvloop,
 )
 from peer import TEXT, echo, frame, needs_unix, turns, until, uri_of
@@ -30,27 +32,6 @@ import websockets
 pytestmark = needs_unix
 
 OPTIONS = {"ping_interval": None, "compression": None, "close_timeout": 0.2}
-
-
-def is_free(number):
-    try:
-        os.fstat(number)
-    except OSError:
-        return True
-    return False
-
-
-@contextlib.contextmanager
-def told():
-    """Give what the event loop's handler is told."""
-    loop = asyncio.get_running_loop()
-    contexts = []
-    handler = loop.get_exception_handler()
-    loop.set_exception_handler(lambda loop, context: contexts.append(context))
-    try:
-        yield contexts
-    finally:
-        loop.set_exception_handler(handler)
 
 
 @both_transports

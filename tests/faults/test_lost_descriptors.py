@@ -13,20 +13,13 @@ import socket
 import warnings
 
 import pytest
+from links import is_free
 from peer import needs_unix, turns, uri_of
 from variants import LOOPS
 
 import websockets
 
 pytestmark = needs_unix  # where descriptors are numbers that are used again
-
-
-def is_free(number):
-    try:
-        os.fstat(number)
-    except OSError:
-        return True
-    return False
 
 
 class Bystander:

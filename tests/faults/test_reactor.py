@@ -30,6 +30,7 @@ from links import (
     read_all,
     reset,
     server_end,
+    told,
     unlike_uvloop,
 )
 from peer import CLOSE, TEXT, close_payload, frame, needs_unix, turns, until
@@ -738,19 +739,6 @@ async def test_another_connection_gets_the_number_of_a_socket_that_was_closed():
 
 
 # What subclasses raise
-
-
-@contextlib.contextmanager
-def told():
-    """Give what the event loop's handler is told."""
-    loop = asyncio.get_running_loop()
-    contexts = []
-    handler = loop.get_exception_handler()
-    loop.set_exception_handler(lambda loop, context: contexts.append(context))
-    try:
-        yield contexts
-    finally:
-        loop.set_exception_handler(handler)
 
 
 @both_transports

@@ -45,6 +45,28 @@ def unlike_newer_asyncio(reactor):
         pytest.skip("asyncio's own transports do something else")
 
 
+@contextlib.contextmanager
+def told():
+    """Give what the event loop's handler is told."""
+    loop = asyncio.get_running_loop()
+    contexts = []
+    handler = loop.get_exception_handler()
+    loop.set_exception_handler(lambda loop, context: contexts.append(context))
+    try:
+        yield contexts
+    finally:
+        loop.set_exception_handler(handler)
+
+
+def is_free(number):
+    """Tell whether a number is no file's."""
+    try:
+        os.fstat(number)
+    except OSError:
+        return True
+    return False
+
+
 class Recorder(asyncio.Protocol):
     """
     A protocol that keeps what it is told.

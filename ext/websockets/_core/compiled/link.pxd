@@ -46,7 +46,7 @@ cdef class Link(Watched):
     cpdef drop(self)
     cdef int do(self, int events, bint idle) except -1
     cdef int receive(self, bint idle) except -1
-    cdef int arrived(self, bytes data, bint idle) except -1
+    cdef int arrived(self, bytes data, Py_ssize_t count, bint idle) except -1
     cdef int receive_in_place(self, space, bint idle) except -1
     cdef int receive_buffered(self) except -1
     cdef int nothing_came(self, Py_ssize_t count) except -1
