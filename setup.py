@@ -52,23 +52,34 @@ def switched_on(variable):
 def extensions():
     if switched_on("WEBSOCKETS_NO_EXTENSIONS"):
         return []
-    headers = sorted([*Path("ext").rglob("*.pxd"), *Path("ext").glob("*.h")])
     found = []
     for module in sorted(Path("websockets/_core").glob("[!_]*.py")):
         kernel = Path("ext", module.name).with_suffix(".pyx")
         source = str(kernel if kernel.exists() else module)
+        headers = {Path("ext", COMPILED, module.name).with_suffix(".pxd")}
+        for path in (Path(source), *headers):
+            add_headers(path, headers)
         found.append(
             Extension(
                 f"websockets._core.compiled.{module.stem}",
                 [source],
                 include_dirs=["ext"],
                 libraries=[LIBRARIES[module.stem]] if module.stem in LIBRARIES else [],
-                depends=["setup.py", source, *map(str, headers)],
+                depends=["setup.py", source, *sorted(map(str, filter(Path.exists, headers)))],
                 optional=module.stem in LIBRARIES
                 and (WINDOWS or not switched_on("WEBSOCKETS_REQUIRE_EXTENSIONS")),
             )
         )
     return found
+
+
+def add_headers(path, found):
+    """Add the type sheets and headers in C that a file stands on, by their names in its text."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    for header in {*Path("ext").rglob("*.pxd"), *Path("ext").glob("*.h")} - found:
+        if (f'"{header.name}"' if header.suffix == ".h" else f".{header.stem} cimport") in text:
+            found.add(header)
+            add_headers(header, found)
 
 
 class build_all_or_none(build_ext):
