@@ -148,6 +148,7 @@ CLIENTS = _active.tally.CLIENTS
 SERVERS = _active.tally.SERVERS
 MessageStream = _active.stream.MessageStream
 share_among = _active.stream.share_among
+share_with = _active.stream.share_with
 Mutex = _active.locks.Mutex
 ThreadStream = _active.calls.ThreadStream
 Receiver = _active.receiver.Receiver

@@ -16,7 +16,7 @@ from .endpoint import Endpoint
 from .waiter import Waiter
 from .writer import Writer
 
-__all__ = ["MessageStream", "share_among"]
+__all__ = ["MessageStream", "share_among", "share_with"]
 
 
 class MessageStream:
@@ -199,3 +199,27 @@ def share_among(
                 pass  # Whoever sees to it will come to know.
         left.append(receiver)
     return left
+
+
+def share_with(
+    connections: tuple[Any, ...],
+    opcode: int,
+    payload: Any,
+    frames: dict[Any, bytes],
+    failed: Callable[[Any, Exception], None],
+) -> None:
+    """
+    Send a message to many connections; where something is in the way, their phases know what to do.
+
+    Arguments:
+        connections: what should be connections.
+        opcode, payload, frames: as for :meth:`~.endpoint.Endpoint.send_shared`.
+        failed: called with a connection and what went wrong with it.
+    """
+    for connection in connections:
+        try:
+            stream = connection._ws_stream
+            if type(stream) is not MessageStream or not stream.try_share(opcode, payload, frames):
+                connection._ws_phase.share(opcode, payload, frames)
+        except Exception as exc:
+            failed(connection, exc)

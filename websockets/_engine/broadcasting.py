@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Optional
 
-from .._core import OP_BINARY, OP_TEXT
+from .._core import OP_BINARY, OP_TEXT, share_with
 from ..exceptions import ConcurrencyError
 from ..framing import prepare_data
 from ..typing import DataLike
@@ -51,33 +51,32 @@ def broadcast(
     opcode, payload = prepare_data(message)
     if text is not None:
         opcode = OP_TEXT if text else OP_BINARY
-    frames: dict[Any, bytes] = {}
     errors: list[Exception] = []
-    stranger: Optional[Exception] = None  # what isn't a connection keeps none from the message
-    for connection in tuple(connections):  # one that breaks may leave them
-        try:
-            if not connection._ws_stream.try_share(opcode, payload, frames):
-                connection._ws_phase.share(opcode, payload, frames)
-        except ConcurrencyError as exc:
+    strangers: list[Exception] = []  # what isn't a connection keeps none from the message
+
+    def failed(connection: Any, exc: Exception) -> None:
+        if not hasattr(connection, "_ws_stream"):
+            strangers.append(TypeError(f"broadcast() needs connections, not {connection!r}"))
+        elif isinstance(exc, ConcurrencyError):
             if raise_exceptions:
                 errors.append(exc)
             else:
                 connection._ws_logger.warning("skipped broadcast: %s", exc)
-        except Exception as exc:
-            if not hasattr(connection, "_ws_stream"):
-                stranger = TypeError(f"broadcast() needs connections, not {connection!r}")
-            elif raise_exceptions:
-                error = RuntimeError("failed to write message")
-                error.__cause__ = exc
-                errors.append(error)
-            else:
-                connection._ws_logger.warning(
-                    "skipped broadcast: failed to write message: %s: %s",
-                    type(exc).__name__,
-                    exc,
-                    exc_info=True,
-                )
-    if stranger is not None:
-        raise stranger
+        elif raise_exceptions:
+            error = RuntimeError("failed to write message")
+            error.__cause__ = exc
+            errors.append(error)
+        else:
+            connection._ws_logger.warning(
+                "skipped broadcast: failed to write message: %s: %s",
+                type(exc).__name__,
+                exc,
+                exc_info=exc,
+            )
+
+    # One that breaks may leave them.
+    share_with(tuple(connections), opcode, payload, {}, failed)
+    if strangers:
+        raise strangers[-1]
     if errors:
         raise ExceptionGroup("skipped broadcast", errors)  # noqa: F821

@@ -40,3 +40,5 @@ cdef class MessageStream:
 
 @cython.locals(left=list, stream=MessageStream)
 cpdef list share_among(tuple receivers, way, int opcode, payload, dict frames)
+@cython.locals(stream=MessageStream)
+cpdef share_with(tuple connections, int opcode, payload, dict frames, failed)
