@@ -1,19 +1,30 @@
 """
-Header fields, from bytes to strings (RFC 9112 5): the compiled twin of websockets/_core/fields.py.
+Header fields, from bytes to strings and back (RFC 9112 5): the compiled twin of
+websockets/_core/fields.py.
 
-Owns the grammar of one line. Must never know the start line, what any field means, or what happens
+Owns the grammar of one line. Must never know what a start line or any field means, or what happens
 to a line that it doesn't take.
 
 Key decision: a name that is new among the headers goes into their stores directly. What is kept of
-a name that is there already is left to the headers themselves.
+a name that is there already is left to the headers themselves, and what isn't ASCII, or can't be
+sent, to them and their rules.
 """
 
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.unicode cimport PyUnicode_DecodeASCII, PyUnicode_DecodeLatin1
-from libc.string cimport memchr
+from libc.string cimport memchr, memcpy
 
 from string import ascii_letters, digits
 
 from websockets.datastructures import USUAL_NAMES
+from websockets.headers import check_headers
+
+cdef extern from "Python.h":
+    bytes new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size)
+    bint PyUnicode_CheckExact(object text)
+    bint PyUnicode_IS_ASCII(object text)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+    void *PyUnicode_DATA(object text)
 
 ctypedef unsigned char byte
 
@@ -83,6 +94,59 @@ cpdef Py_ssize_t take_fields(
             headers.set_insecure(name, value)
         start = end
     return start
+
+
+def make_head(str start_line, headers):
+    """Return a head as it is sent; the pure twin describes the arguments."""
+    cdef list pairs = headers._pairs
+    cdef Py_ssize_t size = 4
+    cdef char *place
+    cdef bint usual = is_ascii(start_line)
+    for name, value in pairs:
+        usual = usual and is_token(name) and is_ascii(value)
+        usual = usual and is_content(<const byte *> PyUnicode_DATA(value), length_of(value))
+        if not usual:
+            break
+        size += length_of(name) + length_of(value) + 4
+    if not usual:
+        check_headers(headers)
+        return f"{start_line}\r\n{headers}".encode(errors="surrogateescape")
+    head = new_bytes(NULL, size + length_of(start_line))
+    place = append(PyBytes_AS_STRING(head), start_line)
+    for name, value in pairs:
+        memcpy(place, b"\r\n", 2)
+        place = append(place + 2, name)
+        memcpy(place, b": ", 2)
+        place = append(place + 2, value)
+    memcpy(place, b"\r\n\r\n", 4)
+    return head
+
+
+cdef inline bint is_ascii(text):
+    return PyUnicode_CheckExact(text) and PyUnicode_IS_ASCII(text)
+
+
+cdef inline Py_ssize_t length_of(text):
+    return PyUnicode_GET_LENGTH(text)
+
+
+cdef inline char *append(char *place, text):
+    """Copy what is ASCII; return the place behind it."""
+    memcpy(place, PyUnicode_DATA(text), length_of(text))
+    return place + length_of(text)
+
+
+cdef bint is_token(text):
+    """Tell whether it is a name of a field in ASCII (RFC 9110 5.6.2)."""
+    cdef const byte *name
+    cdef Py_ssize_t i
+    if not is_ascii(text) or not length_of(text):
+        return False
+    name = <const byte *> PyUnicode_DATA(text)
+    for i in range(length_of(text)):
+        if not in_token[name[i]]:
+            return False
+    return True
 
 
 cdef inline bint is_blank(byte char) noexcept:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, Protocol, TypeVar, Union
+from typing import Any, Optional, Protocol, TypeVar, Union
 
 from ._errors import InvalidHeaderValue
 
@@ -206,6 +206,11 @@ class Headers(MutableMapping[str, str]):
         """Return all values of the header called ``key``, in their order; there may be none."""
         value = self._values.get(key.lower(), _NONE)
         return list(value) if isinstance(value, _Several) else [value]
+
+    def _lone(self, lowered: str) -> Optional[str]:
+        """Return the value of a header, by its lower-cased name; None unless it has just one."""
+        value = self._values.get(lowered)
+        return None if isinstance(value, _Several) else value
 
     def raw_items(self) -> Iterator[tuple[str, str]]:
         """Iterate over all ``(name, value)`` pairs, with names spelled as they were added."""

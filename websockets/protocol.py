@@ -165,7 +165,6 @@ class WebSocketCommonProtocol(Connection):
             self.port = port
         if secure is not None:
             self.secure = secure
-        self.extensions: list[Any] = []
 
     # Facts about the connection
 
@@ -222,6 +221,11 @@ class WebSocketCommonProtocol(Connection):
     def logger(self) -> Any:
         """Where errors and the connection's life are logged."""
         return self._ws_logger
+
+    @made_once
+    def extensions(self) -> list[Any]:
+        """The extensions agreed upon; none before."""
+        return []
 
     # What today's API has beside that
 

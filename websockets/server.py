@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union, cast
 from ._core import SERVERS, forget_frames
 from ._engine.arguments import SERVE, SERVER, check_arguments, set_unless_usual
 from ._engine.broadcasting import broadcast as broadcast
-from ._engine.making import maker
+from ._engine.making import copies_of, maker
 from ._handshake.admission import check_framing, check_host, check_origin
 from ._handshake.negotiation import choose_extensions, choose_subprotocol, offered_subprotocols
 from ._handshake.refusal import is_about_the_request, response_to, shutting_down, too_slow
@@ -621,12 +621,14 @@ class Serve(Starting):
     async def _start(self) -> WebSocketServer:
         loop = asyncio.get_running_loop()
         self.ws_server = WebSocketServer(loop, self._logger)
-        create_protocol = functools.partial(
+        create_protocol: Any = functools.partial(
             self._create_protocol.func,
             *self._create_protocol.args,
             self.ws_server,
             **self._create_protocol.keywords,
         )
+        if self._create_protocol.func is WebSocketServerProtocol:
+            create_protocol = copies_of(create_protocol())
         factory: Any = maker(
             loop,
             create_protocol,

@@ -199,3 +199,24 @@ async def test_allowed_hosts(host, accepted):
         request = REQUEST.replace(b"Host: localhost", b"Host: " + host.encode()) + b"\r\n"
         line = await first_line(port_of(server), request)
         assert (b" 101 " if accepted else b" 421 ") in line
+
+
+async def test_what_is_set_on_one_connection_is_not_on_another():
+    connections = []
+
+    async def handler(ws, path):
+        connections.append(ws)
+        ws.extensions.append("mine")
+        ws.close_timeout = len(connections)
+        ws.ws_handler = None
+        await ws.wait_closed()
+
+    arguments = {"compression": None, "max_size": 7, "subprotocols": ["chat"], "extra_headers": {}}
+    async with websockets.serve(handler, "127.0.0.1", 0, **arguments) as server:
+        for count in (1, 2):
+            async with websockets.connect(uri_of(server), compression=None):
+                pass
+            ws = connections[-1]
+            assert (ws.extensions, ws.close_timeout) == (["mine"], count)
+            assert (ws.max_size, ws.available_subprotocols, ws.origins) == (7, ["chat"], None)
+            assert ws.ws_server is server

@@ -1,5 +1,6 @@
 """
-Taking header fields from bytes (RFC 9112 5), against a naive reading of the grammar.
+Taking header fields from bytes, and making bytes of them (RFC 9112 5), against a naive reading of
+the grammar.
 """
 
 from string import ascii_letters, digits
@@ -121,3 +122,54 @@ lines = st.builds(
 )
 def test_any_fields(core, data, start, stop, longest, most, before):
     check(core, data, start, stop, longest, most, before)
+
+
+def naive_head(start_line, pairs):
+    """Make a head, or return what is wrong with it."""
+    for name, value in pairs:
+        if not name or not set(name.encode("utf-8", "surrogateescape")) <= set(TOKEN):
+            return "header name isn't a token"
+        if any(ord(char) < 32 and char != "\t" or char == "\x7f" for char in value):
+            return f"value of header {name} contains a control character"
+    lines = [start_line, *(f"{name}: {value}" for name, value in pairs), "", ""]
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+names = st.sampled_from(["Host", "X", "x-y", "", "X Y", "é", "X:", "Caf\udce9"])
+texts = st.text(st.sampled_from("a ~\t\r\n\0\x1f\x7f\x80é\udce9"), max_size=4)
+
+
+@given(st.sampled_from(["GET / HTTP/1.1", "", "GET /é"]), st.lists(st.tuples(names, texts)))
+def test_a_head_is_made_of_what_can_be_sent(core, start_line, pairs):
+    headers = Headers()
+    for name, value in pairs:
+        headers.set_insecure(name, value)
+    expected = naive_head(start_line, pairs)
+    if isinstance(expected, bytes):
+        assert core.fields.make_head(start_line, headers) == expected
+    else:
+        with pytest.raises(ValueError, match=expected):
+            core.fields.make_head(start_line, headers)
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 33, 5000])
+def test_a_head_is_as_long_as_its_fields(core, size):
+    headers = Headers([("X" * (size or 1), "a" * size)] * 3)
+    field = b"X" * (size or 1) + b": " + b"a" * size + b"\r\n"
+    assert core.fields.make_head("first", headers) == b"first\r\n" + field * 3 + b"\r\n"
+    assert core.fields.make_head("", Headers()) == b"\r\n\r\n"
+
+
+class Text(str):
+    """What isn't quite a string."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("name, value", [(b"X", ""), ("X", b"a"), ("X", None), ("X", 1)])
+def test_a_head_has_only_strings(core, name, value):
+    headers = Headers([("Host", "fine"), (Text("X"), Text("fine"))])
+    assert core.fields.make_head("a", headers) == b"a\r\nHost: fine\r\nX: fine\r\n\r\n"
+    headers._pairs.append((name, value))
+    with pytest.raises(TypeError, match="must be a str, not (bytes|NoneType|int)"):
+        core.fields.make_head("a", headers)

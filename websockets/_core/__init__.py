@@ -117,6 +117,7 @@ check_length = _active.frames.check_length
 check_opcode = _active.frames.check_opcode
 check_rsv = _active.frames.check_rsv
 check_start = _active.frames.check_start
+make_head = _active.fields.make_head
 HeadReader = _active.heads.HeadReader
 MessageHeadReader = _active.heads.MessageHeadReader
 USUAL = _active.constants.USUAL

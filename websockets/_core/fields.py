@@ -1,10 +1,10 @@
 """
-Header fields, from bytes to strings (RFC 9112 5): the pure twin of ext/fields.pyx.
+Header fields, from bytes to strings and back (RFC 9112 5): the pure twin of ext/fields.pyx.
 
-Owns the grammar of one line. Must never know the start line, what any field means, or what happens
+Owns the grammar of one line. Must never know what a start line or any field means, or what happens
 to a line that it doesn't take: that is left where it is, for whoever knows the limits to refuse.
 
-Key decision: all fields that are there are taken in one call.
+Key decision: all fields that are there are taken in one call, and a head is made in one.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import re
 
 from websockets._grammar import CONTENT, TOKEN
 from websockets.datastructures import Headers
+from websockets.headers import check_headers
 
-__all__ = ["take_fields"]
+__all__ = ["make_head", "take_fields"]
 
 match_field = re.compile(rf"({TOKEN}):({CONTENT})\r\n".encode()).match
 
@@ -49,3 +50,17 @@ def take_fields(
         headers.set_insecure(name.decode("ascii"), text)
         start = match.end()
     return start
+
+
+def make_head(start_line: str, headers: Headers) -> bytes:
+    """
+    Return a head as it is sent.
+
+    Arguments:
+        start_line: its first line, without the CRLF.
+
+    Raises:
+        ValueError, TypeError: if a header can't be sent.
+    """
+    check_headers(headers)
+    return f"{start_line}\r\n{headers}".encode(errors="surrogateescape")

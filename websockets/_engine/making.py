@@ -15,7 +15,9 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["let_out", "maker", "watch_end"]
+from .phases import Phase
+
+__all__ = ["copies_of", "let_out", "maker", "watch_end"]
 
 
 class Unmade:
@@ -68,6 +70,27 @@ def end(loop: Any, itself: Callable[[], Any], usual: Any, logger: Any, reason: A
         logger.error("error in connection_lost()", exc_info=True)
         usual.connection_lost(protocol, reason)  # This does nothing if it was called before.
         let_out(loop, exc)
+
+
+def copies_of(protocol: Any) -> Callable[[], Any]:
+    """
+    Return a factory of protocols that are as one that was just made, and has checked its arguments.
+
+    Arguments:
+        protocol: one whose class is ours, so that nothing else than attributes comes of making it.
+    """
+    cls: Any = type(protocol)
+    settings = {
+        name: value for name, value in vars(protocol).items() if not isinstance(value, Phase)
+    }
+
+    def make() -> Any:
+        copy = cls.__new__(cls)
+        for name, value in settings.items():
+            setattr(copy, name, value)
+        return copy
+
+    return make
 
 
 def maker(

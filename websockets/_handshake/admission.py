@@ -47,13 +47,14 @@ def check_framing(headers: Headers) -> None:
         InvalidHeader: if Host isn't there exactly once (RFC 9112 3.2), or the request has a body:
             it would be taken for frames.
     """
-    hosts = headers.get_all("Host")
-    if len(hosts) != 1:
-        raise InvalidHeader("Host", "more than one Host header found" if hosts else None)
-    for name in ("Transfer-Encoding", "Content-Length"):
-        for value in headers.get_all(name):
-            if name == "Transfer-Encoding" or value.strip("0") or not value:
-                raise InvalidHeaderValue(name, value)
+    if headers._lone("host") is None:
+        several = "Host" in headers
+        raise InvalidHeader("Host", "more than one Host header found" if several else None)
+    for value in headers.get_all("Transfer-Encoding"):
+        raise InvalidHeaderValue("Transfer-Encoding", value)
+    for value in headers.get_all("Content-Length"):
+        if value.strip("0") or not value:
+            raise InvalidHeaderValue("Content-Length", value)
 
 
 def check_host(headers: Headers, allowed_hosts: Optional[Iterable[str]]) -> None:

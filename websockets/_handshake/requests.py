@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from .._core import make_head
 from ..datastructures import Headers, HeadersLike
 from ..headers import (
     build_authorization_basic,
     build_host,
     build_subprotocol,
-    check_headers,
 )
 from ..typing import Subprotocol
 from ..uri import WebSocketURI
@@ -74,5 +74,5 @@ def serialize_request(path: str, headers: Headers) -> bytes:
     Raises:
         ValueError, TypeError: if a header can't be sent.
     """
-    check_headers(headers)
-    return f"GET {path} HTTP/1.1\r\n{headers}".encode(errors="surrogateescape")
+    head: bytes = make_head(f"GET {path} HTTP/1.1", headers)
+    return head

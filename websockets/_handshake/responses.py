@@ -12,8 +12,8 @@ import http
 import time
 from typing import Optional
 
+from .._core import make_head
 from ..datastructures import Headers
-from ..headers import check_headers
 from .upgrade import accept_key, build_answer
 
 __all__ = ["accepting", "add_answer", "add_usual_headers", "http_date", "serialize_response"]
@@ -79,7 +79,5 @@ def serialize_response(status: int, headers: Headers, body: Optional[bytes] = No
     Raises:
         ValueError, TypeError: if a header can't be sent.
     """
-    check_headers(headers)
-    reason = REASONS.get(status, "")
-    head = f"HTTP/1.1 {status} {reason}\r\n{headers}".encode(errors="surrogateescape")
+    head: bytes = make_head(f"HTTP/1.1 {status} {REASONS.get(status, '')}", headers)
     return head if body is None else head + body

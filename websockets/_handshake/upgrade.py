@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Optional
 
+from ..datastructures import Headers
 from ..exceptions import InvalidHeader, InvalidHeaderValue, InvalidUpgrade
 from ..headers import parse_connection, parse_upgrade
 
@@ -97,6 +98,9 @@ def check_request(headers: Mapping[str, str], repeated: Optional[str] = None) ->
     Raises:
         InvalidHandshake: if the request is invalid; its answer is 400 Bad Request.
     """
+    usual_key = _usual_key(headers)
+    if usual_key is not None:
+        return usual_key
     _check_upgrade(headers)
     key = _get_one(headers, "Sec-WebSocket-Key", repeated)
     # RFC 6455 4.2.1: 16 bytes in Base64.
@@ -111,6 +115,20 @@ def check_request(headers: Mapping[str, str], repeated: Optional[str] = None) ->
     if version != "13":
         raise InvalidHeaderValue("Sec-WebSocket-Version", version)
     return key
+
+
+def _usual_key(headers: Mapping[str, str]) -> Optional[str]:
+    """Return the key of a request that needs no closer look, as nearly all are."""
+    if (
+        type(headers) is Headers
+        and headers._lone("upgrade") in _USUAL_UPGRADES
+        and headers._lone("connection") in _USUAL_CONNECTIONS
+        and headers._lone("sec-websocket-version") == "13"
+    ):
+        key = headers._lone("sec-websocket-key")
+        if key is not None and _KEY.fullmatch(key) is not None:
+            return key
+    return None
 
 
 def build_response(headers: MutableMapping[str, str], key: str) -> None:

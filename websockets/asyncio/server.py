@@ -20,7 +20,7 @@ from .._engine import broadcasting
 from .._engine.arguments import TODAYS_SERVE
 from .._engine.connecting import within
 from .._engine.journal import name_of
-from .._engine.making import maker
+from .._engine.making import copies_of, maker
 from .._engine.overridable import made_once
 from .._faces.answering import Answering, Asked
 from .._faces.protocols import server_protocols
@@ -208,6 +208,20 @@ class ServerConnection(Answering, Connection):
                 self._ws_closing = self.loop.create_task(self.close(*closing))
 
 
+def factory_of(create: Any, new_protocol: Callable[[], Any], server: Server) -> Any:
+    """Return what makes the connections of a server, each with a protocol of its own."""
+    if create.func is not ServerConnection:
+        return lambda: create(new_protocol(), server)
+    copy = copies_of(create(None, server))
+
+    def make() -> Any:
+        connection = copy()
+        connection.protocol = new_protocol()
+        return connection
+
+    return make
+
+
 def break_off(connection: ServerConnection, exc: BaseException) -> None:
     """End a connection whose task ends with an exception, so that nobody will see to it."""
     phase = connection._ws_phase
@@ -377,7 +391,7 @@ def serve(
         loop = server.loop
         factory: Any = maker(
             loop,
-            lambda: create(new_protocol(), server),
+            factory_of(create, new_protocol, server),
             ServerConnection,
             server.unregister,
             server.logger,
