@@ -10,11 +10,16 @@ peer is awaited.
 import asyncio
 import builtins
 import contextlib
+import functools
+import importlib
+import socket
+import ssl
 import sys
 
 import peer as by_hand
 import pytest
 import todays
+from beside import on_asyncio
 from variants import HAS_TRIO
 
 from websockets.asyncio import client as asyncio_client
@@ -58,7 +63,16 @@ async def turns():
     await (on_trio if runs_on_trio() else by_hand).turns()
 
 
+async def until(condition):
+    await (on_trio if runs_on_trio() else by_hand).until(condition)
+
+
 async def close(connection, *arguments):
+    """Close a connection, or a server."""
+    if isinstance(connection, asyncio_server.Server):
+        connection.close(*arguments)
+        await connection.wait_closed()
+        return
     await (connection.aclose if runs_on_trio() else connection.close)(*arguments)
 
 
@@ -160,8 +174,104 @@ def connect(*arguments, **options):
     return client_module().connect(*arguments, **options)
 
 
-def uri_of(server):
-    return library().uri_of(server)
+@contextlib.asynccontextmanager
+async def entered(connecting):
+    """Open a connection, and end it without the peer's help."""
+    async with connecting as ws:
+        try:
+            yield ws
+        finally:
+            await leave(ws)
+
+
+async def follow(connecting):
+    """Return a connection that was opened, and has ended."""
+    async with entered(connecting) as ws:
+        return ws
+
+
+def port_of(server):
+    return (on_trio if runs_on_trio() else by_hand).port_of(server)
+
+
+def uri_of(server, path="/", scheme="ws", host="127.0.0.1"):
+    return f"{scheme}://{host}:{port_of(server)}{path}"
+
+
+@contextlib.asynccontextmanager
+async def listening(function, *arguments, **options):
+    """Run what serve() or route() starts, on a socket of this machine."""
+    if runs_on_trio():
+        async with on_trio.trio.open_nursery() as nursery:
+            if "listeners" not in options:
+                options.update(port=0, host="127.0.0.1")
+            server = await nursery.start(functools.partial(function, *arguments, **options))
+            try:
+                yield server
+            finally:
+                nursery.cancel_scope.cancel()
+    else:
+        where = () if "sock" in options else ("127.0.0.1", 0)
+        async with function(*arguments, *where, **options) as server:
+            yield server
+
+
+def serving(handler, **options):
+    """A server on a socket of this machine."""
+    return listening(server_module().serve, handler, **options)
+
+
+def serving_at(path, handler, **options):
+    """A server on a Unix socket."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(path)
+    if not runs_on_trio():
+        return serving(handler, sock=sock, **options)
+    sock.listen()
+    listener = on_trio.trio.SocketListener(on_trio.trio.socket.from_stdlib_socket(sock))
+    return serving(handler, listeners=[listener], **options)
+
+
+def carrier_to(server):
+    """Return the option of connect() that is a way to a server, and the word for that."""
+    sock = socket.create_connection(("127.0.0.1", port_of(server)))
+    if not runs_on_trio():
+        sock.setblocking(False)
+        return {"sock": sock}, "socket"
+    sock = on_trio.trio.socket.from_stdlib_socket(sock)
+    return {"stream": on_trio.trio.SocketStream(sock)}, "stream"
+
+
+@contextlib.asynccontextmanager
+async def tcp_to(server, context=None):
+    """A peer connected to a server on this machine; with TLS if there is a context."""
+    port = port_of(server)
+    if not runs_on_trio():
+        options = {} if context is None else {"ssl": context, "server_hostname": "localhost"}
+        async with by_hand.tcp_to(port, **options) as peer:
+            yield AwaitedPeer(peer)
+        return
+    peer = await on_trio.tcp_to(port)
+    if context is not None:
+        peer.stream = on_trio.trio.SSLStream(peer.stream, context, server_hostname="localhost")
+    async with peer:
+        yield peer
+
+
+@contextlib.asynccontextmanager
+async def proxy_of(kind, *arguments, **options):
+    """A proxy, which runs on asyncio."""
+    if runs_on_trio():
+        with on_asyncio(lambda: kind(*arguments, **options)) as proxy:
+            yield proxy
+    else:
+        async with kind(*arguments, **options) as proxy:
+            yield proxy
+
+
+def tls_failures():
+    """Return what a client raises that doesn't trust a certificate."""
+    return on_trio.trio.BrokenResourceError if runs_on_trio() else ssl.SSLCertVerificationError
 
 
 def answering(*responses):
@@ -206,6 +316,11 @@ def client_module():
 
 def server_module():
     return trio_server if runs_on_trio() else asyncio_server
+
+
+def router_module():
+    """Return the module with route(), which needs werkzeug."""
+    return importlib.import_module(f"websockets.{'trio' if runs_on_trio() else 'asyncio'}.router")
 
 
 async def pause():
