@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from peer import CLOSE, close_payload, frame, turns
-from todays import both_sides, client_and_peer, closed, end, is_client
+from todays import both_ends, both_sides, client_and_peer, closed, end, is_client
 
 from websockets.exceptions import (
     ConnectionClosedError,
@@ -93,3 +93,14 @@ async def test_a_transport_that_is_aborted(connection):
         assert (ws.close_code, ws.close_reason) == (1006, "")
         with pytest.raises(ConnectionClosedError):
             await ws.send("x")
+
+
+async def test_a_server_that_does_not_answer_over_tls(certificates):
+    secure = {"ssl": certificates.server_context()}
+    async with both_ends(secure, ssl=certificates.client_context()) as (server, client):
+        server.transport.pause_reading()
+        client.close_timeout = 0.05
+        await client.close()
+        assert client.close_code == 1006
+        assert str(client.close_exc.__cause__) == "timed out while closing connection"
+        server.transport.abort()

@@ -288,6 +288,14 @@ async def leave(ws):
     await ws.wait_closed()
 
 
+async def cut(ws):
+    """End TCP below TLS, without a word."""
+    if runs_on_trio():
+        await ws.stream.transport_stream.aclose()
+    else:
+        ws.transport.abort()
+
+
 def request_of(uri, **options):
     """Return the lines of a client's request, without the key."""
     return library().request_of(uri, **options)

@@ -16,7 +16,7 @@ import types
 
 import pytest
 from peer import CLOSE, KEY, REQUEST, frame, xor
-from todays import Records, accepting
+from todays import Records, accepting, secure
 
 trio = pytest.importorskip("trio")
 
@@ -282,7 +282,8 @@ async def both_ends(server_options=None, **client_options):
         await connection.wait_closed()
 
     async with serving(handler, **(server_options or {})) as server:
-        async with connect(uri_of(server), **client_options) as client:
+        uri = secure(uri_of(server)) if "ssl" in client_options else uri_of(server)
+        async with connect(uri, **client_options) as client:
             yield await connections.receive(), client
 
 

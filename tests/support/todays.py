@@ -30,6 +30,11 @@ def uri_of(server, path="/"):
     return f"ws://127.0.0.1:{port_of(server)}{path}"
 
 
+def secure(uri):
+    """Return a URI for TLS, with the name that certificates are for."""
+    return uri.replace("ws://127.0.0.1", "wss://localhost")
+
+
 def key_of(head):
     """Return the key in the head of a request."""
     for line in head.split(b"\r\n"):
@@ -109,7 +114,8 @@ async def both_ends(server_options=None, **client_options):
         await connection.wait_closed()
 
     async with serve(handler, "127.0.0.1", 0, **(server_options or {})) as server:
-        async with connect(uri_of(server), **client_options) as client:
+        uri = secure(uri_of(server)) if "ssl" in client_options else uri_of(server)
+        async with connect(uri, **client_options) as client:
             yield await opened.get(), client
 
 
@@ -232,6 +238,7 @@ __all__ = [
     "key_of",
     "request_of",
     "responses",
+    "secure",
     "server_and_peer",
     "uri_of",
 ]
