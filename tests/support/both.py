@@ -67,13 +67,14 @@ async def until(condition):
     await (on_trio if runs_on_trio() else by_hand).until(condition)
 
 
-async def close(connection, *arguments):
+# The name of close(), by runs_on_trio().
+CLOSE_METHOD = {False: "close", True: "aclose"}
+
+
+async def close(connection, *arguments, **options):
     """Close a connection, or a server."""
-    if isinstance(connection, asyncio_server.Server):
-        connection.close(*arguments)
-        await connection.wait_closed()
-        return
-    await (connection.aclose if runs_on_trio() else connection.close)(*arguments)
+    closing = getattr(connection, CLOSE_METHOD[runs_on_trio()])(*arguments, **options)
+    await (connection.wait_closed() if closing is None else closing)
 
 
 async def answered(pong):
@@ -146,11 +147,11 @@ def client_and_peer(**options):
     return awaited(todays.client_and_peer(**options))
 
 
-def server_and_peer(**options):
+def server_and_peer(*arguments, **options):
     """Our server's end of an open connection, and the peer that is its client."""
     if runs_on_trio():
-        return on_trio.server_and_peer(**options)
-    return awaited(todays.server_and_peer(**options))
+        return on_trio.server_and_peer(*arguments, **options)
+    return awaited(todays.server_and_peer(*arguments, **options))
 
 
 def both_ends(*arguments, **options):
@@ -219,6 +220,14 @@ async def listening(function, *arguments, **options):
 def serving(handler, **options):
     """A server on a socket of this machine."""
     return listening(server_module().serve, handler, **options)
+
+
+async def refuses_to_serve(handler, **options):
+    """Call serve(), which tells at once what is wrong: on asyncio nothing need be awaited."""
+    if runs_on_trio():
+        await trio_server.serve(handler, 0, **options)
+    else:
+        asyncio_server.serve(handler, "127.0.0.1", 0, **options)
 
 
 def serving_at(path, handler, **options):
@@ -329,6 +338,11 @@ def server_module():
 def router_module():
     """Return the module with route(), which needs werkzeug."""
     return importlib.import_module(f"websockets.{'trio' if runs_on_trio() else 'asyncio'}.router")
+
+
+async def never():
+    """Wait for ever."""
+    await (on_trio.trio.sleep_forever() if runs_on_trio() else asyncio.Event().wait())
 
 
 async def pause():
