@@ -243,7 +243,9 @@ def serving_at(path, handler, **options):
 
 def carrier_to(server):
     """Return the option of connect() that is a way to a server, and the word for that."""
-    sock = socket.create_connection(("127.0.0.1", port_of(server)))
+    listens = (server.listeners[0].socket if runs_on_trio() else server.sockets[0]).getsockname()
+    sock = socket.socket(socket.AF_UNIX if isinstance(listens, str) else socket.AF_INET)
+    sock.connect(listens)
     if not runs_on_trio():
         sock.setblocking(False)
         return {"sock": sock}, "socket"
@@ -278,6 +280,11 @@ async def proxy_of(kind, *arguments, **options):
             yield proxy
 
 
+def time_outs():
+    """Return what is behind the TimeoutError of a client."""
+    return on_trio.trio.TooSlowError if runs_on_trio() else (TimeoutError, asyncio.TimeoutError)
+
+
 def tls_failures():
     """Return what a client raises that doesn't trust a certificate."""
     return on_trio.trio.BrokenResourceError if runs_on_trio() else ssl.SSLCertVerificationError
@@ -286,6 +293,13 @@ def tls_failures():
 def answering(*responses):
     """A server that answers each connection with the next of these responses."""
     return library().answering(*responses)
+
+
+def accepting_by(accept):
+    """A server that has each peer accepted by a function."""
+    if runs_on_trio():
+        return on_trio.listening(accept)
+    return by_hand.listening(lambda peer: accept(AwaitedPeer(peer)))
 
 
 async def leave(ws):
