@@ -48,9 +48,19 @@ def library():
     return on_trio if runs_on_trio() else todays
 
 
-def run_on_trio(function, arguments):
-    """Run a test, a coroutine function, on trio."""
-    on_trio.on_trio(function)(**arguments)
+def run_on_trio(function, arguments, autojump):
+    """Run a test, a coroutine function, on trio; with a clock that takes no time, if wanted."""
+    on_trio.on_trio(function, autojump=autojump)(**arguments)
+
+
+def now():
+    """Return the time in seconds, of the clock that the test has."""
+    return on_trio.trio.current_time() if runs_on_trio() else asyncio.get_running_loop().time()
+
+
+async def sleep(seconds):
+    """Let time pass, in a test that is given a clock."""
+    await (on_trio.trio.sleep if runs_on_trio() else asyncio.sleep)(seconds)
 
 
 def started(coroutine):
