@@ -215,15 +215,16 @@ async def listening(function, *arguments, **options):
     if runs_on_trio():
         async with on_trio.trio.open_nursery() as nursery:
             if "listeners" not in options:
-                options.update(port=0, host="127.0.0.1")
+                options = {"port": 0, "host": "127.0.0.1", **options}
             server = await nursery.start(functools.partial(function, *arguments, **options))
             try:
                 yield server
             finally:
                 nursery.cancel_scope.cancel()
     else:
-        where = () if "sock" in options else ("127.0.0.1", 0)
-        async with function(*arguments, *where, **options) as server:
+        if "sock" not in options:
+            options = {"port": 0, "host": "127.0.0.1", **options}
+        async with function(*arguments, **options) as server:
             yield server
 
 
