@@ -139,6 +139,10 @@ class AwaitedPeer:
     async def send(self, *arguments, **options):
         self._peer.send(*arguments, **options)
 
+    async def write_eof(self):
+        """End this side of TCP."""
+        self._peer.writer.write_eof()
+
     async def end(self):
         """Answer the close frame that comes, and end TCP."""
         await todays.end(self._peer)

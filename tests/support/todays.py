@@ -144,15 +144,20 @@ async def answering(*responses):
         yield types.SimpleNamespace(sockets=server.sockets, requests=requests)
 
 
+def lines_of(requests, port):
+    """Return the lines of the only request, without the key and the port."""
+    [head] = requests
+    lines = head.decode().replace(str(port), "PORT").split("\r\n")
+    return ["Sec-WebSocket-Key" if "-Key: " in line else line for line in lines[:-2]]
+
+
 async def request_of(uri, **options):
     """Return the lines of the request, without the key."""
     async with answering(accepting) as server:
         ws = await connect(uri.format(port_of(server)), proxy=None, **options)
         ws.transport.abort()
         await ws.wait_closed()
-        [head] = server.requests
-        lines = head.decode().replace(str(port_of(server)), "PORT").split("\r\n")
-        return ["Sec-WebSocket-Key" if "-Key: " in line else line for line in lines[:-2]]
+        return lines_of(server.requests, port_of(server))
 
 
 async def failing(response, **options):
@@ -236,6 +241,7 @@ __all__ = [
     "hold",
     "is_client",
     "key_of",
+    "lines_of",
     "request_of",
     "responses",
     "secure",
