@@ -368,6 +368,8 @@ async def responses(*requests, handler=hold, **options):
                         head = await peer.read_head()
                     except EOFError as exc:
                         head = exc.args[0]
+                    except trio.BrokenResourceError:
+                        pass  # The server hadn't read all when it ended TCP.
                 body = b"" if b" 101 " in head else await peer.read_eof()
                 answers.append((head.decode("latin1"), body))
         await until(lambda: not server.connections)

@@ -181,6 +181,8 @@ async def responses(*requests, handler=hold, **options):
                         head = await peer.read_head()
                     except asyncio.IncompleteReadError as exc:
                         head = exc.partial
+                    except ConnectionError:
+                        pass  # The server hadn't read all when it ended TCP.
                 body = b"" if b" 101 " in head else await peer.read_eof()
                 answers.append((head.decode("latin1"), body))
         await until(lambda: not server.connections)

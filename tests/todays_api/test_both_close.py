@@ -285,3 +285,21 @@ async def test_what_carries_it_is_closed(connection):
         assert (ws.close_code, ws.close_reason) == (1006, "")
         with pytest.raises(ConnectionClosedError):
             await ws.send("x")
+
+
+@both_sides
+async def test_who_has_ended_its_side_of_tcp_is_answered(connection):
+    async with connection(close_timeout=None) as (ws, peer):
+        await peer.send(TEXT, b"question")
+        await peer.send(CLOSE, close_payload(1000))
+        if not is_client(connection):
+            await peer.write_eof()
+        await turns()
+        assert await ws.recv() == "question"
+        await ws.send("answer")
+        assert await peer.read() == (0x80 | TEXT, b"answer")
+        receiving = started(ws.recv())
+        assert await peer.read_close() == (1000, "")
+        await peer.close()
+        with pytest.raises(ConnectionClosedOK):
+            await receiving

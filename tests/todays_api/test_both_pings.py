@@ -4,6 +4,7 @@ Pings on asyncio and on trio, those of programs and those that keep a connection
 
 import pytest
 from both import answered, both_sides, now, sleep, started, turns
+from counted import Growth
 from peer import PING, PONG, TEXT
 from todays import Records
 
@@ -107,6 +108,7 @@ async def test_pings_come_regularly(connection):
 @pytest.mark.given_clock
 @both_sides
 async def test_a_peer_that_does_not_answer_is_given_up(connection):
+    growth = Growth()
     async with connection(ping_interval=20, ping_timeout=10) as (ws, peer):
         receiving = started(ws.recv())
         assert (await peer.read())[0] == FIN | PING
@@ -117,6 +119,7 @@ async def test_a_peer_that_does_not_answer_is_given_up(connection):
         assert str(raised.value) == (
             "sent 1011 (internal error) keepalive ping timeout; no close frame received"
         )
+    assert list(growth.of("keepalive_timeouts").values()) == [1]
 
 
 @pytest.mark.given_clock

@@ -4,7 +4,7 @@ Pings on trio: events and cancellation.
 
 import pytest
 from on_trio import both_sides, on_trio, trio
-from peer import CLOSE, PING, PONG, close_payload
+from peer import CLOSE, PING, PONG, TEXT, close_payload
 
 from websockets.exceptions import (
     ConnectionClosedOK,
@@ -41,3 +41,15 @@ async def test_pings_that_nobody_will_answer_any_more(connection, caplog):
         with pytest.raises(ConnectionClosedOK):
             await ws.ping()
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@both_sides
+@on_trio(autojump=True)
+async def test_what_has_arrived_while_the_program_was_busy_counts(connection):
+    async with connection(ping_interval=20, ping_timeout=10) as (ws, peer):
+        assert (await peer.read())[0] == FIN | PING
+        # So late is it when anybody gets a turn again, before the bytes are read.
+        trio.lowlevel.current_clock().jump(10)
+        await peer.send(TEXT, b"x")
+        await trio.sleep(1)
+        assert ws.state.name == "OPEN" and await ws.recv() == "x"
