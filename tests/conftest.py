@@ -4,9 +4,9 @@ What all tests share: both backends of the core, both event loops, and a certifi
 A test function that is a coroutine runs once on asyncio's own loop and once on uvloop's, unless it
 is marked ``one_loop``, or ``given_clock``: then its loop is a virtual one, with a network in memory,
 where no time passes while anything happens. One that is marked ``and_trio`` runs on trio as well,
-where it is. It fails when it leaves a task behind, when the loop was handed an exception
-that nobody expected, and when it takes longer than ``TIME_LIMIT``. There are no asynchronous
-fixtures: tests use ``async with``.
+where it is, with a clock of that kind if it is given one. It fails when it leaves a task behind,
+when the loop was handed an exception that nobody expected, and when it takes longer than
+``TIME_LIMIT``. There are no asynchronous fixtures: tests use ``async with``.
 """
 
 import asyncio
@@ -146,7 +146,8 @@ def pytest_pyfunc_call(pyfuncitem):
     if name == "trio":
         from both import run_on_trio  # It loads trio, which other tests do without.
 
-        run_on_trio(pyfuncitem.obj, arguments)
+        virtual = pyfuncitem.get_closest_marker("given_clock") is not None
+        run_on_trio(pyfuncitem.obj, arguments, autojump=virtual)
     elif name == "virtual":
         run(flowing_loop(), pyfuncitem.obj(**arguments), VIRTUAL_LIMIT)
     else:

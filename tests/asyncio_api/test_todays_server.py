@@ -8,12 +8,12 @@ import subprocess
 import sys
 
 import pytest
-from peer import REQUEST, needs_unix, port_of, tcp_to, turns, until
+from peer import REQUEST, port_of, tcp_to, turns, until
 from todays import Records, echo, hold, uri_of
 
 from websockets.asyncio.client import connect
-from websockets.asyncio.server import Server, ServerConnection, serve, unix_serve
-from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosedOK
 
 BODY = b"Server is shutting down.\n"
 
@@ -43,58 +43,6 @@ async def test_what_a_server_tells():
     assert not server.all_connections and not server.handler_tasks
 
 
-async def test_connections_that_are_not_open_are_not_among_them():
-    async with serve(hold, "127.0.0.1", 0) as server:
-        async with tcp_to(port_of(server)) as peer:
-            await until(lambda: server.all_connections)
-            assert server.connections == set()
-            peer.write(REQUEST + b"\r\n")
-            await peer.read_head()
-            assert server.connections == server.all_connections
-
-
-@pytest.mark.parametrize(
-    "options, code, reason",
-    [({}, 1001, ""), ({"code": 1012, "reason": "restart"}, 1012, "restart")],
-)
-async def test_closing_closes_connections(options, code, reason):
-    async with serve(hold, "127.0.0.1", 0) as server:
-        async with connect(uri_of(server)) as ws:
-            assert server.close(**options) is None
-            assert server.close(code=4000) is None
-            await server.wait_closed()
-            with pytest.raises((ConnectionClosedOK, ConnectionClosedError)) as raised:
-                await ws.recv()
-            assert (raised.value.rcvd.code, raised.value.rcvd.reason) == (code, reason)
-
-
-async def test_closing_may_leave_connections_open():
-    async with serve(echo, "127.0.0.1", 0) as server:
-        async with connect(uri_of(server)) as ws:
-            server.close(close_connections=False)
-            waiting = asyncio.ensure_future(server.wait_closed())
-            await turns()
-            await ws.send("x")
-            assert await ws.recv() == "x"
-            assert not waiting.done()
-        await waiting
-        with pytest.raises(OSError):
-            await connect(f"ws://127.0.0.1:{ws.remote_address[1]}")
-
-
-@pytest.mark.parametrize("options", [{}, {"close_connections": False}])
-async def test_handshakes_in_progress_are_refused(options):
-    records = Records()
-    async with serve(hold, "127.0.0.1", 0, logger=records.logger) as server:
-        async with tcp_to(port_of(server)) as peer:
-            await until(lambda: server.all_connections)
-            server.close(**options)
-            head = await peer.read_head()
-            assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-            assert await peer.read_eof() == BODY
-    assert "INFO HTTP response sent (503 Service Unavailable)" in records.lines
-
-
 async def test_a_handshake_that_waits_for_the_program_is_refused():
     started = asyncio.Event()
 
@@ -111,7 +59,7 @@ async def test_a_handshake_that_waits_for_the_program_is_refused():
             assert await peer.read_eof() == BODY
 
 
-async def test_closing_waits_for_handlers():
+async def test_who_waits_for_a_server_may_be_cancelled():
     done = []
 
     async def handler(connection):
@@ -122,7 +70,7 @@ async def test_closing_waits_for_handlers():
     async with serve(handler, "127.0.0.1", 0) as server:
         async with connect(uri_of(server)):
             await until(lambda: server.connections)
-            server.close()
+            assert server.close() is None and server.close(code=4000) is None
             waiting = asyncio.ensure_future(server.wait_closed())
             await turns(2)
             waiting.cancel()
@@ -147,53 +95,6 @@ async def test_serve_forever():
         assert not server.is_serving()
         with pytest.raises(ConnectionClosedOK, match=r"^received 1001 \(going away\)"):
             await ws.recv()
-
-
-async def test_a_servers_log():
-    records = Records()
-    async with serve(hold, "127.0.0.1", 0, logger=records.logger) as server:
-        port = port_of(server)
-        async with connect(uri_of(server, "/path")):
-            pass
-    assert sorted(records.lines) == [
-        "INFO connection closed",
-        "INFO connection open",
-        "INFO server closed",
-        "INFO server closing",
-        f"INFO server listening on 127.0.0.1:{port}",
-    ]
-    assert records.lines[0].startswith("INFO server listening")
-    assert records.lines[-1] == "INFO server closed"
-    for record in records.records:
-        about_server = record.getMessage().startswith("server")
-        assert hasattr(record, "websocket") is not about_server
-
-
-async def test_an_ipv6_address_in_logs():
-    records = Records()
-    try:
-        async with serve(hold, "::1", 0, logger=records.logger) as server:
-            port = port_of(server)
-    except OSError:
-        pytest.skip("there is no IPv6")
-    assert records.lines[0] == f"INFO server listening on [::1]:{port}"
-
-
-@needs_unix
-async def test_a_path_in_logs(tmp_path):
-    records = Records()
-    path = str(tmp_path / "socket")
-    async with unix_serve(hold, path, logger=records.logger):
-        pass
-    assert records.lines[0] == f"INFO server listening on {path}"
-
-
-async def test_tls_time_outs_are_those_of_the_handshake(certificates):
-    records = Records()
-    options = {"ssl": certificates.server_context(), "open_timeout": 0.01}
-    async with serve(hold, "127.0.0.1", 0, logger=records.logger, **options) as server:
-        async with tcp_to(port_of(server)) as peer:
-            assert await peer.read_eof() == b""
 
 
 STOPPED = """

@@ -16,7 +16,7 @@ import types
 
 import pytest
 from peer import CLOSE, KEY, REQUEST, frame, xor
-from todays import Records, accepting
+from todays import Records, accepting, lines_of, secure
 
 trio = pytest.importorskip("trio")
 
@@ -124,6 +124,10 @@ class TrioPeer:
 
     async def write(self, data):
         await self.stream.send_all(data)
+
+    async def write_eof(self):
+        """End this side of the stream."""
+        await self.stream.send_eof()
 
     async def send(self, opcode, payload=b"", **options):
         await self.write(frame(opcode, payload, masked=self.masked, **options))
@@ -282,7 +286,8 @@ async def both_ends(server_options=None, **client_options):
         await connection.wait_closed()
 
     async with serving(handler, **(server_options or {})) as server:
-        async with connect(uri_of(server), **client_options) as client:
+        uri = secure(uri_of(server)) if "ssl" in client_options else uri_of(server)
+        async with connect(uri, **client_options) as client:
             yield await connections.receive(), client
 
 
@@ -337,9 +342,7 @@ async def request_of(uri, **options):
     async with answering(accepting) as server:
         async with connect(uri.format(port_of(server)), proxy=None, **options) as ws:
             await ws.stream.aclose()
-        [head] = server.requests
-        lines = head.decode().replace(str(port_of(server)), "PORT").split("\r\n")
-        return ["Sec-WebSocket-Key" if "-Key: " in line else line for line in lines[:-2]]
+        return lines_of(server.requests, port_of(server))
 
 
 async def failing(response, **options):
@@ -365,6 +368,8 @@ async def responses(*requests, handler=hold, **options):
                         head = await peer.read_head()
                     except EOFError as exc:
                         head = exc.args[0]
+                    except trio.BrokenResourceError:
+                        pass  # The server hadn't read all when it ended TCP.
                 body = b"" if b" 101 " in head else await peer.read_eof()
                 answers.append((head.decode("latin1"), body))
         await until(lambda: not server.connections)

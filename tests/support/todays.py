@@ -30,6 +30,11 @@ def uri_of(server, path="/"):
     return f"ws://127.0.0.1:{port_of(server)}{path}"
 
 
+def secure(uri):
+    """Return a URI for TLS, with the name that certificates are for."""
+    return uri.replace("ws://127.0.0.1", "wss://localhost")
+
+
 def key_of(head):
     """Return the key in the head of a request."""
     for line in head.split(b"\r\n"):
@@ -109,7 +114,8 @@ async def both_ends(server_options=None, **client_options):
         await connection.wait_closed()
 
     async with serve(handler, "127.0.0.1", 0, **(server_options or {})) as server:
-        async with connect(uri_of(server), **client_options) as client:
+        uri = secure(uri_of(server)) if "ssl" in client_options else uri_of(server)
+        async with connect(uri, **client_options) as client:
             yield await opened.get(), client
 
 
@@ -138,15 +144,20 @@ async def answering(*responses):
         yield types.SimpleNamespace(sockets=server.sockets, requests=requests)
 
 
+def lines_of(requests, port):
+    """Return the lines of the only request, without the key and the port."""
+    [head] = requests
+    lines = head.decode().replace(str(port), "PORT").split("\r\n")
+    return ["Sec-WebSocket-Key" if "-Key: " in line else line for line in lines[:-2]]
+
+
 async def request_of(uri, **options):
     """Return the lines of the request, without the key."""
     async with answering(accepting) as server:
         ws = await connect(uri.format(port_of(server)), proxy=None, **options)
         ws.transport.abort()
         await ws.wait_closed()
-        [head] = server.requests
-        lines = head.decode().replace(str(port_of(server)), "PORT").split("\r\n")
-        return ["Sec-WebSocket-Key" if "-Key: " in line else line for line in lines[:-2]]
+        return lines_of(server.requests, port_of(server))
 
 
 async def failing(response, **options):
@@ -170,6 +181,8 @@ async def responses(*requests, handler=hold, **options):
                         head = await peer.read_head()
                     except asyncio.IncompleteReadError as exc:
                         head = exc.partial
+                    except ConnectionError:
+                        pass  # The server hadn't read all when it ended TCP.
                 body = b"" if b" 101 " in head else await peer.read_eof()
                 answers.append((head.decode("latin1"), body))
         await until(lambda: not server.connections)
@@ -230,8 +243,10 @@ __all__ = [
     "hold",
     "is_client",
     "key_of",
+    "lines_of",
     "request_of",
     "responses",
+    "secure",
     "server_and_peer",
     "uri_of",
 ]

@@ -72,6 +72,7 @@ def test_a_client_whose_server_is_cut_off(reset):
             else:
                 heard, exc = heard_of(ws)
                 assert heard == MESSAGES[: len(heard)]
+                assert getattr(exc.__cause__, "__traceback__", None) is None
                 if not reset and place == size:
                     assert heard == MESSAGES
                     assert isinstance(exc, ConnectionClosedOK)

@@ -3,6 +3,7 @@ What the server for threads states: arguments, the order of a connection, its sh
 """
 
 import contextlib
+import errno
 import http
 import re
 import socket
@@ -432,6 +433,38 @@ def test_a_socket_that_is_given():
         with connected(server) as ws:
             ws.send("x")
             assert ws.recv() == "x"
+
+
+class Full(socket.socket):
+    """A socket that listens, for whose clients there is no room until ``room`` is set."""
+
+    def accept(self):
+        self.asked.append(time.monotonic())
+        if self.room.is_set():
+            return super().accept()
+        raise OSError(errno.EMFILE, "too many open files")
+
+
+def test_clients_that_there_is_no_room_for_wait():
+    with Full() as sock:
+        sock.asked, sock.room = [], threading.Event()
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        with serving_on(sock) as server:
+            connecting = Task(lambda: is_served(server))
+            while len(sock.asked) < 3:
+                time.sleep(0.001)
+            sock.room.set()
+            connecting.result()
+        # Nobody has tried all the time.
+        pauses = [later - earlier for earlier, later in zip(sock.asked[:3], sock.asked[1:3])]
+        assert all(pause > 0.05 for pause in pauses)
+
+
+def is_served(server):
+    with connected(server) as ws:
+        ws.send("x")
+        assert ws.recv() == "x"
 
 
 @contextlib.contextmanager

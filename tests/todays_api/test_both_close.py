@@ -2,8 +2,20 @@
 Closing on asyncio and on trio: who closes, with what, and what becomes of those who wait.
 """
 
+import asyncio
+
 import pytest
-from both import both_ends, both_sides, close, server_and_peer, started, turns
+from both import (
+    both_ends,
+    both_sides,
+    client_and_peer,
+    close,
+    is_client,
+    leave,
+    server_and_peer,
+    started,
+    turns,
+)
 from cases import SIZES, UNSENDABLE_CODES, VIOLATIONS
 from peer import CLOSE, TEXT, close_payload, frame
 
@@ -209,3 +221,85 @@ async def test_both_ends_close_at_once():
         await closing
         assert {server.close_code, client.close_code} <= {1001, 4000}
         assert server.state.name == client.state.name == "CLOSED"
+
+
+@both_sides
+async def test_the_server_ends_tcp_first(connection):
+    async with connection() as (ws, peer):
+        closing = started(close(ws))
+        await peer.read_close()
+        await peer.write(frame(CLOSE, close_payload(1000), masked=peer.masked))
+        if is_client(connection):
+            await turns()
+            assert not closing.done()
+            await peer.write_eof()
+        assert await peer.read_eof() == b""
+        if not is_client(connection):
+            # It waits for our end, so that nothing is lost on the way.
+            await turns()
+            assert not closing.done()
+            await peer.write_eof()
+        await closing
+        assert ws.close_exc.__cause__ is None
+
+
+@both_sides
+@pytest.mark.parametrize(
+    "exc", [None, ValueError, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit]
+)
+async def test_a_context_closes(connection, exc):
+    async with connection() as (ws, peer):
+        ending = started(peer.end())
+        try:
+            async with ws as entered:
+                assert entered is ws
+                if exc is not None:
+                    raise exc
+        except BaseException as raised:
+            assert type(raised) is exc
+        await ending
+        assert ws.close_exc.sent == Close(1000 if exc is None else 1011, "")
+
+
+async def test_a_client_that_fails_a_connection_waits_for_the_server_to_end_it():
+    async with client_and_peer() as (ws, peer):
+        await peer.send(3)
+        await peer.read_close()
+        ended = started(peer.read_eof())
+        await turns()
+        assert not ended.done() and ws.state.name == "CLOSING"
+        ended.cancel()
+        await turns()
+        await peer.close()
+        await ws.wait_closed()
+    async with client_and_peer(close_timeout=0.05) as (ws, peer):
+        await peer.send(3)
+        await peer.read_close()
+        await ws.wait_closed()
+
+
+@both_sides
+async def test_what_carries_it_is_closed(connection):
+    async with connection() as (ws, peer):
+        await leave(ws)
+        assert (ws.close_code, ws.close_reason) == (1006, "")
+        with pytest.raises(ConnectionClosedError):
+            await ws.send("x")
+
+
+@both_sides
+async def test_who_has_ended_its_side_of_tcp_is_answered(connection):
+    async with connection(close_timeout=None) as (ws, peer):
+        await peer.send(TEXT, b"question")
+        await peer.send(CLOSE, close_payload(1000))
+        if not is_client(connection):
+            await peer.write_eof()
+        await turns()
+        assert await ws.recv() == "question"
+        await ws.send("answer")
+        assert await peer.read() == (0x80 | TEXT, b"answer")
+        receiving = started(ws.recv())
+        assert await peer.read_close() == (1000, "")
+        await peer.close()
+        with pytest.raises(ConnectionClosedOK):
+            await receiving

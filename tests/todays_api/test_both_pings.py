@@ -3,10 +3,12 @@ Pings on asyncio and on trio, those of programs and those that keep a connection
 """
 
 import pytest
-from both import both_sides
-from peer import PING, PONG
+from both import answered, both_sides, now, sleep, started, turns
+from counted import Growth
+from peer import PING, PONG, TEXT
+from todays import Records
 
-from websockets.exceptions import ConcurrencyError, ProtocolError
+from websockets.exceptions import ConcurrencyError, ConnectionClosedError, ProtocolError
 
 pytestmark = pytest.mark.and_trio
 
@@ -71,3 +73,102 @@ async def test_a_ping_is_answered_without_the_program(connection):
     async with connection() as (ws, peer):
         await peer.send(PING, b"x")
         assert await peer.read() == (FIN | PONG, b"x")
+
+
+@both_sides
+async def test_a_pong_gives_the_latency_of_all_earlier_pings(connection):
+    async with connection() as (ws, peer):
+        assert ws.latency == 0
+        pongs = [await ws.ping(data) for data in ("a", "b", "c")]
+        assert list(ws.pending_pings) == [b"a", b"b", b"c"]
+        for payload in (b"never asked for", b"b"):
+            await peer.send(PONG, payload)
+        await answered(pongs[0])
+        await answered(pongs[1])
+        assert ws.latency > 0 and list(ws.pending_pings) == [b"c"]
+
+
+# Keepalive
+
+
+@pytest.mark.given_clock
+@both_sides
+async def test_pings_come_regularly(connection):
+    async with connection(ping_interval=20, ping_timeout=10) as (ws, peer):
+        begun = now()
+        for number in range(1, 4):
+            byte0, payload = await peer.read()
+            assert (byte0, len(payload)) == (FIN | PING, 4)
+            assert now() - begun == pytest.approx(20 * number)
+            await peer.send(PONG, payload)
+        await turns()
+        assert ws.state.name == "OPEN" and ws.latency > 0
+
+
+@pytest.mark.given_clock
+@both_sides
+async def test_a_peer_that_does_not_answer_is_given_up(connection):
+    growth = Growth()
+    async with connection(ping_interval=20, ping_timeout=10) as (ws, peer):
+        receiving = started(ws.recv())
+        assert (await peer.read())[0] == FIN | PING
+        assert await peer.read_close() == (1011, "keepalive ping timeout")
+        await peer.close()
+        with pytest.raises(ConnectionClosedError) as raised:
+            await receiving
+        assert str(raised.value) == (
+            "sent 1011 (internal error) keepalive ping timeout; no close frame received"
+        )
+    assert list(growth.of("keepalive_timeouts").values()) == [1]
+
+
+@pytest.mark.given_clock
+@both_sides
+async def test_without_ping_timeout_nobody_is_given_up(connection):
+    async with connection(ping_interval=20, ping_timeout=None) as (ws, peer):
+        for _ in range(5):
+            assert (await peer.read())[0] == FIN | PING
+        assert ws.state.name == "OPEN"
+
+
+@pytest.mark.given_clock
+@both_sides
+async def test_without_ping_interval_there_is_no_keepalive(connection):
+    async with connection(ping_interval=None) as (ws, peer):
+        await sleep(1000)
+        await ws.send("first")
+        assert await peer.read() == (FIN | TEXT, b"first")
+
+
+@pytest.mark.given_clock
+@both_sides
+async def test_times_may_be_changed(connection):
+    async with connection(ping_interval=20, ping_timeout=10) as (ws, peer):
+        ws.ping_interval, ws.ping_timeout = 50, None
+        await peer.send(PONG, (await peer.read())[1])
+        begun = now()
+        await peer.read()
+        await peer.read()
+        assert now() - begun == pytest.approx(100)
+        ws.ping_interval = None
+        await peer.read()
+        await sleep(1000)
+        assert ws.state.name == "OPEN"
+
+
+@pytest.mark.given_clock
+@both_sides
+async def test_keepalive_in_logs(connection):
+    records = Records("DEBUG")
+    async with connection(ping_interval=20, ping_timeout=10, logger=records.logger) as (ws, peer):
+        await peer.send(PONG, (await peer.read())[1])
+        await peer.read_close()
+        await peer.close()
+        await ws.wait_closed()
+    said = [line[6:] for line in records.lines if line[6:7] in "%-"]
+    assert said == [
+        "% sent keepalive ping",
+        "% received keepalive pong",
+        "% sent keepalive ping",
+        "- timed out waiting for keepalive pong",
+    ]

@@ -6,9 +6,26 @@ import base64
 import re
 
 import pytest
-from both import both_ends, either_kind, pause, response, server_module
+from both import (
+    both_ends,
+    connect,
+    either_kind,
+    follow,
+    never,
+    pause,
+    response,
+    server_module,
+    serving,
+    until,
+    uri_of,
+)
 from peer import REQUEST
+from todays import hold
 
+from websockets.exceptions import (
+    InvalidStatus,
+    NegotiationError,
+)
 from websockets.http11 import SERVER, Response
 
 pytestmark = pytest.mark.and_trio
@@ -186,6 +203,69 @@ async def test_a_function_of_the_program_that_fails(kind, name, wrong):
     assert "opening handshake failed" not in "".join(lines)
 
 
+async def test_open_timeout():
+    assert await response(b"GET", open_timeout=0.01) == (None, [], b"", ["INFO connection closed"])
+
+    async def process_request(connection, request):
+        await never()
+
+    options = {"open_timeout": 0.01, "process_request": process_request}
+    assert await response(GOOD, **options) == (None, [], b"", ["INFO connection closed"])
+
+
+# Subprotocols, origins, headers
+
+
+async def test_select_subprotocol():
+    def select(connection, offered):
+        asked.append((type(connection), connection.request.path, offered))
+        if "refuse" in offered:
+            raise NegotiationError("none of these")
+        if "fail" in offered:
+            raise KeyError
+        return offered[0] if offered else None
+
+    asked = []
+
+    async def status_of(offered):
+        header = f"Sec-WebSocket-Protocol: {', '.join(offered)}\r\n".encode() if offered else b""
+        return await response(REQUEST + header + b"\r\n", select_subprotocol=select)
+
+    status, headers, _, _ = await status_of(["x", "y"])
+    assert status == 101 and "Sec-WebSocket-Protocol: x" in headers
+    assert asked == [(server_module().ServerConnection, "/chat?room=1", ["x", "y"])]
+    assert (await status_of([]))[0] == 101
+    status, _, body, _ = await status_of(["refuse"])
+    assert (status, body) == (400, FAILED + b": none of these.\n")
+    status, _, body, lines = await status_of(["fail"])
+    assert (status, body) == (500, FIXED)
+    assert lines[0] == "ERROR opening handshake failed"
+
+
+# process_request and process_response
+
+
+@either_kind
+async def test_process_request_sees_all_requests(kind):
+    seen = []
+
+    def answer(connection, request):
+        seen.append((request.method, request.protocol, request.path, connection.state.name))
+        assert connection.request is request and connection.response is None
+
+    for request_, status in [
+        (GOOD, 101),
+        (b"HEAD /x HTTP/1.1\r\n\r\n", 405),
+        (b"GET /y HTTP/1.0\r\n\r\n", 505),
+    ]:
+        assert (await response(request_, process_request=kind(answer)))[0] == status
+    assert seen == [
+        ("GET", "HTTP/1.1", "/chat?room=1", "CONNECTING"),
+        ("HEAD", "HTTP/1.1", "/x", "CONNECTING"),
+        ("GET", "HTTP/1.0", "/y", "CONNECTING"),
+    ]
+
+
 # Basic authentication
 
 
@@ -230,6 +310,53 @@ async def test_basic_auth(options):
         challenge = 'WWW-Authenticate: Basic realm="the realm", charset="UTF-8"'
         assert (challenge in headers) is (status == 401)
     assert names == ["é"]
+
+
+@pytest.mark.parametrize(
+    "options, error, text",
+    [
+        ({}, ValueError, "provide either credentials or check_credentials"),
+        (
+            {"credentials": ("a", "b"), "check_credentials": check},
+            ValueError,
+            "provide either credentials or check_credentials",
+        ),
+        ({"credentials": 1}, TypeError, "invalid credentials argument: 1"),
+        ({"credentials": [("a",)]}, TypeError, "invalid credentials argument: [('a',)]"),
+        ({"credentials": ("a", 1)}, TypeError, "invalid credentials argument: ('a', 1)"),
+    ],
+)
+async def test_credentials_that_can_not_be(options, error, text):
+    with pytest.raises(error) as raised:
+        server_module().basic_auth(**options)
+    assert str(raised.value) == text
+
+
+async def test_basic_auth_by_uri():
+    options = {"process_request": server_module().basic_auth("realm", ("user", "p:w"))}
+    async with serving(hold, **options) as server:
+        async with connect(uri_of(server).replace("ws://", "ws://user:p%3Aw@")):
+            await until(lambda: server.connections)
+            [connection] = server.connections
+            assert connection.username == "user"
+        with pytest.raises(InvalidStatus):
+            await follow(connect(uri_of(server)))
+
+
+async def test_basic_auth_inside_of_another_function():
+    auth = server_module().basic_auth("realm", ("user", "password"))
+
+    async def process_request(connection, request):
+        if request.path == "/open":
+            return None
+        return await auth(connection, request)
+
+    async with serving(hold, process_request=process_request) as server:
+        async with connect(uri_of(server, "/open")) as ws:
+            assert ws.response.status_code == 101
+        with pytest.raises(InvalidStatus) as raised:
+            await follow(connect(uri_of(server, "/closed")))
+        assert raised.value.response.status_code == 401
 
 
 async def test_what_a_servers_connection_knows():

@@ -21,14 +21,12 @@ from on_trio import (
     serving,
     tcp_to,
     trio,
-    turns,
     until,
     uri_of,
 )
 from todays import Records
 from trio.testing import memory_stream_pair
 
-from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 from websockets.trio.server import Server, ServerConnection
 
 BODY = b"Server is shutting down.\n"
@@ -51,30 +49,6 @@ async def test_what_a_server_tells():
 
 
 @on_trio
-async def test_connections_that_are_not_open_are_not_among_them():
-    async with serving(hold) as server, await tcp_to(port_of(server)) as peer:
-        await turns()
-        assert server.connections == set()
-        await peer.write(REQUEST + b"\r\n")
-        await peer.read_head()
-        await until(lambda: len(server.connections) == 1)
-
-
-@pytest.mark.parametrize(
-    "options, code, reason",
-    [({}, 1001, ""), ({"code": 1012, "reason": "restart"}, 1012, "restart")],
-)
-@on_trio
-async def test_closing_closes_connections(options, code, reason):
-    async with serving(hold) as server, connect(uri_of(server)) as ws:
-        await server.aclose(**options)
-        await server.aclose(code=4000)
-        with pytest.raises((ConnectionClosedOK, ConnectionClosedError)) as raised:
-            await ws.recv()
-        assert (raised.value.rcvd.code, raised.value.rcvd.reason) == (code, reason)
-
-
-@on_trio
 async def test_a_context_closes_a_server():
     async with trio.open_nursery() as nursery:
         server = await nursery.start(functools.partial(serve, hold, 0, host="127.0.0.1"))
@@ -83,36 +57,6 @@ async def test_a_context_closes_a_server():
             async with connect(uri_of(server)):
                 pass
         # The nursery is left: serve() has returned.
-
-
-@on_trio
-async def test_closing_may_leave_connections_open():
-    async with serving(echo) as server:
-        async with connect(uri_of(server)) as ws:
-            closing = Started(server.aclose(close_connections=False))
-            await turns()
-            await ws.send("x")
-            assert await ws.recv() == "x"
-            assert not closing.done()
-            with pytest.raises(OSError):
-                await trio.open_tcp_stream("127.0.0.1", ws.remote_address[1])
-        await closing
-
-
-@pytest.mark.parametrize("options", [{}, {"close_connections": False}])
-@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\n"])
-@on_trio
-async def test_handshakes_in_progress_are_refused(options, begun):
-    records = Records()
-    async with serving(hold, logger=records.logger) as server:
-        async with await tcp_to(port_of(server)) as peer:
-            await peer.write(begun)
-            await until(lambda: server.all_connections)
-            closing = Started(server.aclose(**options))
-            assert (await peer.read_head()).startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-            assert await peer.read_eof() == BODY
-        await closing
-    assert "INFO HTTP response sent (503 Service Unavailable)" in records.lines
 
 
 @on_trio
@@ -185,53 +129,6 @@ async def test_a_server_that_never_ran():
     await server.aclose()
     with pytest.raises(trio.ClosedResourceError):
         await listeners[0].accept()
-
-
-@on_trio
-async def test_closing_waits_for_handlers():
-    done = []
-
-    async def handler(connection):
-        await connection.wait_closed()
-        await turns()
-        done.append(connection)
-
-    async with serving(handler) as server, connect(uri_of(server)):
-        await until(lambda: server.connections)
-        await server.aclose()
-        assert len(done) == 1
-
-
-@on_trio
-async def test_a_servers_log():
-    records = Records()
-    async with serving(hold, logger=records.logger) as server:
-        port = port_of(server)
-        async with connect(uri_of(server, "/path")):
-            pass
-        await until(lambda: not server.all_connections)
-    assert records.lines == [
-        f"INFO server listening on 127.0.0.1:{port}",
-        "INFO connection open",
-        "INFO connection closed",
-        "INFO server closing",
-        "INFO server closed",
-    ]
-    for record in records.records:
-        about_server = record.getMessage().startswith("server")
-        assert hasattr(record, "websocket") is not about_server
-
-
-@on_trio
-async def test_an_ipv6_address_in_logs():
-    records = Records()
-    try:
-        listeners = await trio.open_tcp_listeners(0, host="::1")
-    except OSError:
-        pytest.skip("there is no IPv6")
-    async with serving(hold, listeners=listeners, logger=records.logger):
-        pass
-    assert records.lines[0].startswith("INFO server listening on [::1]:")
 
 
 @pytest.mark.parametrize(

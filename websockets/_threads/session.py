@@ -1,44 +1,38 @@
 """
 An open connection of threads, between its face and its socket, until TCP ends.
 
-Owns what isn't the way of a single message: pings, keepalive, messages in fragments, the steps
-towards the end, and when the keeper sees to the connection. Must never know how a frame looks, nor
-what waits how. Key decision: whatever thread reads does all that is to be done about what came;
-the keeper is one more such thread, which comes when the others have been away for a while.
+Owns what isn't the way of a single message: who waits for pongs, the steps towards the end, and
+when the keeper sees to the connection. Must never know how a frame looks, nor what waits how. Key
+decision: whatever thread reads does all that is to be done about what came; the keeper is one more
+such thread, which comes when the others have been away for a while.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator
 from time import monotonic
 from typing import Any, Callable, Optional
 
 from .._core import (
     CLOSED,
-    FULL,
     IN_FRAGMENTS,
-    OP_BINARY,
-    OP_CONT,
-    OP_PING,
     OP_PONG,
-    OP_TEXT,
     OPEN,
     OVER,
     OWING,
     TALKING,
-    UNFINISHED,
-    forget_frames,
-    serialize_close,
 )
 from .._engine.ending import Ending
-from .._engine.fragments import FragmentDecoder, FragmentEncoder
+from .._engine.fragments import FragmentDecoder
 from .._engine.keepalive import Keepalive
-from .._engine.pings import Pings, PongAwaited
-from ..exceptions import ConcurrencyError, ProtocolError, WebSocketException
+from .._engine.pings import Pings
+from .._faces.driving import ANSWER_TIME, Awaited, Driver
+from ..exceptions import ConcurrencyError
+from .ended import Over, Remains
 from .keeper import READ, WRITE, Timer, keeper
-from .pongs import Awaited, Pong
+from .pongs import Pong
+from .sending import send_frame
 from .transport import Transport
 
 __all__ = ["Session"]
@@ -47,15 +41,10 @@ __all__ = ["Session"]
 # back before that, and needs no help.
 LEFT_ALONE = 0.03
 
-# Seconds that a close frame waits for a program that is reading, so that what it answers at once
-# to the messages before that frame still goes out.
-ANSWER_TIME = 0.1
-
-SENDING = "cannot call send while another thread is already running send"
 RECEIVING = "cannot call {} while another thread is already running recv or recv_streaming"
 
 
-class Session:
+class Session(Driver):
     """
     An open connection.
 
@@ -70,6 +59,8 @@ class Session:
 
     Attributes:
         mutex: guards all of it.
+        in_fragments: whether a message is being sent in fragments.
+        abandoned: whether one was left unfinished.
         events: what the keeper watches the socket for.
         keepalive: its keepalive, or None.
     """
@@ -78,17 +69,17 @@ class Session:
         "__weakref__",
         "_answer_timer",
         "_closed_exc",
-        "_in_fragments",
-        "_pings",
         "_seen",
         "_transport",
-        "_unfinished",
+        "abandoned",
         "ending",
         "endpoint",
         "events",
         "face",
+        "in_fragments",
         "keepalive",
         "mutex",
+        "pings",
         "sock",
         "stream",
     )
@@ -109,14 +100,14 @@ class Session:
         self.events = 0
         self.keepalive: Optional[Keepalive] = None
         self._closed_exc = closed_exc
-        self._pings = Pings()
+        self.pings = Pings()
         self._transport = Transport(self)
         self.ending: Any = Ending(self, self._transport, face.close_timeout, True)
         self.ending.log = log
         self._answer_timer: Any = None
         self._seen = 0
-        self._in_fragments = False
-        self._unfinished = False  # a message was left so for good
+        self.in_fragments = False
+        self.abandoned = False
         stream.host = self
 
     def begin(self, early: bytes) -> None:
@@ -132,23 +123,14 @@ class Session:
     # Facts
 
     @property
-    def latency(self) -> float:
-        """Seconds from the last ping that was answered to its pong."""
-        return self._pings.latency
-
-    @property
-    def pending_pings(self) -> Any:
-        """The pings that wait for their pongs, by payload."""
-        return self._pings.waiters
-
-    def closed_exc(self) -> Exception:
-        """Return what tells how the connection ended."""
-        return self._closed_exc(self.endpoint)
-
-    @property
     def selectable(self) -> Any:
         """What the keeper watches."""
         return getattr(self.sock, "selectable", self.sock)
+
+    @property
+    def _log(self) -> Optional[Callable[[str], None]]:  # type: ignore[override]
+        log: Optional[Callable[[str], None]] = self.ending.log
+        return log
 
     def is_over(self) -> bool:
         """Whether TCP has ended."""
@@ -191,7 +173,9 @@ class Session:
                     data = decoder.decode(fragment)
                 except UnicodeDecodeError as exc:
                     stream.streaming = False
-                    self._reject(exc)
+                    with self.mutex:
+                        self.reject(exc)
+                    self.wait_closed(None)
                     raise self.closed_exc() from exc
                 if fragment.fin:
                     stream.streaming = False
@@ -202,13 +186,6 @@ class Session:
             if not decoder.begun or stream.ended:
                 stream.streaming = False
 
-    def _reject(self, exc: Exception) -> None:
-        with self.mutex:
-            self.endpoint.reject(exc)
-            self.endpoint.settle()
-            self.attend()
-        self.wait_closed(None)
-
     # Sending
 
     def ensure_open(self) -> None:
@@ -217,99 +194,13 @@ class Session:
             self.wait_closed(None)
             raise self.closed_exc()
 
-    def send(self, message: Any, text: Optional[bool]) -> None:
-        """Send a message that isn't fragmented, as text or not, if that isn't its own affair."""
-        opcode = 0 if text is None else OP_TEXT if text else OP_BINARY
-        self.ensure_open()
-        with self.mutex:
-            if self.endpoint.holds & UNFINISHED:
-                self._refuse_another()
-            position = -1
-            if self.endpoint.state == OPEN:
-                self.endpoint.send_message(message, 0.0, None, opcode)
-                position = self._pushed()
-        self._drain(position)
-
-    def send_fragments(self, message: Any, text: Optional[bool]) -> None:
-        """Send a message in fragments (RFC 6455 5.4)."""
-        if isinstance(message, Mapping):
-            raise TypeError("data is a dict-like object")
-        if not isinstance(message, Iterable):
-            raise TypeError("data must be str, bytes, or iterable")
-        opcode = 0 if text is None else OP_TEXT if text else OP_BINARY
-        encoder = FragmentEncoder(message, opcode)
-        begun = complete = False
-        try:
-            for fragment in message:
-                opcode, payload = encoder.encode(fragment)
-                if not begun:
-                    self._begin_fragments()
-                    begun = True
-                self._frame(opcode, payload, False)
-            if begun:
-                complete = True
-                self._frame(OP_CONT, b"", True)
-        except BaseException as exc:
-            if encoder.came:
-                self._fragments_failed(exc, begun and not complete)
-            raise
-        finally:
-            if begun:
-                with self.mutex:
-                    self._in_fragments = False
-                    if not self._unfinished:
-                        self.endpoint.holds &= ~UNFINISHED
-
-    def _begin_fragments(self) -> None:
-        self.ensure_open()
-        with self.mutex:
-            if self.endpoint.holds & UNFINISHED:
-                self._refuse_another()
-            self.endpoint.holds |= UNFINISHED
-            self._in_fragments = True
-
-    def _refuse_another(self) -> None:
-        """Raise what tells that another message isn't finished."""
-        if self._unfinished:
-            raise ProtocolError("expected a continuation frame")
-        raise ConcurrencyError(SENDING)
-
-    def _fragments_failed(self, exc: BaseException, begun: bool) -> None:
-        """See to a message in fragments that can't be completed."""
-        if isinstance(exc, (ConcurrencyError, ProtocolError)) and not begun:
-            return
-        if isinstance(exc, Exception) and not isinstance(exc, ConcurrencyError):
-            # After an error the connection is of no use.
-            self._fail_open("error in fragmented message")
-            self.wait_closed(None)
-            if self.ending.expired:
-                raise self.closed_exc() from self.endpoint.failure
-        elif begun:
-            # Whoever is interrupted leaves it as it is.
-            self._unfinished = True
-
-    def _fail_open(self, reason: str) -> None:
-        with self.mutex:
-            if self.endpoint.state == OPEN:
-                self.fail(1011, reason)
-
-    def _frame(self, opcode: int, payload: Any, fin: bool) -> None:
-        """Send a frame."""
-        self.ensure_open()
-        with self.mutex:
-            position = -1
-            if self.endpoint.state == OPEN:
-                self.endpoint.send_frame(opcode, payload, fin)
-                position = self._pushed()
-        self._drain(position)
-
-    def _pushed(self) -> int:
-        """Write, and return how far :meth:`_drain` has to come; with the mutex."""
+    def pushed(self) -> int:
+        """Write, and return how far :meth:`drain` has to come; with the mutex."""
         done, stream = self.stream.push(), self.stream
         position: int = -1 if stream.ended else 0 if done else stream.pushed
         return position
 
-    def _drain(self, position: int) -> None:
+    def drain(self, position: int) -> None:
         """Wait until the socket has taken all up to a position; -1 if it won't."""
         if position and (position < 0 or not self.stream.drain(position)):
             self.wait_closed(None)
@@ -328,29 +219,20 @@ class Session:
         self.ensure_open()
         pong = Pong(self.stream)
         with self.mutex:
-            if payload is None:
-                payload = self._pings.new_payload()
-            if payload in self._pings:
-                raise PongAwaited("already waiting for a pong with the same data")
             position = -1
             if self.endpoint.state == OPEN:
-                self._pings.add(payload, Awaited(pong.set, pong.set if ack_on_close else None))
-                try:
-                    self.endpoint.send_frame(OP_PING, payload)
-                except WebSocketException:
-                    self._pings.discard(payload)
-                    raise
-                position = self._pushed()
-        self._drain(position)
+                self.put_ping(payload, Awaited(pong.set, pong.set if ack_on_close else None))
+                position = self.pushed()
+        self.drain(position)
         return pong
 
     def pong(self, payload: bytes) -> None:
         """Send a pong."""
-        self._frame(OP_PONG, payload, True)
+        send_frame(self, OP_PONG, payload, True)
 
     def acknowledge_pings(self, payload: bytes) -> None:
         """Take a pong: the ping with this payload, and those before it, are answered."""
-        self._pings.acknowledge(payload)
+        self.pings.acknowledge(payload)
 
     def push(self) -> None:
         """Write what was put in the endpoint's outbox by hand, and act on it; with the mutex."""
@@ -359,7 +241,7 @@ class Session:
 
     def terminate_pings(self) -> None:
         """Release those who wait for pongs and want to know that there won't be any."""
-        self._pings.abort(self.closed_exc)
+        self.pings.abort(self.closed_exc)
 
     # What keepalive asks, with the mutex
 
@@ -367,26 +249,6 @@ class Session:
         """Begin to send pings regularly, unless that was begun before or it is too late."""
         if self.keepalive is None and not self.ending.begun:
             self.keepalive = Keepalive(self, self.face, self)
-
-    def send_ping(self) -> Any:
-        """Send a ping; return what calls back when its pong comes."""
-        payload = self._pings.new_payload()
-        log = self.ending.log
-        waiter = Awaited(bool if log is None else partial(log, "% received keepalive pong"))
-        self._pings.add(payload, waiter)
-        if self.endpoint.state == OPEN:
-            self.endpoint.send_frame(OP_PING, payload)
-            self.flush()
-            if log is not None:
-                log("% sent keepalive ping")
-        return waiter
-
-    def repeat_ping(self) -> None:
-        """Send the latest ping again, unless its pong is here or bytes wait to be sent anyway."""
-        payload = self._pings.latest()
-        if payload is not None and self.endpoint.state == OPEN and not self.endpoint.holds & FULL:
-            self.endpoint.send_frame(OP_PING, payload)
-            self.flush()
 
     def has_heard(self) -> bool:
         """Tell whether the peer gave a sign of life since the last call, or wasn't let to."""
@@ -396,13 +258,6 @@ class Session:
         heard, stream.heard = stream.heard, False
         waits: bool = self.endpoint.stalled
         return heard or waits or stream.ended
-
-    def expire(self) -> None:
-        """Give up a peer that gives no sign of life."""
-        if self.ending.log is not None:
-            self.ending.log("- timed out waiting for keepalive pong")
-        self.endpoint.tally.keepalive_timeouts += 1
-        self.fail(1011, "keepalive ping timeout")
 
     # What the stream asks, with the mutex
 
@@ -416,9 +271,7 @@ class Session:
         if stream.ended:
             return
         if endpoint.pongs is not None:
-            for payload in endpoint.pongs:
-                self._pings.acknowledge(payload)
-            endpoint.pongs = None
+            self._take_pongs()
         if endpoint.phase != TALKING:
             self._advance()
         self._transport.written()
@@ -428,17 +281,16 @@ class Session:
         """Take notice that all messages are taken, before more are awaited."""
         if self.endpoint.phase == OWING:
             # The program has answered all that came before the close frame.
-            self._settle()
+            self.settle()
         if self.endpoint.state == CLOSED:
             raise self.closed_exc()
 
     def eof_received(self, exc: Optional[Exception]) -> None:
         """Take notice that nothing more can be read."""
         self.ending.eof = True
-        if self.ending.log is not None:
-            self.ending.log("< EOF")
+        self._tell("< EOF")
         if exc is None and self.endpoint.phase == OWING:
-            self._settle()  # The peer can still read our close frame.
+            self.settle()  # The peer can still read our close frame.
         self.lost(exc)
 
     def broken(self, exc: BaseException) -> None:
@@ -525,13 +377,7 @@ class Session:
     def start_closing(self, code: int, reason: str) -> None:
         """Start the closing handshake, or settle the one that the peer started."""
         with self.mutex:
-            if self._in_fragments:
-                serialize_close(code, reason)
-                if self.endpoint.state == OPEN:
-                    self.fail(1011, "close during fragmented message")
-            else:
-                self.endpoint.close(code, reason)
-                self.attend()
+            super().start_closing(code, reason)
 
     def _wait_for_the_end(self) -> None:
         """Wait until TCP has ended, at most for the time that this may take."""
@@ -557,28 +403,16 @@ class Session:
         with self.mutex:
             self._transport.abort()
 
-    def fail(self, code: int, reason: str = "") -> None:
-        """Fail the connection (RFC 6455 7.1.7), with the mutex."""
-        self.endpoint.fail(code, reason)
-        self.endpoint.settle()
-        self.attend()
-
     def wait_closed(self, timeout: Optional[float]) -> bool:
         """Wait until TCP has ended; return whether it has."""
         return self.is_over() or self.stream.wait(self.is_over, timeout) or self.is_over()
-
-    def _settle(self) -> None:
-        """Send the close frame that waits for answers of the program, with the mutex."""
-        if self.endpoint.phase == OWING:
-            self.endpoint.settle()
-            self.attend()
 
     def _advance(self) -> None:
         """Take the step towards the end that is due."""
         endpoint, ending = self.endpoint, self.ending
         if endpoint.phase == OWING:
             if self._answer_timer is None:
-                self._answer_timer = self.call_later(ANSWER_TIME, self._settle)
+                self._answer_timer = self.call_later(ANSWER_TIME, self.settle)
             return
         if not ending.begun:
             self.flush()
@@ -587,11 +421,7 @@ class Session:
             ending.timeout = self.face.close_timeout
             if self.keepalive is not None:
                 self.keepalive.stop()
-            failure = endpoint.failure
-            violation = isinstance(failure, (WebSocketException, UnicodeDecodeError))
-            if failure is not None and not violation:
-                self.face._ws_logger.error("parser failed", exc_info=failure)
-                forget_frames(failure)
+            self._log_fault(self.face._ws_logger)
         self.face._ws_changed()
         if endpoint.phase < OVER:
             ending.await_close()
@@ -610,16 +440,7 @@ class Session:
             self.keepalive.stop()
         if self._answer_timer is not None:
             self._answer_timer.cancel()
-        unexpected = endpoint.unexpected_end()
-        endpoint.lost()
-        if endpoint.failure is None:
-            if self.ending.expired:
-                endpoint.failure = TimeoutError("timed out while closing connection")
-            elif exc is not None:
-                forget_frames(exc)
-                endpoint.failure = exc
-            elif endpoint.close_rcvd is None:
-                endpoint.failure = unexpected
+        self._end_endpoint(exc, self.ending.expired)
         stream.ended = True
         stream.give_up()
         self.ending.over()
@@ -634,49 +455,3 @@ class Session:
         self.ending = Over(self.ending.expired)
         self.face = None
         stream.wake()
-
-
-class Over:
-    """What is left of the steps by which a connection has ended."""
-
-    __slots__ = ("expired",)
-
-    is_over = begun = True
-    log = None
-
-    def __init__(self, expired: bool) -> None:
-        self.expired = expired
-
-
-class Remains:
-    """
-    The host of a stream whose connection has ended.
-
-    Arguments:
-        endpoint: the endpoint.
-        sock: the socket.
-        closed_exc: as for :class:`Session`.
-    """
-
-    __slots__ = ("_closed_exc", "_endpoint", "_sock")
-
-    def __init__(self, endpoint: Any, sock: Any, closed_exc: Callable[[Any], Exception]) -> None:
-        self._endpoint = endpoint
-        self._sock = sock
-        self._closed_exc = closed_exc
-
-    def attend(self) -> None:
-        """Do nothing: there is nobody who could be told anything."""
-
-    def before_waiting(self) -> None:
-        """Raise ConnectionClosed."""
-        raise self._closed_exc(self._endpoint)
-
-    def release(self) -> None:
-        """Close the socket, for which no thread waits any more."""
-        self._sock.close()
-
-    def ignore(self, *args: Any) -> None:
-        """Do nothing: it is over."""
-
-    watch = eof_received = broken = ignore

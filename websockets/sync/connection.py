@@ -26,6 +26,7 @@ from .._engine.pings import ping_payload
 from .._faces.facts import Facts
 from .._states import State
 from .._threads.deadline import Deadline
+from .._threads.sending import send, send_fragments
 from .._threads.session import Session
 from .._threads.sockets import end_of, plain_of, recv_within, send_within
 from .._threads.system import SYSTEM
@@ -269,9 +270,9 @@ class Connection(Facts, BlockingConversation):
             self._ws_phase.wait_closed(None)
             raise self.close_exc
         if isinstance(message, (str, bytes, bytearray, memoryview)):
-            self._ws_phase.send(message, text)
+            send(self._ws_phase, message, text)
         else:
-            self._ws_phase.send_fragments(message, text)
+            send_fragments(self._ws_phase, message, text)
 
     def _ws_warn_later(self) -> None:
         """Warn when this is used, unless it is as a context manager."""

@@ -25,7 +25,6 @@ from .._core import (
     CLOSED,
     FULL,
     IN_FRAGMENTS,
-    OP_PING,
     OP_PONG,
     OPEN,
     OVER,
@@ -33,65 +32,22 @@ from .._core import (
     TALKING,
     UNFINISHED,
     forget_frames,
-    serialize_close,
 )
-from .._engine.pings import Pings, PongAwaited
-from ..exceptions import ConcurrencyError, WebSocketException
+from .._engine.pings import Pings
+from .._faces.driving import ANSWER_TIME, Awaited, Driver
+from ..exceptions import ConcurrencyError
+from ._keepalive import keep_alive
 from ._streams import GONE, close_at_once, quick_socket
 
-__all__ = ["ANSWER_TIME", "RUNNING", "Session"]
-
-# Seconds for which our answer to a close frame waits for messages that the program still sends.
-ANSWER_TIME = 0.1
+__all__ = ["RUNNING", "Session"]
 
 # Bytes that may wait to be parsed, behind messages that wait for the program.
 READ_LIMIT = 65536
 
-# Seconds between two looks at a peer that seems dead: what came meanwhile is read in between.
-SECOND_LOOK = 0.01
-
 RUNNING = "cannot call {} while another coroutine is already running recv or recv_streaming"
 
 
-class Awaited:
-    """
-    Who waits for a pong, as :class:`~websockets._engine.pings.Pings` asks.
-
-    Arguments:
-        event: set when the pong arrives.
-        on_close: whether the end of the connection will do as well.
-        log: what is told of the pong, or None.
-    """
-
-    __slots__ = ("event", "_log", "_on_close")
-
-    def __init__(
-        self, event: trio.Event, on_close: bool = False, log: Optional[Callable[[str], None]] = None
-    ) -> None:
-        self.event = event
-        self._on_close = on_close
-        self._log = log
-
-    def done(self) -> bool:
-        """Whether nobody has to be told any more."""
-        return self.event.is_set()
-
-    def set_result(self, latency: float) -> None:
-        """Take the pong."""
-        self.event.set()
-        if self._log is not None:
-            self._log("% received keepalive pong")
-
-    def set_exception(self, exc: Exception) -> None:
-        """Take notice that there won't be a pong."""
-        if self._on_close:
-            self.event.set()
-
-    def exception(self) -> None:
-        """Have nothing to say."""
-
-
-class Session:
+class Session(Driver):
     """
     An open connection.
 
@@ -150,20 +106,6 @@ class Session:
         self._settled = trio.lowlevel.ParkingLot()  # who waits for that
         self._aborted = False
         self._closed = trio.Event()
-
-    @property
-    def latency(self) -> float:
-        """Seconds from the last ping that was answered to its pong, 0 before."""
-        return self.pings.latency
-
-    @property
-    def pending_pings(self) -> Any:
-        """The pings that wait for their pongs, by payload."""
-        return self.pings.waiters
-
-    def closed_exc(self) -> Exception:
-        """Return what tells how the connection ended."""
-        return self._closed_exc(self.endpoint)
 
     # Its life
 
@@ -265,19 +207,8 @@ class Session:
 
     def _lost(self, exc: Optional[BaseException], expired: bool) -> None:
         """Take notice that the stream is gone; release everybody who waits."""
-        endpoint = self.endpoint
-        unexpected = endpoint.unexpected_end()
-        endpoint.lost()
-        exc = exc or self.mute
-        if exc is not None:
-            forget_frames(exc)
-        if endpoint.failure is None:
-            if expired:
-                endpoint.failure = TimeoutError("timed out while closing connection")
-            elif exc is not None:
-                endpoint.failure = exc
-            elif endpoint.close_rcvd is None:
-                endpoint.failure = unexpected
+        endpoint, exc = self.endpoint, exc or self.mute
+        self._end_endpoint(exc, expired)
         endpoint.holds &= ~(FULL | UNFINISHED)
         self.pings.abort(self.closed_exc)
         self._closed.set()
@@ -305,11 +236,6 @@ class Session:
     async def wait_closed(self) -> None:
         """Wait until TCP has ended."""
         await self._closed.wait()
-
-    def _tell(self, *events: str) -> None:
-        if self._log is not None:
-            for event in events:
-                self._log(event)
 
     # Receiving
 
@@ -369,9 +295,7 @@ class Session:
         if endpoint.urgent:
             self.flush()
         if endpoint.pongs is not None:
-            for payload in endpoint.pongs:
-                self.pings.acknowledge(payload)
-            endpoint.pongs = None
+            self._take_pongs()
         if endpoint.phase != TALKING:
             self._advance()
         if endpoint.inbox.waiting:
@@ -471,16 +395,8 @@ class Session:
         await trio.lowlevel.checkpoint_if_cancelled()
         await self.until_written()
         await self.ensure_open()
-        payload = self.pings.new_payload() if data is None else data
-        if payload in self.pings:
-            raise PongAwaited("already waiting for a pong with the same data")
         event = trio.Event()
-        self.pings.add(payload, Awaited(event, ack_on_close))
-        try:
-            self.endpoint.send_frame(OP_PING, payload)
-        except WebSocketException:
-            self.pings.discard(payload)
-            raise
+        self.put_ping(data, Awaited(event.set, event.set if ack_on_close else None))
         await self.sent()
         return event
 
@@ -500,77 +416,17 @@ class Session:
                 self._tasks.start_soon(self._keep_alive)
 
     async def _keep_alive(self) -> None:
-        """Send pings regularly, and fail the connection of a peer that gives no sign of life."""
-        face, sent = self._face, trio.current_time()
+        """Send pings until the end begins."""
         with self._resting:
-            while face.ping_interval is not None:
-                # A pong that was late is no reason to hurry.
-                due, now = sent + face.ping_interval, trio.current_time()
-                await trio.sleep_until(due if due > now else now + face.ping_interval)
-                sent = trio.current_time()
-                self._has_heard()
-                pong = trio.Event()
-                payload = self.pings.new_payload()
-                self.pings.add(payload, Awaited(pong, log=self._log))
-                self._send_ping(payload)
-                self._tell("% sent keepalive ping")
-                while not pong.is_set() and face.ping_timeout is not None:
-                    with trio.move_on_after(face.ping_timeout):
-                        await pong.wait()
-                    if not pong.is_set() and not await self._seems_alive():
-                        self._tell("- timed out waiting for keepalive pong")
-                        self.endpoint.tally.keepalive_timeouts += 1
-                        self.fail(1011, "keepalive ping timeout")
-                        return
-                    # Where nothing is read, only writing tells that TCP is gone.
-                    if not pong.is_set() and not self.endpoint.holds & FULL:
-                        self._send_ping(self.pings.latest())
+            await keep_alive(self, self._face)
 
-    def _send_ping(self, payload: Optional[bytes]) -> None:
-        if payload is not None and self.endpoint.state == OPEN:
-            self.endpoint.send_frame(OP_PING, payload)
-            self.flush()
-
-    async def _seems_alive(self) -> bool:
-        """Tell whether there was a sign of life since this was asked last."""
-        if self._has_heard():
-            return True
-        # After the program was busy for long, what has arrived meanwhile isn't read yet.
-        await trio.sleep(SECOND_LOOK)
-        return self._has_heard()
-
-    def _has_heard(self) -> bool:
+    def has_heard(self) -> bool:
         """Tell whether bytes came since the last call, or weren't let to; any of them will do."""
         heard, self._heard = self._heard, False
         waits = self.endpoint.stalled and self.endpoint.buffered > 0
         return heard or waits
 
     # The end
-
-    def close(self, code: int, reason: str) -> None:
-        """
-        Start the closing handshake, or settle the one that the peer started.
-
-        Raises:
-            ProtocolError: if the code or the reason can't be sent.
-        """
-        if self.in_fragments:
-            serialize_close(code, reason)
-            self._fail_open("close during fragmented message")
-        else:
-            self.endpoint.close(code, reason)
-            self._settled.unpark_all()
-            self.attend()
-
-    def fail(self, code: int, reason: str = "") -> None:
-        """Fail the connection (RFC 6455 7.1.7)."""
-        self.endpoint.fail(code, reason)
-        self.settle()
-        self.attend()
-
-    def _fail_open(self, reason: str) -> None:
-        if self.endpoint.state == OPEN:
-            self.fail(1011, reason)
 
     async def fragments_failed(self) -> None:
         """
@@ -579,23 +435,10 @@ class Session:
         Raises:
             ConnectionClosedError: if the peer doesn't take part in it.
         """
-        self._fail_open("error in fragmented message")
+        self.fail_open("error in fragmented message")
         await self._closed.wait()
         if isinstance(self.endpoint.failure, TimeoutError):
             raise self.closed_exc() from self.endpoint.failure
-
-    def reject(self, exc: Exception) -> None:
-        """Fail the connection for a message that can't be taken."""
-        self.endpoint.reject(exc)
-        self.settle()
-        self.attend()
-
-    def settle(self) -> None:
-        """Send the close frame that waits for answers of the program, if there is one."""
-        if self.endpoint.phase == OWING:
-            self.endpoint.settle()
-            self._settled.unpark_all()
-            self.attend()
 
     async def _settle_soon(self) -> None:
         await trio.sleep(ANSWER_TIME)
@@ -609,6 +452,7 @@ class Session:
                 self._answering = True
                 self._start(self._settle_soon)
             return
+        self._settled.unpark_all()
         self._begin_end()
         self._face._ws_changed()
         self._room.unpark_all()
@@ -631,12 +475,7 @@ class Session:
         timeout = self._face.close_timeout
         if timeout is not None:
             self._tasks.cancel_scope.deadline = trio.current_time() + timeout
-        failure = self.endpoint.failure
-        if failure is not None and not isinstance(
-            failure, (WebSocketException, UnicodeDecodeError)
-        ):
-            self._face.logger.error("parser failed", exc_info=failure)
-            forget_frames(failure)
+        self._log_fault(self._face.logger)
 
     async def _half_close(self) -> None:
         """End our side of TCP, and wait for the peer to end its own; TLS has no sides."""

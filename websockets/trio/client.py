@@ -397,7 +397,7 @@ class Connections:
         connection = self._connection
         if connection is not None and trio.lowlevel.in_trio_run():
             # The loop was left in its middle: the connection closes by itself.
-            connection._ws_phase.close(1000, "")
+            connection._ws_phase.start_closing(1000, "")
 
 
 def unix_connect(

@@ -253,7 +253,7 @@ class Connection(Facts, trio.abc.AsyncResource):
             await self._ws_drop()
             await trio.lowlevel.checkpoint()
             return
-        session.close(code, reason)
+        session.start_closing(code, reason)
         try:
             await session.wait_closed()
         except BaseException:

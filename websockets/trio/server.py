@@ -1,10 +1,10 @@
 """
 Today's server on trio: ``serve()``, and the server's end of a connection.
 
-Owns names, arguments and defaults, the order in which a connection is served, and how a server
-closes. Must never know the rules of the opening handshake, which are the protocol's. Key decision:
-a server is a nursery with a task for each connection, inside the task that runs ``serve()``; so
-whoever cancels that has ended all of it when it returns.
+Owns names, arguments and defaults, and the order in which a connection is served. Must never know
+the rules of the opening handshake, which are the protocol's, nor how a server closes, which is in
+_serving.py. Key decision: a connection that opens has a scope of its own, which the server cancels
+when it closes, so that the client is told.
 """
 
 from __future__ import annotations
@@ -15,15 +15,13 @@ import re
 import ssl as ssl_module
 import sys
 from collections.abc import Awaitable, Iterable, Sequence
-from types import TracebackType
 from typing import Any, Callable, Optional, Union
 
 import trio
 
 from .._core import OP_BINARY, OP_TEXT
 from .._engine.arguments import TODAYS_SERVE, check_arguments
-from .._engine.journal import name_of
-from .._faces.answering import Answering, Asked
+from .._faces.answering import Answering
 from .._faces.protocols import server_protocols
 from .._handshake.credentials import BasicAuth
 from .._sansio.server import ServerProtocol
@@ -35,7 +33,8 @@ from ..http11 import SERVER, Request, Response
 from ..typing import DataLike, LoggerLike, Origin, Subprotocol
 from ._sending import share as share_with
 from ._sending import try_share
-from ._streams import GONE, address_of, close_at_once
+from ._serving import RunningServer
+from ._streams import GONE, close_at_once
 from .connection import Connection
 
 if sys.version_info < (3, 11):
@@ -191,7 +190,7 @@ class ServerConnection(Answering, Connection):
                 pass
 
 
-class Server(Asked, trio.abc.AsyncResource):
+class Server(RunningServer):
     """
     A running server, as ``await nursery.start(serve, ...)`` returns it.
 
@@ -209,107 +208,12 @@ class Server(Asked, trio.abc.AsyncResource):
         closing: whether it closes.
     """
 
-    def __init__(
-        self,
-        listeners: Sequence[trio.abc.Listener[Any]],
-        handler: Callable[..., Awaitable[Any]],
-        logger: Optional[LoggerLike] = None,
-    ) -> None:
-        self.listeners = list(listeners)
-        self.handler = handler
-        self.logger: Any = logging.getLogger("websockets.server") if logger is None else logger
-        self.all_connections: set[ServerConnection] = set()
-        self.closing = False
-        self._serve_stream: Callable[[trio.abc.Stream], Awaitable[Any]] = handler
-        self._accepting = trio.CancelScope()
-        self._handlers: Optional[trio.Nursery] = None  # while it runs
-        self._closed = trio.Event()
+    all_connections: set[ServerConnection]
 
     @property
     def connections(self) -> set[ServerConnection]:
         """The connections that are open, as a new set."""
         return {ws for ws in self.all_connections if ws.state is State.OPEN}
-
-    async def serve_forever(self, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
-        """
-        Accept connections until the server is closed, and serve them.
-
-        Arguments:
-            task_status: what is told once it listens, of the server.
-        """
-        for listener in self.listeners:
-            self.logger.info("server listening on %s", name_of(address_of(listener, "getsockname")))
-        try:
-            async with trio.open_nursery() as self._handlers:
-                with self._accepting:
-                    async with trio.open_nursery() as accepting:
-                        await accepting.start(self._accept, self._handlers)
-                        task_status.started(self)
-        finally:
-            self._stop()
-            await close_at_once(*self.listeners)
-            self.logger.info("server closed")
-            self._handlers = None
-            self._closed.set()
-
-    async def _accept(self, handlers: trio.Nursery, task_status: Any) -> None:
-        await trio.serve_listeners(
-            self._serve_stream, self.listeners, handler_nursery=handlers, task_status=task_status
-        )
-
-    def _stop(self) -> None:
-        if not self.closing:
-            self.closing = True
-            self.logger.info("server closing")
-            self._accepting.cancel()
-
-    async def aclose(
-        self, close_connections: bool = True, code: int = 1001, reason: str = ""
-    ) -> None:
-        """
-        Close the server, and wait until its handlers have returned.
-
-        It stops listening, answers unfinished opening handshakes with 503 Service Unavailable, and
-        closes open connections. If this is cancelled, so are the handlers.
-
-        Arguments:
-            close_connections: whether to close open connections; otherwise their handlers go on,
-                and the server is closed when they have returned.
-            code, reason: what to close them with, 1001 (going away) by default.
-        """
-        begun = self.closing
-        self._stop()
-        await close_at_once(*self.listeners)
-        if self._handlers is None:
-            await trio.lowlevel.checkpoint()
-            return
-        try:
-            if not begun:
-                await self._close_connections((code, reason) if close_connections else None)
-            await self._closed.wait()
-        except BaseException:
-            if self._handlers is not None:
-                self._handlers.cancel_scope.cancel()
-            raise
-
-    async def _close_connections(self, closing: Optional[tuple[int, str]]) -> None:
-        async with trio.open_nursery() as nursery:
-            for connection in list(self.all_connections):
-                if connection.state is State.CONNECTING:
-                    connection._ws_opening.cancel()
-                elif closing is not None:
-                    nursery.start_soon(connection.aclose, *closing)
-
-    async def __aenter__(self) -> Server:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: Optional[type[BaseException]],
-        exc_value: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        await self.aclose()
 
 
 async def serve(

@@ -1,21 +1,30 @@
 """
-Clients of today's API behind proxies.
+Clients on asyncio and on trio behind proxies, which run on asyncio.
 """
 
-import asyncio
 import contextlib
 import socket
 import ssl
 import sys
 
 import pytest
-from peer import needs_unix, port_of, turns, until
+from both import (
+    carrier_to,
+    client_module,
+    connect,
+    port_of,
+    proxy_of,
+    serving,
+    serving_at,
+    started,
+    tls_failures,
+    until,
+)
+from peer import needs_unix
 from proxies import ESTABLISHED, HTTPProxy, SOCKSProxy
 from proxy import open_files
 from todays import echo
 
-from websockets.asyncio.client import connect, unix_connect
-from websockets.asyncio.server import serve, unix_serve
 from websockets.exceptions import (
     InvalidProxy,
     InvalidProxyMessage,
@@ -24,6 +33,8 @@ from websockets.exceptions import (
     ProxyError,
 )
 from websockets.http11 import USER_AGENT
+
+pytestmark = pytest.mark.and_trio
 
 VARIABLES = ("ws", "wss", "http", "https", "socks", "no", "all")
 
@@ -37,8 +48,14 @@ def no_proxies(monkeypatch):
 
 
 async def works(ws):
-    await ws.send("through")
-    assert await ws.recv() == "through"
+    for message in ("through", "x" * 100_000):
+        await ws.send(message)
+        assert await ws.recv() == message
+
+
+async def fails(connecting):
+    async with connecting:
+        pass
 
 
 @contextlib.asynccontextmanager
@@ -54,8 +71,8 @@ async def all_closed():
 
 
 async def test_through_an_http_proxy():
-    async with serve(echo, "127.0.0.1", 0) as server:
-        async with HTTPProxy(port_of(server)) as proxy:
+    async with serving(echo) as server:
+        async with proxy_of(HTTPProxy, port_of(server)) as proxy:
             async with connect("ws://example.test/path", proxy=f"http://{proxy.host}") as ws:
                 await works(ws)
                 assert ws.request.headers["Host"] == "example.test"
@@ -70,8 +87,8 @@ async def test_through_an_http_proxy():
 
 
 async def test_credentials_and_user_agent_for_the_proxy():
-    async with serve(echo, "127.0.0.1", 0) as server:
-        async with HTTPProxy(port_of(server)) as proxy:
+    async with serving(echo) as server:
+        async with proxy_of(HTTPProxy, port_of(server)) as proxy:
             for agent in ("mine", None):
                 async with connect(
                     f"ws://example.test:{port_of(server)}/",
@@ -84,27 +101,34 @@ async def test_credentials_and_user_agent_for_the_proxy():
                 assert ("User-Agent: mine" in told) is (agent is not None)
 
 
-async def test_what_comes_right_behind_the_answer_of_the_proxy():
+@pytest.mark.parametrize("at_once", [10, 100])
+async def test_what_comes_right_behind_the_answer_of_the_proxy(at_once):
     """A proxy that says at once what the server says when it hears of the client."""
     banner = b"HTTP/1.1 400 Too Early\r\nContent-Length: 0\r\n\r\n"
-    async with HTTPProxy(0, b"HTTP/1.1 200 OK\r\n\r\n" + banner) as proxy:
-        proxy._relay = lambda reader, writer: turns()
+
+    async def relay(reader, writer):
+        await reader.read(1)
+        writer.write(banner[at_once:])
+
+    async with proxy_of(HTTPProxy, 0, ESTABLISHED + banner[:at_once]) as proxy:
+        proxy._relay = relay
         with pytest.raises(InvalidStatus) as raised:
-            await connect("ws://example.test/", proxy=f"http://{proxy.host}")
+            await fails(connect("ws://example.test/", proxy=f"http://{proxy.host}"))
         assert raised.value.response.reason_phrase == "Too Early"
 
 
 async def test_tls_behind_an_http_proxy(certificates):
-    async with serve(echo, "127.0.0.1", 0, ssl=certificates.server_context()) as server:
-        async with HTTPProxy(port_of(server)) as proxy:
+    async with serving(echo, ssl=certificates.server_context()) as server:
+        async with proxy_of(HTTPProxy, port_of(server)) as proxy:
             uri, context = "wss://localhost/", certificates.client_context()
             async with connect(uri, proxy=f"http://{proxy.host}", ssl=context) as ws:
                 await works(ws)
-                assert ws.transport.get_extra_info("ssl_object") is not None
             assert proxy.seen[0][0] == "CONNECT localhost:443 HTTP/1.1"
             async with all_closed():
-                with pytest.raises(ssl.SSLCertVerificationError):
-                    await connect("wss://example.test/", proxy=f"http://{proxy.host}", ssl=context)
+                with pytest.raises(tls_failures()):
+                    await fails(
+                        connect("wss://example.test/", proxy=f"http://{proxy.host}", ssl=context)
+                    )
                 await until(lambda: proxy.ended == 2)
             async with connect(
                 "wss://example.test/",
@@ -119,8 +143,8 @@ async def test_tls_behind_an_http_proxy(certificates):
 async def test_through_an_https_proxy(certificates, scheme):
     context = certificates.client_context()
     tls = {"ssl": certificates.server_context()} if scheme == "wss" else {}
-    async with serve(echo, "127.0.0.1", 0, **tls) as server:
-        async with HTTPProxy(port_of(server), ssl=certificates.server_context()) as proxy:
+    async with serving(echo, **tls) as server:
+        async with proxy_of(HTTPProxy, port_of(server), ssl=certificates.server_context()) as proxy:
             options = {"proxy": f"https://{proxy.host}", "proxy_ssl": context}
             if tls:
                 options["ssl"] = context
@@ -130,19 +154,18 @@ async def test_through_an_https_proxy(certificates, scheme):
                     await ws.send("x" * size)
                     assert await ws.recv() == "x" * size
             assert ws.close_code == 1000
-            with pytest.raises(ssl.SSLCertVerificationError):
-                await connect(f"{scheme}://localhost/", **{**options, "proxy_ssl": None or True})
-            with pytest.raises(ssl.SSLCertVerificationError):
-                name = {"proxy_server_hostname": "example.test"}
-                await connect(f"{scheme}://localhost/", **options, **name)
+            unknown = {name: value for name, value in options.items() if name != "proxy_ssl"}
+            for wrong in (unknown, {**options, "proxy_server_hostname": "example.test"}):
+                with pytest.raises(tls_failures()):
+                    await fails(connect(f"{scheme}://localhost/", **wrong))
 
 
 @pytest.mark.parametrize("status", [407, 403, 502, 300, 100])
 async def test_a_proxy_that_refuses(status):
     response = f"HTTP/1.1 {status} No\r\nX: y\r\nContent-Length: 3\r\n\r\nabc".encode()
-    async with HTTPProxy(0, response) as proxy, all_closed():
+    async with proxy_of(HTTPProxy, 0, response) as proxy, all_closed():
         with pytest.raises(InvalidProxyStatus) as raised:
-            await connect("ws://example.test/", proxy=f"http://{proxy.host}")
+            await fails(connect("ws://example.test/", proxy=f"http://{proxy.host}"))
         assert str(raised.value) == f"proxy rejected connection: HTTP {status}"
         assert raised.value.response.headers["X"] == "y"
         assert isinstance(raised.value, ProxyError)
@@ -151,9 +174,9 @@ async def test_a_proxy_that_refuses(status):
 
 @pytest.mark.parametrize("status", [201, 299])
 async def test_other_statuses_of_success(status):
-    async with serve(echo, "127.0.0.1", 0) as server:
+    async with serving(echo) as server:
         response = f"HTTP/1.1 {status} OK\r\n\r\n".encode()
-        async with HTTPProxy(port_of(server), response) as proxy:
+        async with proxy_of(HTTPProxy, port_of(server), response) as proxy:
             async with connect("ws://example.test/", proxy=f"http://{proxy.host}") as ws:
                 await works(ws)
 
@@ -168,16 +191,18 @@ async def test_other_statuses_of_success(status):
     ],
 )
 async def test_a_proxy_that_can_not_be_understood(response, cause):
-    async with HTTPProxy(0, response) as proxy, all_closed():
+    async with proxy_of(HTTPProxy, 0, response) as proxy, all_closed():
         with pytest.raises(InvalidProxyMessage) as raised:
-            await connect("ws://example.test/", proxy=f"http://{proxy.host}")
+            await fails(connect("ws://example.test/", proxy=f"http://{proxy.host}"))
         assert str(raised.value) == "did not receive a valid HTTP response from proxy"
         assert isinstance(raised.value.__cause__, cause)
 
 
 async def test_a_proxy_may_speak_http_1_0():
-    async with serve(echo, "127.0.0.1", 0) as server:
-        async with HTTPProxy(port_of(server), ESTABLISHED.replace(b"1.1", b"1.0")) as proxy:
+    async with serving(echo) as server:
+        async with proxy_of(
+            HTTPProxy, port_of(server), ESTABLISHED.replace(b"1.1", b"1.0")
+        ) as proxy:
             proxy.negotiate = accepting_all(proxy)
             async with connect("ws://example.test/", proxy=f"http://{proxy.host}") as ws:
                 await works(ws)
@@ -198,61 +223,45 @@ async def test_a_proxy_that_is_not_there():
         port = sock.getsockname()[1]
     for scheme in ("http", "socks5"):
         with pytest.raises(OSError):
-            await connect("ws://example.test/", proxy=f"{scheme}://127.0.0.1:{port}")
+            await fails(connect("ws://example.test/", proxy=f"{scheme}://127.0.0.1:{port}"))
 
 
 @pytest.mark.parametrize("kind", [HTTPProxy, SOCKSProxy])
 @pytest.mark.parametrize("how", ["time-out", "cancelled"])
 async def test_a_proxy_that_does_not_answer(kind, how):
     scheme = "http" if kind is HTTPProxy else "socks5"
-    async with kind(0) as proxy, all_closed():
-        reached = asyncio.Event()
+    async with proxy_of(kind, 0) as proxy, all_closed():
+        reached = []
 
         async def negotiate(reader, writer):
-            await reader.read(1)
-            reached.set()
+            reached.append(await reader.read(1))
             return False
 
         proxy.negotiate = negotiate
-        connecting = asyncio.ensure_future(
-            wait_for(
-                connect(
-                    "ws://example.test/",
-                    proxy=f"{scheme}://{proxy.host}",
-                    open_timeout=0.1 if how == "time-out" else None,
-                )
-            )
+        open_timeout = 0.1 if how == "time-out" else None
+        uri = f"{scheme}://{proxy.host}"
+        connecting = started(
+            fails(connect("ws://example.test/", proxy=uri, open_timeout=open_timeout))
         )
-        await reached.wait()
+        await until(lambda: reached)
         if how == "cancelled":
             connecting.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await connecting
+            await until(connecting.done)
+            assert connecting.cancelled()
         else:
             with pytest.raises(TimeoutError, match="^timed out during opening handshake$"):
                 await connecting
         await until(lambda: proxy.ended)
 
 
-async def wait_for(awaitable):
-    return await awaitable
-
-
 async def test_a_server_behind_a_proxy_that_does_not_answer():
-    async def accept(reader, writer):
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    try:
-        async with HTTPProxy(port_of(server)) as proxy, all_closed():
-            with pytest.raises(TimeoutError):
-                await connect("ws://example.test/", proxy=f"http://{proxy.host}", open_timeout=0.1)
-            await until(lambda: proxy.ended)
-            await turns(100)
-    finally:
-        server.close()
-        await server.wait_closed()
+    async with proxy_of(HTTPProxy, 0) as proxy, all_closed():
+        proxy._relay = lambda reader, writer: reader.read()
+        with pytest.raises(TimeoutError):
+            await fails(
+                connect("ws://example.test/", proxy=f"http://{proxy.host}", open_timeout=0.1)
+            )
+        await until(lambda: proxy.ended)
 
 
 # Arguments
@@ -262,12 +271,7 @@ async def test_a_server_behind_a_proxy_that_does_not_answer():
     "options, error, text",
     [
         (
-            {"proxy": "https://localhost:1", "proxy_ssl": None},
-            ValueError,
-            "proxy_ssl=None is incompatible with an https:// proxy",
-        ),
-        (
-            {"proxy": "http://localhost:1", "proxy_ssl": True},
+            {"proxy": "http://localhost:1", "proxy_ssl": ssl.create_default_context()},
             ValueError,
             "proxy_ssl argument is incompatible with an http:// proxy",
         ),
@@ -285,25 +289,15 @@ async def test_a_server_behind_a_proxy_that_does_not_answer():
 )
 async def test_arguments_that_can_not_be(options, error, text):
     with pytest.raises(error) as raised:
-        await connect("ws://example.test/", **options)
+        await fails(connect("ws://example.test/", **options))
     assert str(raised.value) == text
 
 
-async def test_other_arguments_are_for_the_connection_to_the_proxy():
-    async with serve(echo, "127.0.0.1", 0) as server:
-        async with HTTPProxy(port_of(server)) as proxy:
-            with socket.create_server(("127.0.0.1", 0)) as sock:
-                address = sock.getsockname()
-            async with connect(
-                "ws://example.test/", proxy=f"http://{proxy.host}", local_addr=address
-            ) as ws:
-                assert ws.local_address == address
-            async with connect(
-                "ws://example.test/",
-                proxy="http://proxy.test",
-                host="127.0.0.1",
-                port=proxy.port,
-            ) as ws:
+async def test_host_and_port_are_those_of_the_proxy():
+    async with serving(echo) as server:
+        async with proxy_of(HTTPProxy, port_of(server)) as proxy:
+            where = {"host": "127.0.0.1", "port": proxy.port}
+            async with connect("ws://example.test/", proxy="http://proxy.test", **where) as ws:
                 await works(ws)
 
 
@@ -326,9 +320,9 @@ async def test_other_arguments_are_for_the_connection_to_the_proxy():
 async def test_variables_of_the_system(monkeypatch, certificates, variable, secure, used):
     tls = {"ssl": certificates.server_context()} if secure else {}
     theirs = {"ssl": certificates.client_context()} if secure else {}
-    async with serve(echo, "localhost", 0, family=socket.AF_INET, **tls) as server:
+    async with serving(echo, **tls) as server:
         uri = f"{'wss' if secure else 'ws'}://localhost:{port_of(server)}"
-        async with HTTPProxy(port_of(server)) as proxy:
+        async with proxy_of(HTTPProxy, port_of(server)) as proxy:
             monkeypatch.setenv(f"{variable}_proxy", f"http://{proxy.host}")
             async with connect(uri, **theirs) as ws:
                 await works(ws)
@@ -343,8 +337,8 @@ async def test_variables_of_the_system(monkeypatch, certificates, variable, secu
 
 async def test_a_socks_proxy_of_the_system(monkeypatch):
     pytest.importorskip("python_socks")
-    async with serve(echo, "127.0.0.1", 0) as server:
-        async with SOCKSProxy(port_of(server)) as proxy:
+    async with serving(echo) as server:
+        async with proxy_of(SOCKSProxy, port_of(server)) as proxy:
             monkeypatch.setenv("socks_proxy", f"http://{proxy.host}")
             monkeypatch.setenv("http_proxy", "http://nowhere.test")
             async with connect("ws://example.test:1234/") as ws:
@@ -352,12 +346,11 @@ async def test_a_socks_proxy_of_the_system(monkeypatch):
             assert proxy.seen == [(5, "example.test", 1234, None)]
 
 
-async def test_a_socket_of_the_program_needs_no_proxy(monkeypatch):
+async def test_a_way_of_the_program_needs_no_proxy(monkeypatch):
     monkeypatch.setenv("ws_proxy", "http://127.0.0.1:1")
-    async with serve(echo, "127.0.0.1", 0) as server:
-        sock = socket.create_connection(("127.0.0.1", port_of(server)))
-        sock.setblocking(False)
-        async with connect("ws://example.test/", sock=sock) as ws:
+    async with serving(echo) as server:
+        given, _ = carrier_to(server)
+        async with connect("ws://example.test/", **given) as ws:
             await works(ws)
 
 
@@ -365,8 +358,8 @@ async def test_a_socket_of_the_program_needs_no_proxy(monkeypatch):
 async def test_a_unix_socket_needs_no_proxy(monkeypatch, tmp_path):
     monkeypatch.setenv("ws_proxy", "http://127.0.0.1:1")
     path = str(tmp_path / "socket")
-    async with unix_serve(echo, path):
-        async with unix_connect(path) as ws:
+    async with serving_at(path, echo):
+        async with client_module().unix_connect(path) as ws:
             await works(ws)
 
 
@@ -384,8 +377,8 @@ async def test_a_unix_socket_needs_no_proxy(monkeypatch, tmp_path):
 )
 async def test_through_a_socks_proxy(scheme, seen):
     pytest.importorskip("python_socks")
-    async with serve(echo, "127.0.0.1", 0) as server:
-        async with SOCKSProxy(port_of(server)) as proxy, all_closed():
+    async with serving(echo) as server:
+        async with proxy_of(SOCKSProxy, port_of(server)) as proxy, all_closed():
             uri = f"{scheme}://{proxy.host}"
             host = "127.0.0.1" if seen[1] == "127.0.0.1" else "localhost"
             async with connect(f"ws://{host}:1234/", proxy=uri) as ws:
@@ -398,22 +391,25 @@ async def test_through_a_socks_proxy(scheme, seen):
 async def test_tls_behind_a_socks_proxy(certificates):
     pytest.importorskip("python_socks")
     context = certificates.client_context()
-    async with serve(echo, "127.0.0.1", 0, ssl=certificates.server_context()) as server:
-        async with SOCKSProxy(port_of(server)) as proxy:
+    async with serving(echo, ssl=certificates.server_context()) as server:
+        async with proxy_of(SOCKSProxy, port_of(server)) as proxy:
             uri = f"socks5h://{proxy.host}"
             async with connect("wss://localhost/", proxy=uri, ssl=context) as ws:
                 await works(ws)
             assert proxy.seen == [(5, "localhost", 443, None)]
             async with all_closed():
-                with pytest.raises(ssl.SSLCertVerificationError):
-                    await connect("wss://example.test/", proxy=uri, ssl=context)
+                with pytest.raises(tls_failures()):
+                    await fails(connect("wss://example.test/", proxy=uri, ssl=context))
                 await until(lambda: proxy.ended == 2)
 
 
 async def test_credentials_for_a_socks_proxy():
     pytest.importorskip("python_socks")
-    async with serve(echo, "127.0.0.1", 0) as server:
-        async with SOCKSProxy(port_of(server), ("user", "password")) as proxy, all_closed():
+    async with serving(echo) as server:
+        async with (
+            proxy_of(SOCKSProxy, port_of(server), ("user", "password")) as proxy,
+            all_closed(),
+        ):
             uri = f"socks5h://user:password@{proxy.host}"
             async with connect("ws://example.test/", proxy=uri) as ws:
                 await works(ws)
@@ -421,7 +417,7 @@ async def test_credentials_for_a_socks_proxy():
                 with pytest.raises(
                     ProxyError, match="^failed to connect to SOCKS proxy$"
                 ) as raised:
-                    await connect("ws://example.test/", proxy=wrong)
+                    await fails(connect("ws://example.test/", proxy=wrong))
                 assert raised.value.__cause__ is not None
             await until(lambda: proxy.ended == 3)
 
@@ -429,22 +425,10 @@ async def test_credentials_for_a_socks_proxy():
 @pytest.mark.parametrize("scheme", ["socks5h", "socks4a"])
 async def test_a_socks_proxy_that_refuses(scheme):
     pytest.importorskip("python_socks")
-    async with SOCKSProxy(0, refuses=True) as proxy, all_closed():
+    async with proxy_of(SOCKSProxy, 0, refuses=True) as proxy, all_closed():
         with pytest.raises(ProxyError, match="^failed to connect to SOCKS proxy$"):
-            await connect("ws://example.test/", proxy=f"{scheme}://{proxy.host}")
+            await fails(connect("ws://example.test/", proxy=f"{scheme}://{proxy.host}"))
         await until(lambda: proxy.ended)
-
-
-async def test_where_a_socks_proxy_is_asked_from():
-    pytest.importorskip("python_socks")
-    async with serve(echo, "127.0.0.1", 0) as server:
-        async with SOCKSProxy(port_of(server)) as proxy:
-            with socket.create_server(("127.0.0.1", 0)) as sock:
-                address = sock.getsockname()
-            async with connect(
-                "ws://example.test/", proxy=f"socks5h://127.0.0.1:{proxy.port}", local_addr=address
-            ) as ws:
-                assert ws.local_address == address
 
 
 @pytest.mark.one_loop
@@ -454,5 +438,5 @@ async def test_without_python_socks(monkeypatch):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "python_socks", None)
     with pytest.raises(ImportError) as raised:
-        await connect("ws://example.test/", proxy="socks5://localhost")
+        await fails(connect("ws://example.test/", proxy="socks5://localhost"))
     assert str(raised.value) == "connecting through a SOCKS proxy requires python-socks"

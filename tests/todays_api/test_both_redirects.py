@@ -1,16 +1,25 @@
 """
-Redirects in today's API: where they lead, what is left out, and what a program decides.
+Redirects on asyncio and on trio: where they lead, what is left out, and what a program decides.
 """
 
-import socket
-
 import pytest
-from peer import needs_unix, port_of
-from todays import accepting, answering, uri_of
+from both import (
+    answering,
+    carrier_to,
+    client_module,
+    connect,
+    follow,
+    port_of,
+    runs_on_trio,
+    serving_at,
+    uri_of,
+)
+from peer import needs_unix
+from todays import accepting, hold
 
-from websockets.asyncio.client import connect, unix_connect
-from websockets.asyncio.server import unix_serve
 from websockets.exceptions import InvalidStatus, InvalidURI, SecurityError
+
+pytestmark = pytest.mark.and_trio
 
 
 def redirect(location, status=302):
@@ -23,13 +32,6 @@ def redirect(location, status=302):
         return f"HTTP/1.1 {status} X\r\n{where}Content-Length: 0\r\n\r\n".encode()
 
     return answer
-
-
-async def follow(connecting):
-    ws = await connecting
-    ws.transport.abort()
-    await ws.wait_closed()
-    return ws
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
@@ -48,7 +50,7 @@ async def test_statuses_that_redirect(status):
 async def test_what_is_no_redirect(status, location):
     async with answering(redirect(location, status)) as server:
         with pytest.raises(InvalidStatus) as raised:
-            await connect(uri_of(server))
+            await follow(connect(uri_of(server)))
         assert raised.value.response.status_code == status
         assert len(server.requests) == 1
 
@@ -57,13 +59,13 @@ async def test_what_is_no_redirect(status, location):
 async def test_a_location_that_is_no_websocket_uri(location):
     async with answering(redirect(location)) as server:
         with pytest.raises(InvalidURI):
-            await connect(uri_of(server))
+            await follow(connect(uri_of(server)))
 
 
 async def test_as_many_requests_as_there_may_be():
     async with answering(redirect("/again")) as server:
         with pytest.raises(SecurityError, match="^more than 10 redirects$"):
-            await connect(uri_of(server))
+            await follow(connect(uri_of(server)))
         assert len(server.requests) == 10
 
 
@@ -90,7 +92,7 @@ async def test_another_server_than_was_given(given):
         async with answering(redirect(end)) as server:
             option = {"host": "127.0.0.1"} if given == "host" else {"port": port_of(server)}
             with pytest.raises(ValueError) as raised:
-                await connect(uri_of(server), **option)
+                await follow(connect(uri_of(server), **option))
             assert str(raised.value) == (
                 f"cannot follow cross-origin redirect to {end} with an explicit host or port"
             )
@@ -100,14 +102,13 @@ async def test_another_server_than_was_given(given):
             await follow(connect(uri_of(server), **option))
 
 
-async def test_a_socket_that_was_given():
+async def test_a_way_that_was_given():
     async with answering(redirect("/end")) as server:
-        sock = socket.create_connection(("127.0.0.1", port_of(server)))
-        sock.setblocking(False)
+        given, word = carrier_to(server)
         with pytest.raises(ValueError) as raised:
-            await connect(uri_of(server), sock=sock)
+            await follow(connect(uri_of(server), **given))
         end = uri_of(server, "/end")
-        assert str(raised.value) == f"cannot follow redirect to {end} with a preexisting socket"
+        assert str(raised.value) == f"cannot follow redirect to {end} with a preexisting {word}"
 
 
 @needs_unix
@@ -119,30 +120,31 @@ async def test_a_unix_socket(tmp_path):
         response.headers["Location"] = request.path.replace("/to/", "")
         return response
 
-    async def handler(connection):
-        await connection.wait_closed()
-
+    unix_connect = client_module().unix_connect
     path = str(tmp_path / "socket")
-    async with unix_serve(handler, path, process_request=process_request):
-        async with unix_connect(path, "ws://localhost/to//end") as ws:
-            assert ws.request.path == "/end"
+    async with serving_at(path, hold, process_request=process_request):
+        ws = await follow(unix_connect(path, "ws://localhost/to//end"))
+        assert ws.request.path == "/end"
         with pytest.raises(ValueError) as raised:
-            await unix_connect(path, "ws://localhost/to/ws://example.com/end")
+            await follow(unix_connect(path, "ws://localhost/to/ws://example.com/end"))
         assert str(raised.value) == (
             "cannot follow cross-origin redirect to ws://example.com/end with a Unix socket"
         )
 
 
-async def test_a_redirect_must_not_give_up_tls(certificates):
-    class Redirected(connect):
-        async def open_tcp_connection(self):
-            connection = await super().open_tcp_connection()
-            self.uri = self.uri.replace("ws://", "wss://")
-            return connection
+async def test_a_redirect_must_not_give_up_tls():
+    name = "open_tcp_stream" if runs_on_trio() else "open_tcp_connection"
+    usual = client_module().connect
 
+    async def open_tcp(self):
+        opened = await getattr(super(Redirected, self), name)()
+        self.uri = self.uri.replace("ws://", "wss://")
+        return opened
+
+    Redirected = type("Redirected", (usual,), {name: open_tcp})
     async with answering(redirect("ws://127.0.0.1/")) as server:
         with pytest.raises(SecurityError) as raised:
-            await Redirected(uri_of(server))
+            await follow(Redirected(uri_of(server)))
         assert str(raised.value) == "cannot follow redirect to non-secure URI ws://127.0.0.1/"
 
 
@@ -152,7 +154,7 @@ async def test_a_redirect_must_not_give_up_tls(certificates):
 async def test_process_redirect_is_asked():
     asked = []
 
-    class Asking(connect):
+    class Asking(client_module().connect):
         def process_redirect(self, exc):
             verdict = super().process_redirect(exc)
             asked.append((self.uri, str(exc)[-3:], verdict is exc or verdict))
@@ -160,7 +162,7 @@ async def test_process_redirect_is_asked():
 
     async with answering(redirect("/again")) as server:
         with pytest.raises(KeyError) as raised:
-            await Asking(uri_of(server))
+            await follow(Asking(uri_of(server)))
         assert isinstance(raised.value.__cause__, InvalidStatus)
         again = uri_of(server, "/again")
         assert asked == [(uri_of(server), "302", again), (again, "302", again)]
@@ -168,12 +170,12 @@ async def test_process_redirect_is_asked():
     async with answering(redirect(None, 404)) as server:
         with pytest.raises(KeyError):
             asked.append(None)
-            await Asking(uri_of(server))
+            await follow(Asking(uri_of(server)))
         assert asked[1:] == [(uri_of(server), "404", True)]
 
 
 async def test_process_redirect_may_lead_elsewhere():
-    class Elsewhere(connect):
+    class Elsewhere(client_module().connect):
         def process_redirect(self, exc):
             return self.uri + "end"
 
