@@ -83,7 +83,8 @@ static void *shake_hands_again_and_again(void *is_first)
     for (int sampled = is_first != NULL; !__atomic_load_n(&stopping, __ATOMIC_RELAXED);
          sampled = 0) {
         uint64_t start = now();
-        open_stream(&stream, sampled);
+        start_stream(&stream, 0);
+        finish_stream(&stream, sampled);
         record(now() - start);
         if (put(&stream, close_frame, sizeof close_frame) < 0)
             die("can't close: %s", strerror(errno));
