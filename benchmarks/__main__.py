@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 from websockets import _core
 
-from . import charts, contestants, gauges, micro, native, scenarios, series, tables, trials
+from . import charts, contestants, gauges, micro, native, scenarios, series, tables, topics, trials
 from .contestants import Contestant
 from .scenarios import Scenario
 
@@ -66,6 +66,26 @@ def add_options(command: argparse.ArgumentParser, **times: float) -> None:
     command.add_argument("--add", action="store_true", help=keep)
 
 
+def add_topics(command: argparse.ArgumentParser) -> None:
+    """Add the options of what measures topics."""
+    for name, value, text in (
+        ("--rounds", 3, "of fan-out; fewer, if they take longer than three minutes"),
+        ("--connections", 500, "that hear of a topic"),
+        ("--topics", topics.TOPICS, "with one connection each"),
+    ):
+        command.add_argument(name, type=int, default=value, help=f"{text} (%(default)s)")
+    command.add_argument("--seconds", type=float, default=3, help="for latencies (%(default)s)")
+    command.add_argument(
+        "--processes",
+        type=lambda value: [int(count) for count in value.split(",")],
+        metavar="N,...",
+        default=[1, 2],
+        help="how many share the connections (1,2)",
+    )
+    command.add_argument("--python", help="an interpreter that has the peers")
+    command.add_argument("--output", type=Path, metavar="FOLDER", default=SCRATCH)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     main = argparse.ArgumentParser(
@@ -90,6 +110,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--loop", type=LOOP_NAMES, metavar="NAME,...", help="event loops")
         rows = {row.name: row for row in gauge.rows}
         command.add_argument("--rows", type=named(rows), metavar="NAME,...", help=", ".join(rows))
+    add_topics(commands.add_parser("topics", help="measure topics on Redis; five minutes"))
     table = commands.add_parser("micro", help="show pytest-benchmark's JSON in one table")
     table.add_argument("file", type=Path)
     return main
@@ -199,6 +220,9 @@ def main() -> None:
             show_list()
         elif options.command == "micro":
             print(tables.as_text(micro.table(json.loads(options.file.read_text()))))
+        elif options.command == "topics":
+            series.raise_limits()
+            topics.run(options, lambda line: progress(line, 0))
         elif options.command in gauges.GAUGES:
             gauge(options)
         else:

@@ -11,6 +11,7 @@ import sys
 import xml.etree.ElementTree
 
 import pytest
+from programs import need
 
 import websockets
 from benchmarks import charts, micro, plans, scenarios, tables
@@ -23,10 +24,12 @@ import resource  # noqa: E402
 from benchmarks import __main__ as command_line  # noqa: E402
 from benchmarks import (  # noqa: E402
     contestants,
+    crowd,
     gauges,
     instructions,
     native,
     series,
+    topics,
     trials,
 )
 
@@ -595,6 +598,69 @@ def test_scenarios_in_one_chart_have_a_scale_each(tmp_path):
 def test_labels_of_curves_keep_their_distance():
     assert charts.spread({"a": 5, "b": 7, "c": 50}, 10) == {"a": 5, "b": 15, "c": 50}
     assert charts.spread({"a": 5, "b": 47, "c": 50}, 10, 50) == {"a": 5, "b": 40, "c": 50}
+
+
+# Topics
+
+
+@pytest.fixture
+def topics_results(tmp_path, monkeypatch):
+    need("redis-server")
+    pytest.importorskip("redis.asyncio")
+    few = [way for way in topics.WAYS if way.name in ("broadcast", "topics")]
+    monkeypatch.setattr(topics, "WAYS", few)
+    monkeypatch.setattr(topics, "BURSTS", 1)
+    monkeypatch.setattr(topics, "RATE", 100)
+    monkeypatch.setattr(topics, "WATCHING", 2)
+    monkeypatch.setattr(topics, "SLOW", 1)
+    words = (
+        "topics --rounds 1 --connections 3 --topics 100 --seconds 0.1 --python /nowhere --output"
+    )
+    options = command_line.parser().parse_args([*words.split(), str(tmp_path)])
+    topics.run(options, lambda line: None)
+    return tmp_path
+
+
+def test_topics_are_measured(topics_results):
+    results = json.loads((topics_results / "topics.json").read_text())
+    assert list(results["fan_out"]["1"]) == ["broadcast", "topics"]
+    assert list(results["fan_out"]["2"]) == ["topics"]
+    assert list(results["latency"]) == ["topics 0", "topics 1"]
+    assert list(results["many"]) == ["topics"]
+    measured = [*results["fan_out"].values(), results["latency"], results["many"]]
+    assert {each["lost"] for by_name in measured for each in by_name.values()} == {0}
+    assert 500 < results["memory"]["embedded"] < 5000
+    lines = (topics_results / "topics.md").read_text().splitlines()
+    assert [line for line in lines if line.startswith("## ")] == [
+        "## 100 B to 3 connections, 1 server process",
+        "## 100 B to 3 connections, 2 server processes",
+        "## from publish() to arrival, 100 messages/s to 2 connections",
+        "## 100 topics with one connection each; times at 100 messages/s",
+        "## memory of a topic with one subscriber, by tracemalloc",
+    ]
+
+
+async def test_messages_that_never_arrive_are_missed(monkeypatch):
+    monkeypatch.setattr(crowd, "QUIET", 0.1)
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        frames = [b"\x81\x64" + f"{number:0{crowd.SIZE}}".encode() for number in (0, 2)]
+        # Cut where it hurts.
+        for data in (b"HTTP/1.1 101\r\n\r\n\x81\x05re", b"ady", *frames):
+            writer.write(data)
+            await writer.drain()
+        with contextlib.suppress(ConnectionResetError):
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        everybody = crowd.Crowd()
+        everybody.expect(3)
+        await everybody.connect([server.sockets[0].getsockname()[1]], ["/"], watches=True)
+        assert await everybody.missing() == 1
+        assert sorted(everybody.times) == [0, 2]
+        everybody.close()
 
 
 # Small operations
