@@ -185,20 +185,22 @@ static void await_echo(struct stream *stream)
         die("the server doesn't answer");
 }
 
-/* Several at a time: ten thousand times to a busy server and back would take a minute. */
+/* Several at a time, where that is allowed: to go to a busy server and back for each of ten
+ * thousand takes a minute. */
 void open_connections(int is_broadcast)
 {
+    unsigned at_once = options.at_a_time < AT_ONCE ? options.at_a_time : AT_ONCE;
     broadcast = is_broadcast;
     epoll = epoll_create1(0);
     arrivals = calloc(options.in_flight, sizeof *arrivals);
     connections = calloc(options.connections, sizeof *connections);
     for (unsigned first = 0, end; first < options.connections; first = end) {
-        end = options.connections - first > AT_ONCE ? first + AT_ONCE : options.connections;
+        end = options.connections - first > at_once ? first + at_once : options.connections;
         for (unsigned i = first; i < end; i++)
             start_stream(&connections[i].stream, i / FROM_ONE);
         for (unsigned i = first; i < end; i++) {
             finish_stream(&connections[i].stream, i == 0);
-            if (!plan.request_length && i >= BACKLOG && !broadcast)
+            if (!plan.request_length && at_once > 1 && i >= BACKLOG && !broadcast)
                 await_echo(&connections[i].stream);
             prepare(&connections[i]);
         }

@@ -91,6 +91,11 @@ def test_clients_that_block(name):
     has_figures(contestants.BY_NAME[name], scenario("threads", connections=3, size=100))
 
 
+def test_more_connections_than_a_server_lets_wait():
+    # Bytes without handshakes: nothing but an echo tells that one was accepted.
+    has_figures(RAW, scenario("echo", connections=700, size=100))
+
+
 def has_figures(contestant, wanted, certificate=None):
     for seconds in (0.05, 5):  # which is enough, whatever else the machine does
         result = trials.run(contestant, wanted, trials.Setting("asyncio", 0, seconds, certificate))
