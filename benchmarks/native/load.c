@@ -12,7 +12,7 @@
  *
  * warmup=SECONDS go before the seconds=SECONDS that count. tls=1 speaks TLS. sample=FILE takes the
  * first response and the first message that come, as they came, for others to judge. at_a_time is
- * also how many connections are opened at once, 50 at most; just one if it isn't given, so that idle
+ * also how many connections are opened at once, 50 at most; one if it isn't given, so that idle
  * ones take what they take on a server that isn't busy.
  *
  * The generator knows nothing of masks, UTF-8 or compression: the plan, written by plans.py, holds
