@@ -69,12 +69,12 @@ def add_options(command: argparse.ArgumentParser, **times: float) -> None:
 def add_topics(command: argparse.ArgumentParser) -> None:
     """Add the options of what measures topics."""
     for name, value, text in (
-        ("--rounds", 3, "of fan-out; fewer, if they take longer than three minutes"),
+        ("--rounds", 3, "of fan-out and of latency; fewer, if they take too long"),
         ("--connections", 500, "that hear of a topic"),
         ("--topics", topics.TOPICS, "with one connection each"),
     ):
         command.add_argument(name, type=int, default=value, help=f"{text} (%(default)s)")
-    command.add_argument("--seconds", type=float, default=3, help="for latencies (%(default)s)")
+    command.add_argument("--seconds", type=float, default=2, help="for latencies (%(default)s)")
     command.add_argument(
         "--processes",
         type=lambda value: [int(count) for count in value.split(",")],

@@ -2,17 +2,18 @@
 Topics beside what else passes messages on: who is compared, in which order, and the tables.
 
 Owns topics.json and topics.md. What is measured is in fan_out.py. Key decision: it ends within five
-minutes; on a slow machine there are fewer rounds.
+minutes; on a slow machine there are fewer rounds, and less in the end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from websockets import version
 from . import contestants, fan_out, series, tables
 from .tables import Grid, number
 
-LIMIT = 180  # seconds for fan-out, which has the rounds; the rest takes less than two minutes
+# Seconds: for rounds of fan-out, for rounds of latency, and after which nothing is begun.
+FAN_OUT, LATENCY, LAST = 150, 60, 270
 BURSTS = 8
 RATE, WATCHING, SLOW = 1000, 20, 20  # messages a second; connections
 TOPICS = 10_000
@@ -72,37 +74,112 @@ def summary(trials: Sequence[dict[str, float]]) -> dict[str, Any]:
     return result
 
 
-async def measure_fan_out(
-    url: str,
-    ways: Sequence[Way],
-    python: str,
+async def in_rounds(
     rounds: int,
-    connections: int,
-    processes: Sequence[int],
-    report: Report,
-) -> dict[str, Any]:
-    """Measure fan-out in rounds, in which each way has its turn; return results by processes."""
-    trials: dict[int, dict[str, list[dict[str, float]]]] = {count: {} for count in processes}
-    start, longest = time.monotonic(), 0.0
-    for round_number in range(rounds):
-        began = time.monotonic()
-        if began - start + longest > LIMIT:
+    limit: float,
+    one_round: Callable[[], Awaitable[None]],
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Repeat something as often as is wanted, but not if it would take longer than the limit."""
+    start, longest = clock(), 0.0
+    for _ in range(rounds):
+        began = clock()
+        if began - start + longest > limit:
             break
-        for count in processes:
-            # Alone, each can do without Redis; what is beside it in the tables is the first.
-            here = [way for way in ways if way.has_redis or count == processes[0]]
-            for way in here:
-                report(f"round {round_number + 1}: {way.title}, {count} processes")
-                interpreter = sys.executable if way.is_ours else python
-                trial = await fan_out.deliver(
-                    interpreter, way.name, url, connections, BURSTS, count
-                )
-                trials[count].setdefault(way.name, []).append(trial)
-        longest = max(longest, time.monotonic() - began)
-    return {
-        str(count): {name: summary(some) for name, some in by_way.items()}
-        for count, by_way in trials.items()
-    }
+        await one_round()
+        longest = max(longest, clock() - began)
+
+
+class Measuring:
+    """Who takes part, and what was found."""
+
+    def __init__(
+        self, options: Any, url: str, python: str, has_peers: bool, report: Report
+    ) -> None:
+        self.options = options
+        self.url = url
+        self.python = python
+        self.report = report
+        self.ways = [way for way in WAYS if way.is_ours or has_peers]
+        self.with_redis = [way for way in self.ways if way.has_redis]
+        self.start = time.monotonic()
+
+    def interpreter(self, way: Way) -> str:
+        return sys.executable if way.is_ours else self.python
+
+    async def fan_out(self) -> dict[str, dict[str, Any]]:
+        """Measure fan-out, and return results by the number of processes."""
+        processes, connections = self.options.processes, self.options.connections
+        trials: dict[int, dict[str, list[dict[str, float]]]] = {count: {} for count in processes}
+
+        async def one_round() -> None:
+            for count in processes:
+                # What does without Redis is there once; all others are beside it.
+                for way in self.ways if count == processes[0] else self.with_redis:
+                    self.report(f"fan-out: {way.title}, {count} processes")
+                    trial = await fan_out.deliver(
+                        self.interpreter(way), way.name, self.url, connections, BURSTS, count
+                    )
+                    trials[count].setdefault(way.name, []).append(trial)
+
+        await in_rounds(self.options.rounds, FAN_OUT, one_round)
+        return {
+            str(count): {name: summary(some) for name, some in by_way.items()}
+            for count, by_way in trials.items()
+        }
+
+    async def latency(self) -> dict[str, dict[str, float]]:
+        """Measure times from publish() to arrival, and return results by way and slow ones."""
+        trials: dict[str, list[dict[str, float]]] = {}
+
+        async def one_round() -> None:
+            for way in self.with_redis:
+                for slow in (0, SLOW) if way.name == "topics" else (0,):
+                    self.report(f"latency: {way.title}, beside {slow}")
+                    trial = await fan_out.latency(
+                        self.interpreter(way),
+                        way.name,
+                        self.url,
+                        WATCHING,
+                        self.options.seconds,
+                        RATE,
+                        slow,
+                    )
+                    trials.setdefault(f"{way.name} {slow}", []).append(trial)
+
+        await in_rounds(self.options.rounds, LATENCY, one_round)
+        return {name: medians(some) for name, some in trials.items()}
+
+    async def many(self) -> dict[str, dict[str, float]]:
+        """Measure many topics, as long as there is time, and return results by way."""
+        results = {}
+        for way in self.with_redis:
+            if time.monotonic() - self.start > LAST:
+                break
+            self.report(f"{self.options.topics} topics: {way.title}")
+            results[way.name] = await fan_out.many(
+                self.interpreter(way),
+                way.name,
+                self.url,
+                self.options.topics,
+                self.options.seconds,
+                RATE,
+            )
+        return results
+
+    async def memory(self) -> dict[str, float]:
+        """Measure the memory of a topic, and return bytes by way."""
+        count = max(self.options.topics // 10, 1)
+        where = {"embedded": None, "topics": self.url}
+        return {name: await fan_out.memory(url, count) for name, url in where.items()}
+
+
+def medians(trials: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Put trials together: medians of the figures, but the most that was lost."""
+    names = dict.fromkeys(name for trial in trials for name in trial)
+    result = {n: statistics.median(trial[n] for trial in trials if n in trial) for n in names}
+    result["lost"] = max(trial["lost"] for trial in trials)
+    return result
 
 
 async def measure(options: Any, report: Report) -> dict[str, Any]:
@@ -111,29 +188,14 @@ async def measure(options: Any, report: Report) -> dict[str, Any]:
     versions = versions_of(python)
     if not versions:
         print(f"broadcaster and channels_redis aren't in {python}: ours has nobody beside it")
-    ways = [way for way in WAYS if way.is_ours or versions]
-    with_redis = [way for way in ways if way.has_redis]
-    results: dict[str, Any] = {"latency": {}, "many": {}, "memory": {}}
     with fan_out.redis_server() as url:
-        results["fan_out"] = await measure_fan_out(
-            url, ways, python, options.rounds, options.connections, options.processes, report
-        )
-        for way in with_redis:
-            interpreter = sys.executable if way.is_ours else python
-            for slow in (0, SLOW) if way.name == "topics" else (0,):
-                report(f"latency: {way.title}, beside {slow}")
-                results["latency"][f"{way.name} {slow}"] = await fan_out.latency(
-                    interpreter, way.name, url, WATCHING, options.seconds, RATE, slow
-                )
-        for way in with_redis:
-            report(f"{options.topics} topics: {way.title}")
-            interpreter = sys.executable if way.is_ours else python
-            results["many"][way.name] = await fan_out.many(
-                interpreter, way.name, url, options.topics, options.seconds, RATE
-            )
-        for name, where in (("embedded", None), ("topics", url)):
-            report(f"memory: {TITLES[name]}")
-            results["memory"][name] = await fan_out.memory(where, max(options.topics // 10, 1))
+        measuring = Measuring(options, url, python, bool(versions), report)
+        results: dict[str, Any] = {
+            "fan_out": await measuring.fan_out(),
+            "latency": await measuring.latency(),
+            "memory": await measuring.memory(),
+            "many": await measuring.many(),
+        }
     made = len(results["fan_out"][str(options.processes[0])]["broadcast"]["values"])
     about = series.about(made, 0, options.seconds)
     ours = getattr(version, "distribution_version", version.version)

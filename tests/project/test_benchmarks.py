@@ -645,6 +645,21 @@ def test_topics_are_measured(topics_results):
     ]
 
 
+async def test_rounds_end_in_time():
+    now = 0.0
+    rounds = []
+
+    async def one_round():
+        nonlocal now
+        now += 40
+        rounds.append(now)
+
+    await topics.in_rounds(3, 100, one_round, lambda: now)
+    assert rounds == [40, 80]
+    await topics.in_rounds(1, 10, one_round, lambda: now)  # The first is made in any case.
+    assert len(rounds) == 3
+
+
 async def test_messages_that_never_arrive_are_missed(monkeypatch):
     monkeypatch.setattr(crowd, "QUIET", 0.1)
 
