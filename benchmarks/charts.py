@@ -7,6 +7,7 @@ logarithmic axes for scaling. This library and bare TCP stand out, peers have qu
 
 from __future__ import annotations
 
+import itertools
 import math
 import textwrap
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from . import scenarios, tables
+from . import contestants, scenarios, tables
 from .scenarios import Scenario
 
 WIDTH = 760
@@ -46,6 +47,10 @@ TOGETHER = {
     ),
 }
 PEER_COLOURS = ["#c4621a", "#2f8f5b", "#8a63d2", "#b0427c", "#7d7a1f", "#2b8a9e", "#a05252"]
+# Of the lines in curves, the same in all of them.
+COLOURS = dict(
+    zip((c.name for c in contestants.ALL if c.group == "peer"), itertools.cycle(PEER_COLOURS))
+)
 
 STYLE = """
 text { font: 13px system-ui, "Segoe UI", sans-serif; fill: #1f2328 }
@@ -59,6 +64,7 @@ text { font: 13px system-ui, "Segoe UI", sans-serif; fill: #1f2328 }
 .raw { fill: #d0d7de }
 polyline.line { fill: none; stroke-width: 1.8 }
 polyline.ours { stroke: #0969da; stroke-width: 3 }
+polyline.also { stroke-width: 1.8 }
 polyline.pure { stroke: #0969da; stroke-dasharray: 5 4 }
 polyline.raw { stroke: #656d76; stroke-dasharray: 2 4 }
 @media (prefers-color-scheme: dark) {
@@ -212,17 +218,17 @@ def curves(scenario: Scenario, loop: str, by_point: dict[int, dict[str, Any]]) -
         parts += [line(across(point), PLOT_TOP, across(point), bottom)]
         parts += [text(across(point), bottom + 18, label, "quiet", "middle")]
     labels = spread({name: up(pairs[-1][1]) for name, pairs in series.items()}, 15, bottom)
-    peers = iter(PEER_COLOURS * len(series))
     # This library comes last, over all others.
     for name in sorted(series, key=lambda name: kind(name) in ("ours", "pure")):
         path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in series[name])
-        colour = next(peers) if kind(name) == "peer" else ""
+        colour = COLOURS.get(name, "")
+        css = f"{kind(name)} also" if name == "ours-asyncio" else kind(name)
         paint = f' style="stroke: {colour}"' if colour else ""
         x, y = across(series[name][-1][0]) + 8, labels[name] + 4
         label = text(x, y, NAMES.get(name, name), "strong" if name == "ours" else "")
         if colour:
             label = label.replace(' class=""', f' style="fill: {colour}"')
-        parts += [f'<polyline class="line {kind(name)}"{paint} points="{path}"/>', label]
+        parts += [f'<polyline class="line {css}"{paint} points="{path}"/>', label]
     return svg(bottom + 30, scenario.title, parts)
 
 
