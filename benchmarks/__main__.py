@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 from websockets import _core
 
-from . import charts, contestants, gauges, micro, native, scenarios, series, tables, trials
+from . import charts, contestants, gauges, micro, native, scenarios, series, tables, topics, trials
 from .contestants import Contestant
 from .scenarios import Scenario
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 CHARTS = ROOT / "docs" / "charts"
 SCRATCH = ROOT / "build" / "benchmarks"
-LOOPS = ["uvloop", "asyncio"]
+LOOPS = list(scenarios.LOOPS)
 
 
 def named(table: dict[str, Any], find: Optional[Callable[[str], Any]] = None) -> Any:
@@ -66,6 +66,26 @@ def add_options(command: argparse.ArgumentParser, **times: float) -> None:
     command.add_argument("--add", action="store_true", help=keep)
 
 
+def add_topics(command: argparse.ArgumentParser) -> None:
+    """Add the options of what measures topics."""
+    for name, value, text in (
+        ("--rounds", 3, "of fan-out and of latency; fewer, if they take too long"),
+        ("--connections", 500, "that hear of a topic"),
+        ("--topics", topics.TOPICS, "with one connection each"),
+    ):
+        command.add_argument(name, type=int, default=value, help=f"{text} (%(default)s)")
+    command.add_argument("--seconds", type=float, default=2, help="for latencies (%(default)s)")
+    command.add_argument(
+        "--processes",
+        type=lambda value: [int(count) for count in value.split(",")],
+        metavar="N,...",
+        default=[1, 2],
+        help="how many share the connections (1,2)",
+    )
+    command.add_argument("--python", help="an interpreter that has the peers")
+    command.add_argument("--output", type=Path, metavar="FOLDER", default=SCRATCH)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     main = argparse.ArgumentParser(
@@ -73,8 +93,10 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = main.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="list scenarios and contestants")
-    full = commands.add_parser("all", help="measure everything, for an hour; keep tables, charts")
-    add_options(full, rounds=3, warmup=0.3, seconds=1.5)
+    full = commands.add_parser(
+        "all", help="measure everything, for 50 minutes; keep tables, charts"
+    )
+    add_options(full, rounds=3, warmup=0.2, seconds=0.8)
     full.set_defaults(scenario=scenarios.ALL, loop=LOOPS, output=RESULTS, charts=CHARTS)
     quick = commands.add_parser("quick", help="measure the essence, in less than two minutes")
     add_options(quick, rounds=2, warmup=0.2, seconds=0.6)
@@ -88,23 +110,27 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--loop", type=LOOP_NAMES, metavar="NAME,...", help="event loops")
         rows = {row.name: row for row in gauge.rows}
         command.add_argument("--rows", type=named(rows), metavar="NAME,...", help=", ".join(rows))
+    add_topics(commands.add_parser("topics", help="measure topics on Redis; five minutes"))
     table = commands.add_parser("micro", help="show pytest-benchmark's JSON in one table")
     table.add_argument("file", type=Path)
     return main
 
 
 def choose(options: argparse.Namespace) -> Any:
-    """Return a function that tells who takes part in a scenario."""
+    """Return a function that tells who takes part in a scenario on an event loop."""
 
-    def contestants_of(scenario: Scenario) -> Sequence[Contestant]:
+    def contestants_of(scenario: Scenario, loop: str) -> Sequence[Contestant]:
         if options.against:
             return [c for c in options.against if c.is_here]
-        names = list(contestants.BY_NAME)
-        if options.command != "all":
+        if options.command == "all":
+            if loop in LOOPS and loop not in scenario.loops:
+                return []
+            names = scenario.who
+        else:
             names = contestants.QUICK
-        if scenario.scale:
-            names = contestants.CURVES
-        return [contestants.BY_NAME[name] for name in names if contestants.BY_NAME[name].is_here]
+        here = [c for c in contestants.ALL if c.is_here and c.can(scenario)]
+        chosen = [c for c in here if c.name in names] or here
+        return [c for c in chosen if not c.own_loop or loop == options.loop[0]]
 
     return contestants_of
 
@@ -136,7 +162,8 @@ def measure(options: argparse.Namespace) -> None:
         names = {scenario.name for scenario in options.scenario}
         kept = json.loads(latest.read_text())["results"]
         kept = [e for e in kept if e["scenario"] not in names]
-    about = series.about(options.rounds, options.warmup, options.seconds)
+    times = (options.rounds, options.warmup, options.seconds)
+    about = series.about(*times)
     results: dict[str, Any] = {"about": about, "results": kept}
 
     def done(entry: dict[str, Any]) -> None:
@@ -147,15 +174,20 @@ def measure(options: argparse.Namespace) -> None:
             charts.draw(results["results"], options.charts)
         alike = [e for e in results["results"] if e["scenario"] == entry["scenario"]]
         alike = [e for e in alike if e["loop"] == entry["loop"]]
-        points = scenarios.BY_NAME[entry["scenario"]].points
-        if not points or len(alike) == len(points):
+        points = [
+            s for s, loop, *_ in wanted if s.name == entry["scenario"] and loop == entry["loop"]
+        ]
+        if len(alike) == len(points):
             progress("", 0)
             for title, grid, notes in tables.sections(alike):
                 print("\n" + title, tables.as_text(grid), *notes, sep="\n", flush=True)
 
     series.raise_limits()
     wanted = series.plan(options.scenario, options.loop, choose(options))
-    series.measure(wanted, options.rounds, options.warmup, options.seconds, progress, done)
+    count, expected = series.estimate(wanted, *times)
+    time = f"{expected / 60:.0f} minutes" if expected > 90 else f"{expected:.0f} seconds"
+    print(f"{count} trials, about {time}", flush=True)
+    series.measure(wanted, *times, progress, done)
     print(f"\nThe results are in {latest} and latest.md beside it.")
 
 
@@ -188,6 +220,9 @@ def main() -> None:
             show_list()
         elif options.command == "micro":
             print(tables.as_text(micro.table(json.loads(options.file.read_text()))))
+        elif options.command == "topics":
+            series.raise_limits()
+            topics.run(options, lambda line: progress(line, 0))
         elif options.command in gauges.GAUGES:
             gauge(options)
         else:

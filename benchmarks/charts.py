@@ -1,34 +1,56 @@
 """
 Results as charts: SVG that can be read on light and on dark ground.
 
-Owns the looks. Bars for scenarios, with one group for each event loop; curves on two logarithmic
-axes for scaling. This library and bare TCP stand out, peers have quieter colours.
+Owns the looks. Bars for scenarios, those of one event loop beside those of the other; curves on two
+logarithmic axes for scaling. This library and bare TCP stand out, peers have quieter colours.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+import textwrap
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from . import scenarios, tables
+from . import contestants, scenarios, tables
 from .scenarios import Scenario
 
 WIDTH = 760
-LEFT, RIGHT = 170, 110  # beside bars, for names and figures
+LEFT, RIGHT = 188, 84  # beside bars, for names and figures
 ROW = 24
+LINE = 110  # letters
 PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, PLOT_HEIGHT = 70, 150, 64, 340
 NAMES = {
     "ours": "this library",
-    "ours-asyncio": "this library, websockets.asyncio",
+    "ours-asyncio": "our websockets.asyncio",
     "ours-pure": "this library, pure",
-    "ours-asgi": "uvicorn, websockets.asgi",
-    "ours-uvicorn": "uvicorn on this library",
+    "ours-asgi": "our websockets.asgi",
+    "ours-uvicorn": "uvicorn+this library",
+    "ours-trio": "our websockets.trio",
+    "ours-threads": "this library",
     "raw": "raw TCP",
+    "raw-threads": "raw TCP",
+}
+LOOPS = {"uvloop": "on uvloop", "asyncio": "on asyncio's loop", "threads": "in threads"}
+# One chart of several scenarios, on the first loop that they were measured on.
+TOGETHER = {
+    "asgi": (
+        "The same ASGI application on several servers",
+        {
+            "asgi-32": "100 x 32 B text",
+            "asgi-pipeline-32": "10 x 32 x 32 B text",
+            "asgi-64k": "10 x 64 KiB binary",
+        },
+    ),
 }
 PEER_COLOURS = ["#c4621a", "#2f8f5b", "#8a63d2", "#b0427c", "#7d7a1f", "#2b8a9e", "#a05252"]
+# Of the lines in curves, the same in all of them.
+COLOURS = dict(
+    zip((c.name for c in contestants.ALL if c.group == "peer"), itertools.cycle(PEER_COLOURS))
+)
 
 STYLE = """
 text { font: 13px system-ui, "Segoe UI", sans-serif; fill: #1f2328 }
@@ -42,6 +64,7 @@ text { font: 13px system-ui, "Segoe UI", sans-serif; fill: #1f2328 }
 .raw { fill: #d0d7de }
 polyline.line { fill: none; stroke-width: 1.8 }
 polyline.ours { stroke: #0969da; stroke-width: 3 }
+polyline.also { stroke-width: 1.8 }
 polyline.pure { stroke: #0969da; stroke-dasharray: 5 4 }
 polyline.raw { stroke: #656d76; stroke-dasharray: 2 4 }
 @media (prefers-color-scheme: dark) {
@@ -91,32 +114,55 @@ def drawn(scenario: Scenario, results: dict[str, Any]) -> list[str]:
     return [name for name in names if "value" in results[name] and kind(name) != "native"]
 
 
-def bars(scenario: Scenario, by_loop: dict[str, dict[str, Any]]) -> str:
-    """Draw a scenario: a bar for each contestant, the best first."""
+def bars(
+    title: str,
+    scenario: Scenario,
+    columns: dict[str, dict[str, Any]],
+    has_one_scale: bool = True,
+) -> str:
+    """Draw columns of bars beside each other, the best of the first one on top."""
     better = "less" if scenario.less_is_better else "more"
     parts = [
-        text(8, 20, scenario.title, "title"),
+        text(8, 20, title, "title"),
         text(8, 40, f"{scenario.unit}, {better} is better", "quiet"),
     ]
-    every = [r[name]["value"] for r in by_loop.values() for name in drawn(scenario, r)]
-    longest = max(every, default=1) or 1
-    y = 48.0
-    for loop, results in by_loop.items():
-        y += 18
-        parts.append(text(8, y, f"on {loop}", "quiet"))
-        y += 6
-        for name in drawn(scenario, results):
-            value = results[name]["value"]
-            length = max(value, 0) / longest * (WIDTH - LEFT - RIGHT)
-            css = "strong" if name == "ours" else ""
+    shown = {label: drawn(scenario, results) for label, results in columns.items()}
+    names = list(dict.fromkeys(name for column in shown.values() for name in column))
+    figures = {
+        label: {name: columns[label][name]["value"] for name in column}
+        for label, column in shown.items()
+    }
+    longest = {label: max([*column.values(), 0]) or 1 for label, column in figures.items()}
+    if has_one_scale:
+        longest = dict.fromkeys(longest, max(longest.values()))
+    width = (WIDTH - LEFT) / len(columns)
+    top = 70.0
+    for row, name in enumerate(names):
+        css = "strong" if kind(name) == "ours" else ""
+        parts.append(text(LEFT - 8, top + row * ROW + 16, NAMES.get(name, name), css, "end"))
+    for column, (label, values) in enumerate(figures.items()):
+        left = LEFT + column * width
+        parts.append(text(left, top - 6, label, "quiet"))
+        for row, name in enumerate(names):
+            if name not in values:
+                continue
+            y, length = top + row * ROW, max(values[name], 0) / longest[label] * (width - RIGHT)
             parts += [
-                text(LEFT - 8, y + 16, NAMES.get(name, name), css, "end"),
-                f'<rect class="{kind(name)}" x="{LEFT}" y="{y + 3:.1f}" '
+                f'<rect class="{kind(name)}" x="{left:.1f}" y="{y + 3:.1f}" '
                 f'width="{max(length, 1):.1f}" height="{ROW - 6}" rx="2"/>',
-                text(LEFT + length + 8, y + 16, tables.number(value), css),
+                text(
+                    left + length + 6,
+                    y + 16,
+                    tables.number(values[name]),
+                    "strong" if kind(name) == "ours" else "",
+                ),
             ]
-            y += ROW
-    return svg(y + 8, scenario.title, parts)
+    bottom = top + len(names) * ROW
+    if any(tables.ahead_of_raw(scenario, results) for results in columns.values()):
+        for remark in textwrap.wrap(tables.AHEAD_OF_RAW, LINE):
+            bottom += 18
+            parts.append(text(8, bottom, remark, "quiet"))
+    return svg(bottom + 10, title, parts)
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -126,13 +172,16 @@ def ticks(low: float, high: float) -> list[float]:
     return [step * 10.0**p for p in powers for step in steps if low <= step * 10.0**p <= high]
 
 
-def spread(places: dict[str, float], distance: float) -> dict[str, float]:
-    """Move labels down until none covers another."""
+def spread(places: dict[str, float], distance: float, last: float = math.inf) -> dict[str, float]:
+    """Move labels until none covers another: down, and up again where they would pass the last."""
+    order = sorted(places, key=lambda name: places[name])
     result: dict[str, float] = {}
     lowest = -math.inf
-    for name, place in sorted(places.items(), key=lambda item: item[1]):
-        lowest = max(place, lowest + distance)
-        result[name] = lowest
+    for name in order:
+        result[name] = lowest = max(places[name], lowest + distance)
+    for name in reversed(order):
+        result[name] = last = min(result[name], last)
+        last -= distance
     return result
 
 
@@ -168,19 +217,19 @@ def curves(scenario: Scenario, loop: str, by_point: dict[int, dict[str, Any]]) -
         label = tables.size(point) if scenario.scale == "size" else f"{point:,}".replace(",", " ")
         parts += [line(across(point), PLOT_TOP, across(point), bottom)]
         parts += [text(across(point), bottom + 18, label, "quiet", "middle")]
-    labels = spread({name: up(pairs[-1][1]) for name, pairs in series.items()}, 15)
-    peers = iter(PEER_COLOURS * len(series))
+    labels = spread({name: up(pairs[-1][1]) for name, pairs in series.items()}, 15, bottom)
     # This library comes last, over all others.
     for name in sorted(series, key=lambda name: kind(name) in ("ours", "pure")):
         path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in series[name])
-        colour = next(peers) if kind(name) == "peer" else ""
+        colour = COLOURS.get(name, "")
+        css = f"{kind(name)} also" if name == "ours-asyncio" else kind(name)
         paint = f' style="stroke: {colour}"' if colour else ""
         x, y = across(series[name][-1][0]) + 8, labels[name] + 4
         label = text(x, y, NAMES.get(name, name), "strong" if name == "ours" else "")
         if colour:
             label = label.replace(' class=""', f' style="fill: {colour}"')
-        parts += [f'<polyline class="line {kind(name)}"{paint} points="{path}"/>', label]
-    return svg(max(bottom + 30, max(labels.values()) + 12), scenario.title, parts)
+        parts += [f'<polyline class="line {css}"{paint} points="{path}"/>', label]
+    return svg(bottom + 30, scenario.title, parts)
 
 
 def draw(entries: Sequence[dict[str, Any]], folder: Path) -> None:
@@ -190,11 +239,19 @@ def draw(entries: Sequence[dict[str, Any]], folder: Path) -> None:
     for entry in entries:
         by_loop = found.setdefault(entry["scenario"], {})
         by_loop.setdefault(entry["loop"], {})[entry.get("point", 0)] = entry["contestants"]
+    charts: dict[str, str] = {}
     for name, loops in found.items():
         scenario = scenarios.BY_NAME[name]
         if scenario.scale:
             loop, by_point = next(iter(loops.items()))
-            chart = curves(scenario, loop, by_point)
+            charts[name] = curves(scenario, loop, by_point)
         else:
-            chart = bars(scenario, {loop: by_point[0] for loop, by_point in loops.items()})
+            columns = {LOOPS[loop]: by_point[0] for loop, by_point in loops.items()}
+            charts[name] = bars(scenario.title, scenario, columns)
+    for name, (title, labels) in TOGETHER.items():
+        here = [part for part in labels if part in found]
+        if here:
+            columns = {labels[part]: next(iter(found[part].values()))[0] for part in here}
+            charts[name] = bars(title, scenarios.BY_NAME[here[0]], columns, has_one_scale=False)
+    for name, chart in charts.items():
         (folder / f"{name}.svg").write_text(chart, encoding="utf-8")

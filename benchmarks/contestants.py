@@ -28,19 +28,23 @@ class Contestant:
     One contestant.
 
     server, client: script and its further arguments; empty if there is none.
+    blocking: the same for a client that blocks, a thread for each connection.
     group: "ours", a "peer", "raw" (bytes over the same loop, without WebSocket: what a library
     can't go below), or "native" (the echo server in C: what the load generator can get at most).
     compression: what it can agree on when it is asked for it.
     hosts: whether it hosts ASGI applications, "also" or "only".
+    own_loop: whether it runs on a loop of its own, so that it makes no difference which is named.
     """
 
     name: str
     server: tuple[str, ...] = ()
     client: tuple[str, ...] = ()
+    blocking: tuple[str, ...] = ()
     group: str = "peer"
     compression: tuple[str, ...] = ("off", "no takeover", "takeover")
     environment: dict[str, str] = field(default_factory=dict)
     hosts: str = ""
+    own_loop: bool = False
 
     @property
     def python(self) -> str:
@@ -63,15 +67,20 @@ class Contestant:
             return False
         if scenario.kind in ("recv", "senders"):
             return self.group == "ours"
-        return bool(self.client if scenario.kind == "client" else self.server)
+        return bool(self.script(scenario)[1])
+
+    def script(self, scenario: Scenario) -> tuple[str, tuple[str, ...]]:
+        """Return the folder of its script, and the script with its arguments, if there is one."""
+        of_clients = {"client": self.client, "threads": self.blocking}
+        if scenario.kind in of_clients:
+            return "clients", of_clients[scenario.kind]
+        return "servers", self.server
 
     def command(self, scenario: Scenario) -> list[str]:
         """Return the command that runs its script."""
         if self.group == "native":
             return [str(native.build("serve"))]
-        folder, script = (
-            ("clients", self.client) if scenario.kind == "client" else ("servers", self.server)
-        )
+        folder, script = self.script(scenario)
         return [self.python, str(HERE / folder / script[0])]
 
     def variables(self) -> dict[str, str]:
@@ -86,52 +95,43 @@ class Contestant:
 ASGI = "asgi_server.py"
 PURE = {"WEBSOCKETS_NO_EXTENSIONS": "1"}
 
+# Those whose figures are compared most stand beside each other: they are measured in this order.
 ALL = [
     Contestant("native", group="native"),
     Contestant("raw", ("raw.py",), ("raw.py",), group="raw"),
-    Contestant("ours", ("ours.py",), ("ours.py",), group="ours"),
-    Contestant("ours-asyncio", ("todays.py",), ("todays.py",), group="ours"),
-    Contestant("ours-trio", ("on_trio.py",), ("on_trio.py",), group="ours"),
-    Contestant("ours-pure", ("ours.py",), ("ours.py",), group="ours", environment=PURE),
     Contestant("picows", ("picows_core.py",), ("picows_core.py",), compression=("off",)),
+    Contestant("ours", ("ours.py",), ("ours.py",), group="ours"),
     Contestant(
         "picows.websockets",
         ("picows_websockets.py",),
         ("picows_websockets.py",),
         compression=("off", "takeover"),
     ),
+    Contestant("ours-asyncio", ("todays.py",), ("todays.py",), group="ours"),
     Contestant("websockets", ("upstream.py",), ("upstream.py",)),
-    Contestant("websockets-trio", ("on_trio.py",), ("on_trio.py",)),
     Contestant("aiohttp", ("aiohttp_server.py",), ("aiohttp_client.py",)),
+    Contestant("ours-pure", ("ours.py",), ("ours.py",), group="ours", environment=PURE),
+    Contestant("ours-trio", ("on_trio.py",), ("on_trio.py",), group="ours", own_loop=True),
+    Contestant("websockets-trio", ("on_trio.py",), ("on_trio.py",), own_loop=True),
+    Contestant("tornado", ("tornado_server.py",), compression=("off", "takeover")),
     Contestant("uvicorn+websockets", (ASGI, "uvicorn+websockets-sansio"), hosts="also"),
-    Contestant("uvicorn+wsproto", (ASGI, "uvicorn+wsproto"), hosts="also"),
+    Contestant("ours-uvicorn", (ASGI, "uvicorn+auto"), group="ours", hosts="only"),
     Contestant(
         "ours-asgi",
         (ASGI, "uvicorn+websockets.asgi:WebSocketProtocol"),
         group="ours",
         hosts="only",
     ),
-    Contestant("ours-uvicorn", (ASGI, "uvicorn+auto"), group="ours", hosts="only"),
+    Contestant("uvicorn+wsproto", (ASGI, "uvicorn+wsproto"), hosts="also"),
     Contestant("granian", (ASGI, "granian"), hosts="only"),
     Contestant("hypercorn", (ASGI, "hypercorn"), hosts="only"),
-    Contestant("raw-threads", client=("raw_threads.py",), group="raw"),
-    Contestant("ours-threads", client=("ours_threads.py",), group="ours"),
-    Contestant("websockets.sync", client=("upstream_threads.py",)),
-    Contestant("websocket-client", client=("websocket_client.py",)),
-    Contestant("httpx-ws", client=("httpx_ws_client.py",)),
-    Contestant("tornado", ("tornado_server.py",), compression=("off", "takeover")),
+    Contestant("raw-threads", blocking=("raw_threads.py",), group="raw"),
+    Contestant("websocket-client", blocking=("websocket_client.py",)),
+    Contestant("ours-threads", blocking=("ours_threads.py",), group="ours"),
+    Contestant("websockets.sync", blocking=("upstream_threads.py",)),
+    Contestant("httpx-ws", blocking=("httpx_ws_client.py",)),
 ]
 BY_NAME = {contestant.name: contestant for contestant in ALL}
-CURVES = [
-    "raw",
-    "ours",
-    "ours-asyncio",
-    "ours-pure",
-    "picows",
-    "picows.websockets",
-    "websockets",
-    "aiohttp",
-]
 QUICK = ["native", "raw", "ours", "picows", "picows.websockets", "websockets", "aiohttp"]
 
 

@@ -2,11 +2,13 @@
 Results as tables: for a terminal, and in Markdown.
 
 Owns how figures are rounded and compared. Takes results in the form that series.py writes, and
-measures nothing.
+measures nothing. Key decision: ratios are made within each round, never of medians.
 """
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any, Optional
 
@@ -22,9 +24,14 @@ HEAD = [
     "/ best peer",
     "p50",
     "p99",
-    "CPU for one",
+    "least CPU for one",
+    "/ best peer's",
     "load's CPU",
 ]
+AHEAD_OF_RAW = (
+    "Raw TCP is an asyncio.Protocol on the same loop; who has a transport of their own, "
+    "or one write for several answers, may be faster."
+)
 Grid = list[list[str]]
 
 
@@ -47,7 +54,17 @@ def latency(microseconds: Optional[float]) -> str:
 
 def ratio(value: Optional[float], base: Optional[float]) -> str:
     """Write a value as a multiple of another one."""
-    return f"{value / base:.2f}" if value is not None and base else ""
+    return times(value / base) if value is not None and base else ""
+
+
+def times(value: Optional[float]) -> str:
+    """Write a ratio."""
+    return "" if value is None else f"{value:.2f}"
+
+
+def busy(share: Optional[float]) -> str:
+    """Write the share of a processor that the load generator took, and mark what is too much."""
+    return "" if share is None else f"{share:.0%}{' !' if share > BUSY else ''}"
 
 
 def group(name: str) -> str:
@@ -57,28 +74,63 @@ def group(name: str) -> str:
     return contestants.BY_NAME[name].group if name in contestants.BY_NAME else "peer"
 
 
-def best_peer(scenario: Scenario, results: dict[str, Any]) -> Optional[float]:
-    """Return the best median among other libraries."""
-    values = [r["value"] for name, r in results.items() if group(name) == "peer" and "value" in r]
-    best = min if scenario.less_is_better else max
-    return best(values) if values else None
+def beside(
+    results: dict[str, Any], name: str, base: Optional[str], key: str = "values"
+) -> Optional[float]:
+    """
+    Return how many times one's figures are another's: the median of what it is in each round.
+
+    Machines that others use as well change their speed between rounds, by half and more; so each
+    figure is compared with its neighbour of the same round only.
+    """
+    if base not in results:
+        return None
+    pairs = zip(results[name].get(key, ()), results[base].get(key, ()))
+    logs = [math.log(value / other) for value, other in pairs if value > 0 and other > 0]
+    return math.exp(statistics.median(logs)) if logs else None
+
+
+def standings(results: dict[str, Any], key: str = "values") -> dict[str, float]:
+    """Return where each contestant stands: its figures beside the mean of all in each round."""
+    rounds = {name: result[key] for name, result in results.items() if result.get(key)}
+    means = []
+    for figures in zip(*rounds.values()):
+        logs = [math.log(figure) for figure in figures if figure > 0]
+        means.append(math.exp(statistics.fmean(logs)) if logs else 1.0)
+    return {
+        name: statistics.median(value / mean for value, mean in zip(values, means))
+        for name, values in rounds.items()
+    }
+
+
+def raw_of(results: dict[str, Any]) -> Optional[str]:
+    """Return the name of whoever sent bytes without WebSocket."""
+    return next((name for name in results if group(name) == "raw"), None)
+
+
+def best_peer(results: dict[str, Any], less_is_better: bool, key: str = "values") -> Optional[str]:
+    """Return the name of the best of the other libraries."""
+    peers = {n: place for n, place in standings(results, key).items() if group(n) == "peer"}
+    best = min if less_is_better else max
+    return best(peers, key=lambda name: peers[name]) if peers else None
 
 
 def ranked(scenario: Scenario, results: dict[str, Any]) -> list[str]:
     """Return the names: those that are no library, then the best to the worst, then failures."""
+    places = standings(results)
+    sign = 1 if scenario.less_is_better else -1
 
     def key(name: str) -> tuple[bool, bool, float]:
-        value = results[name].get("value")
         is_library = group(name) in ("ours", "peer")
-        sign = 1 if scenario.less_is_better else -1
-        return (value is None, is_library, sign * (value or 0))
+        return (name not in places, is_library, sign * places.get(name, 0))
 
     return sorted(results, key=key)
 
 
 def bars(scenario: Scenario, results: dict[str, Any]) -> Grid:
     """Return the table of a scenario."""
-    peer, raw = best_peer(scenario, results), results.get("raw", {}).get("value")
+    peer, frugal = best_peer(results, scenario.less_is_better), best_peer(results, True, "cpus")
+    raw = raw_of(results)
     grid = [[*HEAD]]
     grid[0][1] = scenario.unit
     for name in ranked(scenario, results):
@@ -93,12 +145,13 @@ def bars(scenario: Scenario, results: dict[str, Any]) -> Grid:
                 name,
                 number(value),
                 f"{number(min(values))} - {number(max(values))}",
-                ratio(value, raw),
-                ratio(value, peer),
+                times(beside(results, name, raw)),
+                times(beside(results, name, peer)),
                 latency(result.get("p50_us")),
                 latency(result.get("p99_us")),
-                latency(result.get("cpu_us")),
-                "" if cpu is None else f"{cpu:.0%}{' !' if cpu > BUSY else ''}",
+                latency(min(result["cpus"]) if "cpus" in result else result.get("cpu_us")),
+                times(beside(results, name, frugal, "cpus")),
+                busy(cpu),
             ]
         )
     return without_empty_columns(grid)
@@ -164,20 +217,35 @@ def as_markdown(grid: Grid) -> str:
     return "\n".join([lines[0], "| --- |" + " ---: |" * (len(grid[0]) - 1), *lines[1:]])
 
 
-def standings(scenario: Scenario, results: dict[str, Any]) -> list[str]:
+def ahead(scenario: Scenario, results: dict[str, Any], name: str, others: str) -> list[str]:
+    """Return who of a group is ahead of a contestant, the best first."""
+    found = []
+    for other in ranked(scenario, results):
+        how_many = beside(results, other, name) if group(other) == others else None
+        if how_many is not None and (how_many < 1 if scenario.less_is_better else how_many > 1):
+            found.append(other)
+    return found
+
+
+def remarks(scenario: Scenario, results: dict[str, Any]) -> list[str]:
     """Say which peer is the best, and which peers are ahead of each of ours."""
-    values = {name: result["value"] for name, result in results.items() if "value" in result}
-    peers = [name for name in ranked(scenario, results) if name in values and group(name) == "peer"]
-    lines = [f"Best peer: {peers[0]}."] if peers else []
-    for name, value in values.items():
-        if peers and group(name) == "ours":
-            ahead = [
-                peer
-                for peer in peers
-                if (values[peer] < value if scenario.less_is_better else values[peer] > value)
-            ]
-            lines.append(f"Ahead of {name}: {', '.join(ahead) or 'none'}.")
+    peer, frugal = best_peer(results, scenario.less_is_better), best_peer(results, True, "cpus")
+    if peer is None:
+        return []
+    by_time = f"; by processor time: {frugal}" if frugal else ""
+    lines = [f"Best peer: {peer}{by_time}."]
+    for name, result in results.items():
+        if group(name) == "ours" and "value" in result:
+            names = ahead(scenario, results, name, "peer")
+            lines.append(f"Ahead of {name}: {', '.join(names) or 'none'}.")
     return lines
+
+
+def ahead_of_raw(scenario: Scenario, results: dict[str, Any]) -> list[str]:
+    """Return the libraries that are ahead of raw TCP on an event loop, where more is better."""
+    if "value" not in results.get("raw", {}) or scenario.less_is_better:
+        return []
+    return [n for each in ("ours", "peer") for n in ahead(scenario, results, "raw", each)]
 
 
 def notes(scenario: Scenario, results: Iterable[dict[str, Any]]) -> list[str]:
@@ -186,7 +254,9 @@ def notes(scenario: Scenario, results: Iterable[dict[str, Any]]) -> list[str]:
     if scenario.less_is_better:
         lines.append("Less is better.")
     if not scenario.scale:
-        lines += [line for result in results for line in standings(scenario, result)]
+        lines += [line for result in results for line in remarks(scenario, result)]
+        if any(ahead_of_raw(scenario, result) for result in results):
+            lines.append(AHEAD_OF_RAW)
     # Against the server in C, the load generator is meant to show what it can.
     busy = {n for r in results for n, f in r.items() if f.get("load_cpu", 0) > BUSY}
     busy -= {n for n in busy if group(n) == "native"}
@@ -237,6 +307,6 @@ def document(results: dict[str, Any]) -> str:
         f"{about['rounds']} rounds of {about['seconds']:g} s. "
         "[What is measured, and how](../README.md)",
     ]
-    for title, grid, remarks in sections(entries):
-        parts += [f"## {title}", as_markdown(grid), *remarks]
+    for title, grid, lines in sections(entries):
+        parts += [f"## {title}", as_markdown(grid), *lines]
     return "\n\n".join(parts) + "\n"

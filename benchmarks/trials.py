@@ -25,7 +25,8 @@ from .contestants import Contestant
 from .scenarios import Scenario
 
 PATIENCE = 60  # seconds beyond the time of a measurement
-TURNS = 2500  # connections for each second that is measured, at most
+TURNS = 5000  # connections for each second that is measured, at most
+AUTHORITY = "authority.pem"
 BEFOREHAND = 50  # connections that a server has seen before its memory is taken for the first time
 PROCESSORS = sorted(os.sched_getaffinity(0))
 
@@ -41,7 +42,7 @@ class Setting:
     loop: str
     warmup: float
     seconds: float
-    certificate: Path | None
+    certificate: Path | None  # beside it lies that of who has signed it
 
 
 class Process(subprocess.Popen):  # type: ignore[type-arg]
@@ -148,12 +149,6 @@ def check(path: Path, scenario: Scenario) -> str:
         raise TrialError(str(error)) from None
 
 
-def processor_time(pid: int) -> float:
-    """Return the seconds that a process has computed."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def resident(pid: int) -> int:
     """Return the KiB of memory that a process has, as far as no other process shares them."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
@@ -166,14 +161,18 @@ def figures(result: dict[str, Any]) -> dict[str, Any]:
     return {**result, "value": rate, "cpu_us": result["cpu"] / rate * 1e6 if rate else None}
 
 
+def time_for(scenario: Scenario, seconds: float) -> float:
+    """Return for how long to measure: among thousands of connections, each has several turns."""
+    return max(seconds, scenario.connections / TURNS)
+
+
 def exchange(
     contestant: Contestant, scenario: Scenario, setting: Setting, folder: Path
 ) -> dict[str, Any]:
     """Measure echoes, broadcasts or handshakes of a server."""
     with server(contestant, scenario, setting) as (process, about):
         plan, sample = folder / "plan", folder / "sample"
-        # Among thousands of connections, each has to have its turn several times.
-        seconds = max(setting.seconds, scenario.connections / TURNS)
+        seconds = time_for(scenario, setting.seconds)
         write_plan(plan, contestant, scenario, about["port"])
         generator = load(
             scenario.kind,
@@ -242,6 +241,8 @@ def client(
 ) -> dict[str, Any]:
     """Measure a client, with the echo server that is written in C on the other side."""
     mode = ["raw"] if contestant.group == "raw" else []
+    if scenario.tls:
+        mode.append(f"tls={setting.certificate}")
     with running(Process([native.build("serve"), *mode], PROCESSORS[-1])) as other:
         port = answer(other, PATIENCE)["port"]
         options = {
@@ -253,16 +254,12 @@ def client(
             "opcode": scenario.opcode,
             "warmup": setting.warmup,
             "seconds": setting.seconds,
+            "other": other.pid,
+            "authority": str(setting.certificate.with_name(AUTHORITY)) if scenario.tls else None,
         }
         command = [*contestant.command(scenario), json.dumps(options)]
         with running(Process(command, PROCESSORS[0], env=contestant.variables())) as process:
-            before = processor_time(other.pid)
-            result = answer(process, setting.warmup + setting.seconds + PATIENCE)
-            used = processor_time(other.pid) - before
-    return {
-        **figures(result),
-        "load_cpu": used / (setting.warmup + setting.seconds),
-    }
+            return figures(answer(process, setting.warmup + setting.seconds + PATIENCE))
 
 
 KINDS = {
@@ -271,6 +268,7 @@ KINDS = {
     "handshakes": exchange,
     "idle": idle,
     "client": client,
+    "threads": client,
 }
 
 

@@ -4,9 +4,9 @@ import aiohttp
 import calling
 
 
-async def converse(url, message, in_flight, tally):
+async def converse(url, tls, message, in_flight, tally):
     async with aiohttp.ClientSession() as session:
-        async with session.ws_connect(url) as websocket:
+        async with session.ws_connect(url, ssl=tls or True) as websocket:
             send = websocket.send_str if isinstance(message, str) else websocket.send_bytes
             for _ in range(in_flight):
                 await send(message)

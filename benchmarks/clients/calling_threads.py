@@ -3,26 +3,23 @@ What every client of the comparison shares that blocks: threads, and the count o
 
 A client is a script with a function converse(url, message, in_flight, count), which opens one
 connection, keeps messages in flight on it, and calls count() for each echo; it runs in a thread of
-its own. Options and the result are those of calling.py.
+its own. Options and the result are those of calling.py, and so is the moment when it begins.
 """
 
 import json
 import os
 import sys
 import threading
-import time
 from importlib import metadata
 from types import SimpleNamespace
 
-from calling import processor_time
+import calling
 
 
 def run(converse, *distributions, **versions):
     """Run a client for its time; versions, and those of distributions, are in the results."""
     options = SimpleNamespace(**json.loads(sys.argv[1]))
-    text = ("The quick brown fox jumps over the lazy dog. " * options.size)[: options.size]
-    message = text if options.opcode == 1 else os.urandom(options.size)
-    url = f"ws://127.0.0.1:{options.port}/"
+    message, url = calling.message_of(options), calling.url_of(options)
     echoes = [0] * options.connections
     failed = threading.Event()
 
@@ -37,14 +34,17 @@ def run(converse, *distributions, **versions):
 
     for i in range(options.connections):
         threading.Thread(target=talk, args=(i,), daemon=True).start()
-    failed.wait(options.warmup)
-    before, start, processor = sum(echoes), time.perf_counter(), processor_time()
-    if failed.wait(options.seconds):
-        raise RuntimeError("a conversation ended before its time")
-    seconds = time.perf_counter() - start
-    count = sum(echoes) - before
-    cpu = (processor_time() - processor) / seconds
-    result = {"messages": count, "seconds": seconds, "rate": count / seconds, "cpu": cpu}
+
+    def work_for(seconds):
+        if failed.wait(seconds):
+            raise RuntimeError("a conversation ended before its time")
+
+    while not all(echoes):
+        work_for(0.01)
+    work_for(options.warmup)
+    counting = calling.Counting(options, lambda: sum(echoes))
+    work_for(options.seconds)
+    result = counting.result()
     versions.update({name: metadata.version(name) for name in distributions})
     result["versions"] = versions
     print(json.dumps(result), flush=True)

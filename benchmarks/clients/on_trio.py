@@ -7,7 +7,6 @@ What calling.py is for clients on asyncio, this has in itself.
 import json
 import os
 import sys
-import time
 from types import SimpleNamespace
 
 import calling
@@ -21,8 +20,8 @@ VERSIONS = {"trio": trio.__version__}
 VERSIONS["cywebsockets" if ours else "websockets"] = ours or version.version
 
 
-async def converse(url, message, in_flight, tally):
-    async with connect(url, compression=None, proxy=None) as websocket:
+async def converse(url, tls, message, in_flight, tally):
+    async with connect(url, ssl=tls, compression=None, proxy=None) as websocket:
         for _ in range(in_flight):
             await websocket.send(message)
         async for _ in websocket:
@@ -32,20 +31,21 @@ async def converse(url, message, in_flight, tally):
 
 
 async def main(options):
-    tally = SimpleNamespace(echoes=0)
-    message = calling.message_of(options)
-    url = f"ws://127.0.0.1:{options.port}/"
+    tallies = [SimpleNamespace(echoes=0) for _ in range(options.connections)]
+    message, url, tls = (
+        calling.message_of(options),
+        calling.url_of(options),
+        calling.tls_of(options),
+    )
     async with trio.open_nursery() as nursery:
-        for _ in range(options.connections):
-            nursery.start_soon(converse, url, message, options.in_flight, tally)
+        for tally in tallies:
+            nursery.start_soon(converse, url, tls, message, options.in_flight, tally)
+        while not all(tally.echoes for tally in tallies):
+            await trio.sleep(0.01)
         await trio.sleep(options.warmup)
-        echoes, start, processor = tally.echoes, time.perf_counter(), calling.processor_time()
+        counting = calling.Counting(options, lambda: sum(tally.echoes for tally in tallies))
         await trio.sleep(options.seconds)
-        seconds = time.perf_counter() - start
-        echoes = tally.echoes - echoes
-        cpu = (calling.processor_time() - processor) / seconds
-        result = {"messages": echoes, "seconds": seconds, "rate": echoes / seconds, "cpu": cpu}
-        print(json.dumps({**result, "versions": VERSIONS}), flush=True)
+        print(json.dumps({**counting.result(), "versions": VERSIONS}), flush=True)
         # Connections are still open: nobody waits for them.
         os._exit(0)
 

@@ -6,8 +6,8 @@ import websockets
 from websockets import version
 
 
-async def converse(url, message, in_flight, tally):
-    async with websockets.connect(url, compression=None) as websocket:
+async def converse(url, tls, message, in_flight, tally):
+    async with websockets.connect(url, ssl=tls, compression=None) as websocket:
         for _ in range(in_flight):
             await websocket.send(message)
         async for echo in websocket:

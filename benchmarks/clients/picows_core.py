@@ -13,11 +13,11 @@ class Echoes(picows.WSListener):
         transport.send(frame.msg_type, frame.get_payload_as_bytes())
 
 
-async def converse(url, message, in_flight, tally):
+async def converse(url, tls, message, in_flight, tally):
     text = isinstance(message, str)
     payload = message.encode() if text else message
     msg_type = picows.WSMsgType.TEXT if text else picows.WSMsgType.BINARY
-    transport, _ = await picows.ws_connect(lambda: Echoes(tally), url)
+    transport, _ = await picows.ws_connect(lambda: Echoes(tally), url, ssl_context=tls)
     for _ in range(in_flight):
         transport.send(msg_type, payload)
     await transport.wait_disconnected()

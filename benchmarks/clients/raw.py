@@ -20,11 +20,11 @@ class Echoes(asyncio.Protocol):
         self.transport.write(data)
 
 
-async def converse(url, message, in_flight, tally):
+async def converse(url, tls, message, in_flight, tally):
     data = message.encode() if isinstance(message, str) else message
     parts, loop = urlsplit(url), asyncio.get_running_loop()
     transport, _ = await loop.create_connection(
-        lambda: Echoes(len(data), tally), parts.hostname, parts.port
+        lambda: Echoes(len(data), tally), parts.hostname, parts.port, ssl=tls
     )
     for _ in range(in_flight):
         transport.write(data)

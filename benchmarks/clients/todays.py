@@ -6,8 +6,8 @@ from websockets.asyncio.client import connect
 from websockets.version import distribution_version
 
 
-async def converse(url, message, in_flight, tally):
-    async with connect(url, compression=None, proxy=None) as websocket:
+async def converse(url, tls, message, in_flight, tally):
+    async with connect(url, ssl=tls, compression=None, proxy=None) as websocket:
         for _ in range(in_flight):
             await websocket.send(message)
         async for echo in websocket:

@@ -5,8 +5,8 @@ import calling
 from websockets.asyncio import client
 
 
-async def converse(url, message, in_flight, tally):
-    async with client.connect(url, compression=None) as websocket:
+async def converse(url, tls, message, in_flight, tally):
+    async with client.connect(url, ssl=tls, compression=None) as websocket:
         for _ in range(in_flight):
             await websocket.send(message)
         async for echo in websocket:

@@ -23,8 +23,10 @@ PROGRAMS = {
     "lockstep": ["lockstep.c"],
 }
 # Further arguments of the compiler; if it fails with the first ones, it is tried with the next.
+WITH_TLS = ["-DWITH_TLS", "-lssl", "-lcrypto"]
 EXTRAS: dict[str, list[list[str]]] = {
-    "load": [["-DWITH_TLS", "-lssl", "-lcrypto"], []],
+    "load": [WITH_TLS, []],
+    "serve": [WITH_TLS, []],
     "lockstep": [["-shared", "-fPIC"]],
 }
 
@@ -63,6 +65,6 @@ def build(name: str) -> Path:
 
 @functools.lru_cache(maxsize=None)
 def has_tls() -> bool:
-    """Tell whether the load generator speaks TLS, which takes OpenSSL's headers."""
+    """Tell whether these programs speak TLS, which takes OpenSSL's headers."""
     result = subprocess.run([build("load"), "features"], capture_output=True, text=True, check=True)
     return "tls" in result.stdout

@@ -10,9 +10,12 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { SAMPLE = 64, READ_SIZE = 1 << 18, EVENTS = 512, HEADER_MAX = 10, PING = 0x89 };
+/* Connections from one address, those that are opened at once, and those that may wait. */
+enum { FROM_ONE = 5000, AT_ONCE = 50, BACKLOG = 500 };
 
 struct connection {
     struct stream stream;
@@ -159,22 +162,48 @@ static void receive(struct connection *c)
 
 /* All of them */
 
+static void prepare(struct connection *c)
+{
+    const struct linger hard = {.l_onoff = 1, .l_linger = 0};
+    /* Edges, so that each is told once, and what a socket waits for never changes. */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.ptr = c}};
+    /* Ended by a reset, so that thousands of ports aren't kept for a minute afterwards. */
+    setsockopt(c->stream.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    c->sent_at = calloc(options.in_flight, sizeof *c->sent_at);
+    fcntl(c->stream.fd, F_SETFL, O_NONBLOCK);
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, c->stream.fd, &event))
+        die("can't wait for a socket: %s", strerror(errno));
+    start_message(c);
+}
+
+/* Without handshakes nothing tells whether a server has accepted a connection, whose backlog has an
+ * end. So a byte goes there and back. */
+static void await_echo(struct stream *stream)
+{
+    char byte = 0;
+    if (put(stream, &byte, 1) != 1 || get(stream, &byte, 1) != 1)
+        die("the server doesn't answer");
+}
+
+/* Several at a time, where that is allowed: to go to a busy server and back for each of ten
+ * thousand takes a minute. */
 void open_connections(int is_broadcast)
 {
+    unsigned at_once = options.at_a_time < AT_ONCE ? options.at_a_time : AT_ONCE;
     broadcast = is_broadcast;
     epoll = epoll_create1(0);
     arrivals = calloc(options.in_flight, sizeof *arrivals);
     connections = calloc(options.connections, sizeof *connections);
-    for (unsigned i = 0; i < options.connections; i++) {
-        struct connection *c = &connections[i];
-        /* Edges, so that each is told once, and what a socket waits for never changes. */
-        struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.ptr = c}};
-        open_stream(&c->stream, i == 0);
-        c->sent_at = calloc(options.in_flight, sizeof *c->sent_at);
-        fcntl(c->stream.fd, F_SETFL, O_NONBLOCK);
-        if (epoll_ctl(epoll, EPOLL_CTL_ADD, c->stream.fd, &event))
-            die("can't wait for a socket: %s", strerror(errno));
-        start_message(c);
+    for (unsigned first = 0, end; first < options.connections; first = end) {
+        end = options.connections - first > at_once ? first + at_once : options.connections;
+        for (unsigned i = first; i < end; i++)
+            start_stream(&connections[i].stream, i / FROM_ONE);
+        for (unsigned i = first; i < end; i++) {
+            finish_stream(&connections[i].stream, i == 0);
+            if (!plan.request_length && at_once > 1 && i >= BACKLOG && !broadcast)
+                await_echo(&connections[i].stream);
+            prepare(&connections[i]);
+        }
     }
 }
 

@@ -11,7 +11,9 @@
  *     features    tell what this build can do
  *
  * warmup=SECONDS go before the seconds=SECONDS that count. tls=1 speaks TLS. sample=FILE takes the
- * first response and the first message that come, as they came, for others to judge.
+ * first response and the first message that come, as they came, for others to judge. at_a_time is
+ * also how many connections are opened at once, 50 at most; one if it isn't given, so that idle
+ * ones take what they take on a server that isn't busy.
  *
  * The generator knows nothing of masks, UTF-8 or compression: the plan, written by plans.py, holds
  * the opening request and every frame as they go over the wire, beside the echoes to expect.
@@ -83,7 +85,8 @@ static void *shake_hands_again_and_again(void *is_first)
     for (int sampled = is_first != NULL; !__atomic_load_n(&stopping, __ATOMIC_RELAXED);
          sampled = 0) {
         uint64_t start = now();
-        open_stream(&stream, sampled);
+        start_stream(&stream, 0);
+        finish_stream(&stream, sampled);
         record(now() - start);
         if (put(&stream, close_frame, sizeof close_frame) < 0)
             die("can't close: %s", strerror(errno));
@@ -152,8 +155,8 @@ int main(int argc, char **argv)
         return 0;
     }
     read_options(argc, argv);
-    if (!options.connections || !options.in_flight)
-        die("connections and in_flight are 1 or more");
+    if (!options.connections || !options.in_flight || !options.at_a_time)
+        die("connections, in_flight and at_a_time are 1 or more");
     if (options.tls && !has_tls)
         die("this build has no TLS: it needs OpenSSL's headers");
     read_plan();

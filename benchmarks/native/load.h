@@ -28,7 +28,10 @@ struct stream {
 
 extern const int has_tls;
 
-void open_stream(struct stream *stream, int sampled);
+/* Its request is sent, from an address: source 0 is 127.0.0.1, 1 the next one. */
+void start_stream(struct stream *stream, unsigned source);
+/* The response has come. */
+void finish_stream(struct stream *stream, int sampled);
 void close_stream(struct stream *stream);
 ssize_t get(struct stream *stream, void *buffer, size_t size);
 ssize_t put(struct stream *stream, const void *data, size_t size);

@@ -1,16 +1,19 @@
 /*
  * An echo server, the other side when clients are measured.
  *
- *     serve [raw]
+ *     serve [raw] [tls=FILE]
  *
  * It prints the port it listens on at 127.0.0.1, and ends with its standard input. With "raw" it
- * sends back bytes as they come. It takes what well-behaved clients send: a frame that is neither
- * text nor binary ends the connection, and so does all that is wrong.
+ * sends back bytes as they come. With "tls" it speaks TLS, where OpenSSL's headers were there: the
+ * file, of PEM, has its key and its certificates. It takes what well-behaved clients send: a frame
+ * that is neither text nor binary ends the connection, and so does all that is wrong. What else
+ * servers are told in their arguments means nothing to it.
  */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,10 +32,80 @@ struct buffer {
 
 struct connection {
     int fd, is_open;
+    void *tls; /* NULL without TLS */
     struct buffer in, out;
 };
 
 static int epoll, raw;
+
+/* The stream: TCP, or TLS on it. The handshake of TLS is part of the first reads. */
+
+#ifdef WITH_TLS
+
+#include <openssl/ssl.h>
+
+static SSL_CTX *context;
+
+static int use_tls(const char *file)
+{
+    context = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE);
+    SSL_CTX_set_mode(context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_default_read_buffer_len(context, 1 << 17);
+    return SSL_CTX_use_certificate_chain_file(context, file) == 1 &&
+           SSL_CTX_use_PrivateKey_file(context, file, SSL_FILETYPE_PEM) == 1;
+}
+
+static void open_tls(struct connection *c)
+{
+    if (context) {
+        c->tls = SSL_new(context);
+        SSL_set_fd(c->tls, c->fd);
+        SSL_set_accept_state(c->tls);
+    }
+}
+
+static ssize_t outcome(struct connection *c, int n)
+{
+    int error = n > 0 ? SSL_ERROR_NONE : SSL_get_error(c->tls, n);
+    if (error == SSL_ERROR_NONE || error == SSL_ERROR_ZERO_RETURN)
+        return n;
+    errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : ECONNRESET;
+    return -1;
+}
+
+static ssize_t get_tls(struct connection *c, void *buffer, size_t size)
+{
+    return outcome(c, SSL_read(c->tls, buffer, (int)size));
+}
+
+static ssize_t put_tls(struct connection *c, const void *data, size_t size)
+{
+    return outcome(c, SSL_write(c->tls, data, (int)size));
+}
+
+#else
+
+#define use_tls(file) ((void)(file), 0)
+#define open_tls(c) ((void)0)
+#define SSL_free(tls) ((void)0)
+#define get_tls(c, buffer, size) (-1)
+#define put_tls(c, data, size) (-1)
+
+#endif
+
+static ssize_t get(struct connection *c, void *buffer, size_t size)
+{
+    return c->tls ? get_tls(c, buffer, size) : recv(c->fd, buffer, size, 0);
+}
+
+static ssize_t put(struct connection *c, const void *data, size_t size)
+{
+    return c->tls ? put_tls(c, data, size) : send(c->fd, data, size, MSG_NOSIGNAL);
+}
+
+/* What was received and not read, what was made and not sent. */
 
 static uint8_t *reserve(struct buffer *buffer, size_t size)
 {
@@ -202,6 +275,7 @@ static void open_connection(int listener)
         return;
     }
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    open_tls(c);
     /* Edges, so that each is told once, and what a socket waits for never changes. */
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.ptr = c}};
     epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
@@ -209,6 +283,8 @@ static void open_connection(int listener)
 
 static void close_connection(struct connection *c)
 {
+    if (c->tls)
+        SSL_free(c->tls);
     close(c->fd);
     free(c->in.data);
     free(c->out.data);
@@ -219,18 +295,20 @@ static void close_connection(struct connection *c)
 static void serve(struct connection *c)
 {
     ssize_t n;
+    size_t sent = 0;
     do {
-        n = recv(c->fd, reserve(&c->in, READ_SIZE), READ_SIZE, 0);
+        n = get(c, reserve(&c->in, READ_SIZE), READ_SIZE);
         c->in.length += n > 0 ? (size_t)n : 0;
         if (n == 0 || (n < 0 && errno != EAGAIN) || (n > 0 && !echo(c))) {
             close_connection(c);
             return;
         }
-    } while (n == READ_SIZE);
+    } while (n == READ_SIZE || (n > 0 && c->tls)); /* else there is nothing more */
     do {
-        n = c->out.length ? send(c->fd, c->out.data, c->out.length, MSG_NOSIGNAL) : 0;
-        drop(&c->out, n > 0 ? (size_t)n : 0);
+        n = sent < c->out.length ? put(c, c->out.data + sent, c->out.length - sent) : 0;
+        sent += n > 0 ? (size_t)n : 0;
     } while (n > 0);
+    drop(&c->out, sent);
 }
 
 int main(int argc, char **argv)
@@ -239,7 +317,13 @@ int main(int argc, char **argv)
     socklen_t size = sizeof address;
     struct epoll_event events[EVENTS];
     int listener = socket(AF_INET, SOCK_STREAM, 0);
-    raw = argc > 1 && !strcmp(argv[1], "raw");
+    signal(SIGPIPE, SIG_IGN);
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "raw"))
+            raw = 1;
+        else if (!strncmp(argv[i], "tls=", 4) && !use_tls(argv[i] + 4))
+            return fprintf(stderr, "serve: there is no TLS with %s\n", argv[i] + 4), 1;
+    }
     epoll = epoll_create1(0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (bind(listener, (struct sockaddr *)&address, size) || listen(listener, 1024))

@@ -90,12 +90,10 @@ void save_sample(const void *data, size_t size)
     }
 }
 
-static void shake_hands(struct stream *stream, int sampled)
+static void await_response(struct stream *stream, int sampled)
 {
     char response[4097];
     size_t length = 0;
-    if (put(stream, plan.request, plan.request_length) != (ssize_t)plan.request_length)
-        die("can't send the request: %s", strerror(errno));
     do {
         ssize_t n = get(stream, response + length, sizeof response - 1 - length);
         if (n <= 0)
@@ -109,18 +107,38 @@ static void shake_hands(struct stream *stream, int sampled)
         save_sample(response, length);
 }
 
-void open_stream(struct stream *stream, int sampled)
+/* An address of this machine has some ten thousand ports for connections to another one. */
+static void take_source(int fd, unsigned source)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    int on = 1;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + source);
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address))
+        die("can't take another address: %s", strerror(errno));
+}
+
+void start_stream(struct stream *stream, unsigned source)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options.port)};
     int on = 1;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     stream->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (stream->fd >= 0 && source)
+        take_source(stream->fd, source);
     if (stream->fd < 0 || connect(stream->fd, (struct sockaddr *)&address, sizeof address))
         die("can't connect: %s", strerror(errno));
     setsockopt(stream->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     stream->tls = options.tls ? open_tls(stream->fd) : NULL;
+    if (plan.request_length &&
+        put(stream, plan.request, plan.request_length) != (ssize_t)plan.request_length)
+        die("can't send the request: %s", strerror(errno));
+}
+
+void finish_stream(struct stream *stream, int sampled)
+{
     if (plan.request_length)
-        shake_hands(stream, sampled);
+        await_response(stream, sampled);
 }
 
 void close_stream(struct stream *stream)

@@ -11,6 +11,7 @@ import sys
 import xml.etree.ElementTree
 
 import pytest
+from programs import need
 
 import websockets
 from benchmarks import charts, micro, plans, scenarios, tables
@@ -18,7 +19,19 @@ from benchmarks import charts, micro, plans, scenarios, tables
 if sys.platform != "linux" or shutil.which("cc") is None:
     pytest.skip("the load generator needs Linux and a C compiler", allow_module_level=True)
 
-from benchmarks import contestants, gauges, instructions, native, series, trials  # noqa: E402
+import resource  # noqa: E402
+
+from benchmarks import __main__ as command_line  # noqa: E402
+from benchmarks import (  # noqa: E402
+    contestants,
+    crowd,
+    gauges,
+    instructions,
+    native,
+    series,
+    topics,
+    trials,
+)
 
 pytestmark = pytest.mark.one_backend
 
@@ -57,6 +70,7 @@ KINDS = {
     "idle": scenario("idle", connections=50, size=10, echoed=True),
     "client": scenario("client", connections=2, in_flight=3, size=100),
     "binary client": scenario("client", connections=1, size=1000, opcode=plans.BINARY),
+    "TLS client": scenario("client", connections=2, in_flight=2, size=40_000, tls=True),
 }
 
 
@@ -69,12 +83,62 @@ def test_trial(kind, contestant, tmp_path):
     if wanted.tls and not native.has_tls():
         pytest.skip("OpenSSL's headers aren't here")
     certificate = series.make_certificate(tmp_path) if wanted.tls else None
+    has_figures(contestant, wanted, certificate)
+
+
+@pytest.mark.parametrize("name", ["ours-threads", "raw-threads"])
+def test_clients_that_block(name):
+    has_figures(contestants.BY_NAME[name], scenario("threads", connections=3, size=100))
+
+
+def test_more_connections_than_a_server_lets_wait():
+    # Bytes without handshakes: nothing but an echo tells that one was accepted.
+    has_figures(RAW, scenario("echo", connections=700, size=100))
+
+
+def has_figures(contestant, wanted, certificate=None):
     for seconds in (0.05, 5):  # which is enough, whatever else the machine does
         result = trials.run(contestant, wanted, trials.Setting("asyncio", 0, seconds, certificate))
         if result["value"] > 0:
-            break
-    else:
-        raise AssertionError(result)
+            return
+    raise AssertionError(result)
+
+
+SLOW_TO_OPEN = {
+    "threads": """
+import calling_threads, time
+
+def converse(url, message, in_flight, count):
+    time.sleep(0.5)
+    while True:
+        count()
+        time.sleep(0.001)
+
+calling_threads.run(converse)
+""",
+    "client": """
+import asyncio, calling
+
+async def converse(url, tls, message, in_flight, tally):
+    await asyncio.sleep(0.5)
+    while True:
+        tally.echoes += 1
+        await asyncio.sleep(0.001)
+
+calling.run(converse)
+""",
+}
+
+
+@pytest.mark.parametrize("kind", SLOW_TO_OPEN)
+def test_clients_are_measured_once_all_are_at_work(kind, tmp_path):
+    script = tmp_path / "client.py"
+    script.write_text(SLOW_TO_OPEN[kind])
+    where = {"PYTHONPATH": str(contestants.HERE / "clients")}
+    slow = contestants.Contestant(
+        "slow", client=(str(script),), blocking=(str(script),), group="ours", environment=where
+    )
+    has_figures(slow, scenario(kind, connections=2))
 
 
 # What is measured of this library alone
@@ -286,7 +350,7 @@ def test_a_trial_that_fails_is_written_down(monkeypatch):
     def run(contestant, scenario, setting):
         if contestant is RAW:
             raise trials.TrialError("broken")
-        return {"value": next(values), "p50_us": 5.0}
+        return {"value": next(values), "p50_us": 5.0, "cpu_us": 7.0}
 
     values = iter([3.0, 9.0, 4.0])
     monkeypatch.setattr(trials, "run", run)
@@ -294,6 +358,7 @@ def test_a_trial_that_fails_is_written_down(monkeypatch):
     wanted = [(scenarios.BY_NAME["echo-32"], "uvloop", 0, [OURS, RAW])]
     series.measure(wanted, 3, 0, 0, lambda line, left: None, done.append)
     ours = {"values": [3.0, 9.0, 4.0], "value": 4.0, "p50_us": 5.0}
+    ours.update(cpus=[7.0, 7.0, 7.0], cpu_us=7.0)
     results = {"ours": ours, "raw": {"error": "broken"}}
     assert done == [{"scenario": "echo-32", "loop": "uvloop", "contestants": results}]
 
@@ -301,11 +366,71 @@ def test_a_trial_that_fails_is_written_down(monkeypatch):
 def test_every_scenario_has_contestants():
     for each in scenarios.BY_NAME.values():
         assert sum(c.can(each) for c in contestants.ALL if c.group == "peer") >= 3
+        here = {name for name in each.who if contestants.BY_NAME[name].can(each)}
+        assert not each.who or {"ours", "peer"} <= {tables.group(name) for name in here}
+
+
+@pytest.fixture
+def full_run():
+    """What is measured with no option, where all the contestants are there."""
+    return command_line.parser().parse_args(["all"])
+
+
+def planned(options, monkeypatch):
+    monkeypatch.setattr(contestants.Contestant, "is_here", True)
+    return series.plan(options.scenario, options.loop, command_line.choose(options))
+
+
+def test_a_full_run_takes_fifty_minutes(full_run, monkeypatch):
+    wanted = planned(full_run, monkeypatch)
+    times = (full_run.rounds, full_run.warmup, full_run.seconds)
+    count, seconds = series.estimate(wanted, *times)
+    assert full_run.rounds >= 3
+    assert seconds < 50 * 60
+    assert count == full_run.rounds * sum(len(who) for *_, who in wanted)
+
+
+def test_who_has_a_loop_of_its_own_is_measured_once(full_run, monkeypatch):
+    loops = [
+        loop
+        for scenario, loop, _, who in planned(full_run, monkeypatch)
+        for contestant in who
+        if scenario.name == "echo-32" and contestant.name == "ours-trio"
+    ]
+    assert loops == ["uvloop"]
+
+
+def test_clients_that_block_are_measured_on_no_loop(full_run, monkeypatch):
+    loops = [
+        loop
+        for scenario, loop, _, who in planned(full_run, monkeypatch)
+        if scenario.kind == "threads" and "ours-threads" in [c.name for c in who]
+    ]
+    assert loops == ["threads"] * 4
+
+
+@pytest.mark.parametrize("name", ["threads-1", "asgi-32"])
+def test_short_runs_have_contestants_too(name, monkeypatch):
+    options = command_line.parser().parse_args(["run", "--scenario", name])
+    [(*_, who)] = planned(options, monkeypatch)
+    assert len(who) >= 3
+
+
+def test_points_that_take_more_files_than_there_are(monkeypatch, capsys):
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (1024, 1024))
+    options = command_line.parser().parse_args(["run", "--scenario", "by-connections"])
+    points = [point for _, _, point, _ in planned(options, monkeypatch)]
+    assert points == [1, 10, 100]
+    assert "by-connections is left out at 10000" in capsys.readouterr().out
 
 
 def test_every_script_is_there():
     for contestant in contestants.ALL:
-        for folder, script in (("servers", contestant.server), ("clients", contestant.client)):
+        for folder, script in (
+            ("servers", contestant.server),
+            ("clients", contestant.client),
+            ("clients", contestant.blocking),
+        ):
             assert not script or (contestants.HERE / folder / script[0]).exists()
 
 
@@ -317,9 +442,9 @@ def result(value, **kwargs):
 
 
 RESULTS = {
-    "ours": result(3000.0, p50_us=12.34, p99_us=2345.0, cpu_us=7.5, load_cpu=0.5),
+    "ours": result(3000.0, p50_us=12.34, p99_us=2345.0, cpu_us=7.5, cpus=[7.4, 7.6], load_cpu=0.5),
     "raw": result(6000.0, load_cpu=0.9),
-    "picows": result(1500.0),
+    "picows": result(1500.0, cpu_us=15.0, cpus=[14.8, 15.2]),
     "aiohttp": result(1000.0),
     "tornado": {"error": "Traceback\nKeyError: 1"},
 }
@@ -335,7 +460,10 @@ def test_table():
         ["aiohttp", "1 000"],
         ["tornado", "failed"],
     ]
-    assert grid[2][2:] == ["2 700 - 3 300", "0.50", "2.00", "12.3 µs", "2.35 ms", "7.50 µs", "50%"]
+    assert grid[2][2:] == [
+        *("2 700 - 3 300", "0.50", "2.00", "12.3 µs", "2.35 ms"),
+        *("7.40 µs", "0.50", "50%"),
+    ]
     assert grid[1][-1] == "90% !"
 
 
@@ -345,21 +473,49 @@ def test_best_is_least_where_less_is_better():
     assert grid[4][4] == "3.00"
 
 
-def test_standings():
+# A machine that is twice as fast in the second round as in the first.
+UNSTEADY = {
+    "ours": {"value": 200.0, "values": [100.0, 200.0, 300.0]},
+    "raw": {"value": 300.0, "values": [120.0, 300.0, 420.0]},
+    "picows": {"value": 220.0, "values": [90.0, 220.0, 270.0]},
+}
+
+
+def test_ratios_are_those_of_neighbours():
+    assert tables.beside(UNSTEADY, "ours", "picows") == pytest.approx(100 / 90)
+    assert tables.beside(UNSTEADY, "picows", "ours") == pytest.approx(90 / 100)
+    assert tables.beside(UNSTEADY, "ours", "raw") == pytest.approx(300 / 420)
+    assert tables.beside(UNSTEADY, "ours", "aiohttp") is None
+    # The median of picows is higher, and it was slower all the same.
     echo = scenarios.BY_NAME["echo-32"]
-    assert tables.standings(echo, RESULTS) == ["Best peer: picows.", "Ahead of ours: none."]
+    assert tables.remarks(echo, UNSTEADY)[1] == "Ahead of ours: none."
+    assert tables.ranked(echo, UNSTEADY) == ["raw", "ours", "picows"]
+    assert tables.bars(echo, UNSTEADY)[2][3:5] == ["0.71", "1.11"]
+
+
+def test_remarks():
+    echo = scenarios.BY_NAME["echo-32"]
+    best = "Best peer: picows; by processor time: picows."
+    assert tables.remarks(echo, RESULTS) == [best, "Ahead of ours: none."]
     others = {"ours": result(1200.0), "ours-pure": result(10.0)}
-    assert tables.standings(echo, {**RESULTS, **others}) == [
-        "Best peer: picows.",
+    assert tables.remarks(echo, {**RESULTS, **others}) == [
+        best,
         "Ahead of ours: picows.",
         "Ahead of ours-pure: picows, aiohttp.",
     ]
-    assert tables.standings(echo, {"ours": result(1.0), "raw": result(2.0)}) == []
+    assert tables.remarks(echo, {"ours": result(1.0), "raw": result(2.0)}) == []
+
+
+def test_who_is_ahead_of_raw_tcp_is_explained():
+    echo, fast = scenarios.BY_NAME["echo-32"], {**RESULTS, "picows": result(7000.0)}
+    assert tables.AHEAD_OF_RAW not in tables.notes(echo, [RESULTS])
+    assert tables.AHEAD_OF_RAW in tables.notes(echo, [RESULTS, fast])
 
 
 def test_notes():
     notes = tables.notes(scenarios.BY_NAME["idle"], [RESULTS])
-    assert notes[1:3] == ["Best peer: aiohttp.", "Ahead of ours: aiohttp, picows."]
+    best = "Best peer: aiohttp; by processor time: picows."
+    assert notes[1:3] == [best, "Ahead of ours: aiohttp, picows."]
     notes[1:3] = []
     assert notes[0] == "Less is better."
     assert "(raw)" in notes[1]
@@ -409,19 +565,122 @@ def test_document():
     json.dumps(about)
 
 
+def widths(path):
+    """Return the lengths of the bars in a chart."""
+    chart = xml.etree.ElementTree.parse(path).getroot()
+    return [float(bar.get("width")) for bar in chart.iter("{http://www.w3.org/2000/svg}rect")]
+
+
 def test_charts(tmp_path):
     charts.draw(ENTRIES, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["by-size.svg", "echo-32.svg"]
-    namespace = "{http://www.w3.org/2000/svg}"
-    chart = xml.etree.ElementTree.parse(tmp_path / "echo-32.svg").getroot()
-    widths = [float(bar.get("width")) for bar in chart.iter(f"{namespace}rect")]
-    assert widths == pytest.approx([480, 240, 120, 80])
+    longest, *others = widths(tmp_path / "echo-32.svg")
+    assert others == pytest.approx([longest / 2, longest / 4, longest / 6], rel=0.01)
     chart = xml.etree.ElementTree.parse(tmp_path / "by-size.svg").getroot()
-    assert len(list(chart.iter(f"{namespace}polyline"))) == 4
+    assert len(list(chart.iter("{http://www.w3.org/2000/svg}polyline"))) == 4
+
+
+def test_loops_beside_each_other_on_one_scale(tmp_path):
+    both = [
+        {"scenario": "echo-32", "loop": loop, "contestants": {"ours": result(value)}}
+        for loop, value in (("uvloop", 200.0), ("asyncio", 50.0))
+    ]
+    charts.draw(both, tmp_path)
+    first, second = widths(tmp_path / "echo-32.svg")
+    assert second == pytest.approx(first / 4, rel=0.01)
+
+
+def test_scenarios_in_one_chart_have_a_scale_each(tmp_path):
+    entries = [
+        {"scenario": name, "loop": "uvloop", "contestants": {"hypercorn": result(value)}}
+        for name, value in (("asgi-32", 200.0), ("asgi-64k", 50.0))
+    ]
+    charts.draw(entries, tmp_path)
+    first, second = widths(tmp_path / "asgi.svg")
+    assert first == pytest.approx(second)
 
 
 def test_labels_of_curves_keep_their_distance():
     assert charts.spread({"a": 5, "b": 7, "c": 50}, 10) == {"a": 5, "b": 15, "c": 50}
+    assert charts.spread({"a": 5, "b": 47, "c": 50}, 10, 50) == {"a": 5, "b": 40, "c": 50}
+
+
+# Topics
+
+
+@pytest.fixture
+def topics_results(tmp_path, monkeypatch):
+    need("redis-server")
+    pytest.importorskip("redis.asyncio")
+    few = [way for way in topics.WAYS if way.name in ("broadcast", "topics")]
+    monkeypatch.setattr(topics, "WAYS", few)
+    monkeypatch.setattr(topics, "BURSTS", 1)
+    monkeypatch.setattr(topics, "RATE", 100)
+    monkeypatch.setattr(topics, "WATCHING", 2)
+    monkeypatch.setattr(topics, "SLOW", 1)
+    words = (
+        "topics --rounds 1 --connections 3 --topics 100 --seconds 0.1 --python /nowhere --output"
+    )
+    options = command_line.parser().parse_args([*words.split(), str(tmp_path)])
+    topics.run(options, lambda line: None)
+    return tmp_path
+
+
+def test_topics_are_measured(topics_results):
+    results = json.loads((topics_results / "topics.json").read_text())
+    assert list(results["fan_out"]["1"]) == ["broadcast", "topics"]
+    assert list(results["fan_out"]["2"]) == ["topics"]
+    assert list(results["latency"]) == ["topics 0", "topics 1"]
+    assert list(results["many"]) == ["topics"]
+    measured = [*results["fan_out"].values(), results["latency"], results["many"]]
+    assert {each["lost"] for by_name in measured for each in by_name.values()} == {0}
+    assert 500 < results["memory"]["embedded"] < 5000
+    lines = (topics_results / "topics.md").read_text().splitlines()
+    assert [line for line in lines if line.startswith("## ")] == [
+        "## 100 B to 3 connections, 1 server process",
+        "## 100 B to 3 connections, 2 server processes",
+        "## from publish() to arrival, 100 messages/s to 2 connections",
+        "## 100 topics with one connection each; times at 100 messages/s",
+        "## memory of a topic with one subscriber, by tracemalloc",
+    ]
+
+
+async def test_rounds_end_in_time():
+    now = 0.0
+    rounds = []
+
+    async def one_round():
+        nonlocal now
+        now += 40
+        rounds.append(now)
+
+    await topics.in_rounds(3, 100, one_round, lambda: now)
+    assert rounds == [40, 80]
+    await topics.in_rounds(1, 10, one_round, lambda: now)  # The first is made in any case.
+    assert len(rounds) == 3
+
+
+async def test_messages_that_never_arrive_are_missed(monkeypatch):
+    monkeypatch.setattr(crowd, "QUIET", 0.1)
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        frames = [b"\x81\x64" + f"{number:0{crowd.SIZE}}".encode() for number in (0, 2)]
+        # Cut where it hurts.
+        for data in (b"HTTP/1.1 101\r\n\r\n\x81\x05re", b"ady", *frames):
+            writer.write(data)
+            await writer.drain()
+        with contextlib.suppress(ConnectionResetError):
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        everybody = crowd.Crowd()
+        everybody.expect(3)
+        await everybody.connect([server.sockets[0].getsockname()[1]], ["/"], watches=True)
+        assert await everybody.missing() == 1
+        assert sorted(everybody.times) == [0, 2]
+        everybody.close()
 
 
 # Small operations
