@@ -10,7 +10,6 @@ them, so that no list here has to follow the versions of Python, nor other loops
 from __future__ import annotations
 
 import asyncio
-import difflib
 import functools
 import inspect
 import sys
@@ -57,6 +56,8 @@ class Function(NamedTuple):
                 # With a proxy, some arguments are there twice.
                 once = name[6:] if name.startswith("proxy_") and "proxy" in self.rules else name
                 if others is not None and once not in others:
+                    import difflib  # which takes its time, and is hardly ever needed
+
                     similar = difflib.get_close_matches(name, [*self.rules, *sorted(others)], 1)
                     hint = f"; did you mean {similar[0]!r}?" if similar else ""
                     raise TypeError(

@@ -9,7 +9,6 @@ back all at once; each is longer than the one before.
 from __future__ import annotations
 
 import asyncio
-import random
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from http import HTTPStatus
@@ -72,6 +71,8 @@ def backoff(
     The first is random, less than ``initial_delay``; from then on ``min_delay`` is multiplied by
     ``factor`` each time, up to ``max_delay``.
     """
+    import random  # which takes its time, and is needed where something has failed
+
     yield random.random() * initial_delay
     delay = min_delay
     while delay < max_delay:
