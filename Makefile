@@ -14,7 +14,7 @@ CORE := setup.py pyproject.toml $(wildcard ext/*.* $(SHEETS)/*.pxd websockets/_c
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_QUIET = 1
 
-.PHONY: help demo test check coverage docs bench bench-quick bench-micro bench-instructions \
+.PHONY: help demo test check coverage docs bench bench-quick bench-topics bench-micro bench-instructions \
 	bench-peers packages sanitize fuzz concurrency soak autobahn autobahn-suite clean node-peer
 
 # Shows this file's ## lines: a heading after ##@, and after a target what it does.
@@ -32,11 +32,14 @@ test: $(VENV)/dev $(VENV)/built node-peer  ## build, then run the whole suite on
 
 ##@ Speed
 
-bench: $(VENV)/dev $(VENV)/built $(PEERS)/made  ## compare with other libraries: tables, charts; an hour
+bench: $(VENV)/dev $(VENV)/built $(PEERS)/made  ## compare with other libraries: tables, charts; 45 minutes
 	@$(BIN)/python -m benchmarks all
 
 bench-quick: $(VENV)/dev $(VENV)/built  ## the essence of that, in two minutes
 	@$(BIN)/python -m benchmarks quick
+
+bench-topics: $(VENV)/dev $(VENV)/built $(PEERS)/made  ## compare topics with what others have, on Redis; five minutes
+	@$(BIN)/python -m benchmarks topics
 
 bench-micro: $(VENV)/dev $(VENV)/bench $(VENV)/built  ## measure the core's operations, on both backends, in one table
 	@mkdir -p build/benchmarks

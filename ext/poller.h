@@ -19,8 +19,9 @@
 #define WEBSOCKETS_READABLE 1
 #define WEBSOCKETS_WRITABLE 2
 
-/* So many events are taken at once, so that the event loop has its turn in between. */
-#define WEBSOCKETS_EVENTS 32
+/* So many events are taken at once, so that the event loop has its turn in between: asyncio's own
+ * takes all that there are, and libuv 1024. */
+#define WEBSOCKETS_EVENTS 128
 
 struct websockets_event {
     uint64_t token;

@@ -365,10 +365,10 @@ async def test_the_loop_has_its_turn_after_each_batch():
         ticking.append(loop.call_soon(tick))
 
     ticking = [loop.call_soon(tick)]
-    async with Crowd(True, 100, lambda ws, message: turns_of.append(turn)) as crowd:
+    async with Crowd(True, 300, lambda ws, message: turns_of.append(turn)) as crowd:
         crowd.say("x")
-        await until(lambda: len(turns_of) == 100)
-        assert max(map(turns_of.count, turns_of)) <= 32
+        await until(lambda: len(turns_of) == 300)
+        assert max(map(turns_of.count, turns_of)) <= 128
         ticking[-1].cancel()
 
 
