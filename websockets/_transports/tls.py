@@ -26,7 +26,8 @@ from .reading import read_buffer
 __all__ = ["TLSLayer"]
 
 RECORD = 2**14  # bytes that a record carries at most (RFC 8446 5.1)
-PORTION = 5 * RECORD  # bytes that are encrypted or decrypted at once: 64 KiB, and their headers
+RECORDS = 5  # that are encrypted or decrypted before they are handed on: 64 KiB, and their headers
+PORTION = RECORDS * RECORD
 FEW = 2**10  # bytes that are decrypted at once where the peer makes OpenSSL answer
 
 OPEN, CLOSING, CLOSED = range(3)
@@ -311,22 +312,26 @@ class TLSLayer:
 
     def _encrypt(self, data: Any) -> Any:
         """Encrypt and send; return what OpenSSL doesn't take now."""
-        if len(data) > PORTION:
+        if len(data) > RECORD:
             data = memoryview(data)
         while data:
+            # One by one, so that OpenSSL's buffer, which never shrinks, doesn't grow.
+            sealed: list[bytes] = []
             try:
-                size = self._records.write(data if len(data) <= PORTION else data[:PORTION])
-            except ssl.SSLWantReadError:
-                self._flush()
-                break
+                while data and len(sealed) < RECORDS:
+                    size = self._records.write(data if len(data) <= RECORD else data[:RECORD])
+                    sealed.append(self._outgoing.read())
+                    data = data[size:]
             except Exception as exc:
+                if sealed:
+                    self._writer.write(sealed)
+                if isinstance(exc, ssl.SSLWantReadError):
+                    self._flush()
+                    break
                 self._fail(exc)
                 return b""
-            if not self._writer.write([self._outgoing.read()]):
+            if not self._writer.write(sealed):
                 return b""  # TCP has ended.
-            if size == len(data):
-                return b""
-            data = data[size:]
         return data
 
     def _resend(self) -> None:
