@@ -94,7 +94,6 @@ cdef class Library:
     """What compresses, and the states of it that all connections share."""
 
     cdef functions call
-    cdef object module  # that has the functions, as long as they are called
     cdef dict deflate_pools
     cdef dict inflate_pools
 
@@ -112,7 +111,6 @@ def find_functions(module):
     cdef Library library = Library()
     path = getattr(module, "__file__", None)
     if isinstance(path, str) and find_zlib_ng(os.fsencode(path), &library.call):
-        library.module = module
         return library
     return None
 
@@ -121,12 +119,12 @@ cdef class DeflateStream:
     """One of zlib's states for compression: of a Deflater, or in a pool."""
 
     cdef z_stream z
-    cdef Library library
+    cdef int (*end)(z_stream *) noexcept
 
     def __cinit__(self, Library library not None, int bits, int level, int mem_level, int strategy):
         cdef functions *call = &library.call
         cdef int code
-        self.library = library
+        self.end = call.deflate_end
         self.z.zalloc = allocate
         self.z.zfree = release
         code = call.deflate_init(
@@ -137,26 +135,26 @@ cdef class DeflateStream:
         check(code, &self.z)
 
     def __dealloc__(self):
-        if self.library is not None:
-            self.library.call.deflate_end(&self.z)
+        if self.end is not NULL:
+            self.end(&self.z)
 
 
 cdef class InflateStream:
     """One of zlib's states for decompression: of an Inflater, or in a pool."""
 
     cdef z_stream z
-    cdef Library library
+    cdef int (*end)(z_stream *) noexcept
 
     def __cinit__(self, Library library not None, int bits):
         cdef functions *call = &library.call
-        self.library = library
+        self.end = call.inflate_end
         self.z.zalloc = allocate
         self.z.zfree = release
         check(call.inflate_init(&self.z, -bits, call.version, call.size), &self.z)
 
     def __dealloc__(self):
-        if self.library is not None:
-            self.library.call.inflate_end(&self.z)
+        if self.end is not NULL:
+            self.end(&self.z)
 
 
 cdef int get_buffer(data, Py_buffer *view, bint *busy) except -1:
