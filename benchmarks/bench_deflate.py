@@ -1,6 +1,7 @@
 """
 Fifty messages through compression and back: the kernel, and the way of a connection to it; beside
-zlib's own functions with nothing around them. All with the default settings.
+zlib's own functions with nothing around them, and the kernel on other libraries. All with default
+settings.
 """
 
 import ctypes
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from websockets import _core
+from websockets.extensions._zlibs import Backend
 from websockets.extensions.permessage_deflate import KEPT_WINDOW_BITS, LEVEL, PerMessageDeflate
 from websockets.framing import ExtensionChain
 
@@ -81,6 +83,28 @@ def test_kernel(benchmark, messages, takeover, backend):
             inflater.decompress(deflater.compress(message), 2**20)
 
     benchmark(there_and_back)
+
+
+def run_other_library(benchmark, messages, takeover, library):
+    backend = Backend(pytest.importorskip(library))
+    bits = KEPT_WINDOW_BITS if takeover else 15
+
+    def there_and_back():
+        deflater, inflater = backend.deflater(bits, takeover, LEVEL), backend.inflater(15, takeover)
+        for message in messages:
+            inflater.decompress(deflater.compress(message), 2**20)
+        return deflater
+
+    deflater = benchmark(there_and_back)
+    benchmark.extra_info["ratio"] = deflater.compressed_size / deflater.size
+
+
+def test_zlib_ng(benchmark, messages, takeover):
+    run_other_library(benchmark, messages, takeover, "zlib_ng.zlib_ng")
+
+
+def test_isal(benchmark, messages, takeover):
+    run_other_library(benchmark, messages, takeover, "isal.isal_zlib")
 
 
 @pytest.mark.parametrize("compression", [True, False], ids=["compressed", "plain"])

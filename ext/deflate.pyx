@@ -7,9 +7,10 @@ negotiated.
 
 Key decision: zlib's states are reset, not made anew. Without context takeover a message borrows one
 from a pool that all connections share, and gives it back when it ends, so that a connection holds
-none between messages.
+none between messages. Another library is a table of its functions, see libraries.h.
 """
 
+import os
 from zlib import error
 
 from websockets.exceptions import PayloadTooBig
@@ -40,14 +41,21 @@ cdef extern from "zlib.h":
     const int Z_OK, Z_STREAM_END, Z_BUF_ERROR, Z_STREAM_ERROR, Z_MEM_ERROR
     const int Z_NO_FLUSH, Z_SYNC_FLUSH, Z_DEFLATED
 
-    int deflateInit2(z_stream *, int, int, int, int, int) noexcept
-    int deflate(z_stream *, int) noexcept nogil
-    int deflateReset(z_stream *) noexcept
-    int deflateEnd(z_stream *) noexcept
-    int inflateInit2(z_stream *, int) noexcept
-    int inflate(z_stream *, int) noexcept nogil
-    int inflateReset(z_stream *) noexcept
-    int inflateEnd(z_stream *) noexcept
+cdef extern from "libraries.h":
+    ctypedef struct functions:
+        const char *version
+        int size  # of a z_stream
+        int (*deflate_init)(z_stream *, int, int, int, int, int, const char *, int) noexcept
+        int (*deflate)(z_stream *, int) noexcept nogil
+        int (*deflate_reset)(z_stream *) noexcept
+        int (*deflate_end)(z_stream *) noexcept
+        int (*inflate_init)(z_stream *, int, const char *, int) noexcept
+        int (*inflate)(z_stream *, int) noexcept nogil
+        int (*inflate_reset)(z_stream *) noexcept
+        int (*inflate_end)(z_stream *) noexcept
+
+    functions ZLIB
+    bint find_zlib_ng(const char *path, functions *found) noexcept
 
 # The pure twin says what these are.
 cdef bytes TAIL = b"\x00\x00\xff\xff"
@@ -63,8 +71,6 @@ cdef Py_ssize_t MOST = 1 << 30
 
 # States of a kind that the pool keeps. A thread needs one at a time, unless messages are fragmented.
 cdef int POOLED = 4
-cdef dict DEFLATE_POOLS = {}
-cdef dict INFLATE_POOLS = {}
 
 
 cdef void *allocate(void *opaque, unsigned int items, unsigned int size) noexcept nogil:
@@ -84,36 +90,71 @@ cdef int check(int code, z_stream *z) except -1:
     raise error(f"Error {code} while decompressing data: {reason}")
 
 
+cdef class Library:
+    """What compresses, and the states of it that all connections share."""
+
+    cdef functions call
+    cdef dict deflate_pools
+    cdef dict inflate_pools
+
+    def __cinit__(self):
+        self.call = ZLIB
+        self.deflate_pools = {}
+        self.inflate_pools = {}
+
+
+cdef Library STANDARD = Library()
+
+
+def find_functions(module):
+    """Return the functions in C of a module, or None; the pure twin says more."""
+    cdef Library library = Library()
+    path = getattr(module, "__file__", None)
+    if isinstance(path, str) and find_zlib_ng(os.fsencode(path), &library.call):
+        return library
+    return None
+
+
 cdef class DeflateStream:
     """One of zlib's states for compression: of a Deflater, or in a pool."""
 
     cdef z_stream z
+    cdef int (*end)(z_stream *) noexcept
 
-    def __cinit__(self, int bits, int level, int mem_level, int strategy):
+    def __cinit__(self, Library library not None, int bits, int level, int mem_level, int strategy):
+        cdef functions *call = &library.call
         cdef int code
+        self.end = call.deflate_end
         self.z.zalloc = allocate
         self.z.zfree = release
-        code = deflateInit2(&self.z, level, Z_DEFLATED, -bits, mem_level, strategy)
+        code = call.deflate_init(
+            &self.z, level, Z_DEFLATED, -bits, mem_level, strategy, call.version, call.size
+        )
         if code == Z_STREAM_ERROR:
             raise ValueError("Invalid initialization option")
         check(code, &self.z)
 
     def __dealloc__(self):
-        deflateEnd(&self.z)
+        if self.end is not NULL:
+            self.end(&self.z)
 
 
 cdef class InflateStream:
     """One of zlib's states for decompression: of an Inflater, or in a pool."""
 
     cdef z_stream z
+    cdef int (*end)(z_stream *) noexcept
 
-    def __cinit__(self, int bits):
+    def __cinit__(self, Library library not None, int bits):
+        cdef functions *call = &library.call
+        self.end = call.inflate_end
         self.z.zalloc = allocate
         self.z.zfree = release
-        check(inflateInit2(&self.z, -bits), &self.z)
+        check(call.inflate_init(&self.z, -bits, call.version, call.size), &self.z)
 
     def __dealloc__(self):
-        inflateEnd(&self.z)
+        if self.end is not NULL:
+            self.end(&self.z)
 
 
 cdef int get_buffer(data, Py_buffer *view, bint *busy) except -1:
@@ -183,20 +224,28 @@ cdef class Deflater:
     cdef int _strategy
     cdef bint _takeover
     cdef bint _busy
+    cdef Library _library
     cdef DeflateStream _stream
     cdef list _pools  # for each power of two that is enough for a message
     cdef list _pool  # that the stream is from
 
     def __init__(
-        self, int bits, bint takeover, int level=-1, int mem_level=0, int strategy=0
+        self,
+        int bits,
+        bint takeover,
+        int level=-1,
+        int mem_level=0,
+        int strategy=0,
+        Library library=None,
     ):
         self._bits = bits
         self._takeover = takeover
         self._level = level
         self._mem_level = mem_level
         self._strategy = strategy
+        self._library = STANDARD if library is None else library
         if not takeover:
-            self._pools = DEFLATE_POOLS.setdefault(
+            self._pools = self._library.deflate_pools.setdefault(
                 (bits, level, mem_level, strategy), [[] for _ in range(16)]
             )
 
@@ -219,7 +268,13 @@ cdef class Deflater:
                 )
                 output.size = 0
                 output.most = PY_SSIZE_T_MAX
-                run(deflate, &self._stream.z, <const byte *> view.buf, view.len, &output)
+                run(
+                    self._library.call.deflate,
+                    &self._stream.z,
+                    <const byte *> view.buf,
+                    view.len,
+                    &output,
+                )
                 resize_bytes(&output.whole, output.size - (4 if final else 0))
                 result = <bytes> <object> output.whole
             if final:
@@ -242,7 +297,11 @@ cdef class Deflater:
         cdef int enough = 9, mem_level = self._mem_level
         if self._takeover:
             self._stream = DeflateStream(
-                self._bits, self._level, mem_level or max(self._bits - 7, 3), self._strategy
+                self._library,
+                self._bits,
+                self._level,
+                mem_level or max(self._bits - 7, 3),
+                self._strategy,
             )
             return 0
         # What is said isn't fitted to the message.
@@ -251,9 +310,10 @@ cdef class Deflater:
         self._pool = self._pools[enough]
         if self._pool:
             self._stream = self._pool.pop()
-            deflateReset(&self._stream.z)
+            self._library.call.deflate_reset(&self._stream.z)
         else:
             self._stream = DeflateStream(
+                self._library,
                 min(enough, self._bits),
                 self._level,
                 mem_level or min(enough - 5, 8),
@@ -279,13 +339,15 @@ cdef class Inflater:
     cdef bint _takeover
     cdef bint _inside
     cdef bint _busy
+    cdef Library _library
     cdef InflateStream _stream
     cdef list _pool
 
-    def __init__(self, int bits, bint takeover):
+    def __init__(self, int bits, bint takeover, Library library=None):
         self._bits = max(bits, 9)
         self._takeover = takeover
-        self._pool = INFLATE_POOLS.setdefault(self._bits, [])
+        self._library = STANDARD if library is None else library
+        self._pool = self._library.inflate_pools.setdefault(self._bits, [])
 
     def decompress(self, data, max_size=None, bint final=True):
         """Decompress a message, or the next piece of one; the pure twin says more."""
@@ -340,13 +402,13 @@ cdef class Inflater:
         if self._stream is None:
             if self._pool and not self._takeover:
                 self._stream = self._pool.pop()
-                inflateReset(&self._stream.z)
+                self._library.call.inflate_reset(&self._stream.z)
             else:
-                self._stream = InflateStream(self._bits)
+                self._stream = InflateStream(self._library, self._bits)
         z = &self._stream.z
-        self._inside = run(inflate, z, data, size, output) != Z_STREAM_END
+        self._inside = run(self._library.call.inflate, z, data, size, output) != Z_STREAM_END
         if output.size == output.most:
             raise PayloadTooBig(None, output.most - 1)
         if not self._inside:
-            inflateReset(z)
+            self._library.call.inflate_reset(z)
         return z.next_in - data

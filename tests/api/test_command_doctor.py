@@ -9,6 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
+import types
+import zlib
 
 import pytest
 from package import PACKAGE, ROOT
@@ -16,6 +18,7 @@ from package import PACKAGE, ROOT
 import websockets
 from websockets import version
 from websockets.__main__ import main
+from websockets.extensions.permessage_deflate import set_zlib_backend
 
 pytestmark = [
     pytest.mark.one_backend,
@@ -120,7 +123,7 @@ def test_nothing_is_wrong(site):
     assert "asyncio" in report["event_loops"][0]
     assert "SSL" in report["tls"] and report["zlib"].startswith("1.")
     assert report["optional"] == dict.fromkeys(
-        ["python-socks", "redis", "trio", "uvloop", "werkzeug"]
+        ["isal", "python-socks", "redis", "trio", "uvloop", "werkzeug", "zlib-ng"]
     )
 
 
@@ -137,8 +140,31 @@ def test_what_people_read(site):
     assert any(line.startswith("  compression   zlib 1.") for line in lines)
     assert any(line.startswith("  event loops   asyncio (") for line in lines)
     assert any(line.endswith(", uvloop 9.8") for line in lines)
-    assert "  optional      python-socks -, redis -, trio -, uvloop 9.8, werkzeug -" in lines
+    [optional] = [line for line in lines if line.startswith("  optional ")]
+    assert "python-socks -, redis -, trio -, uvloop 9.8, werkzeug -" in optional
     assert (status, last) == (0, "Nothing is wrong.")
+
+
+def test_what_compresses(site):
+    def compression():
+        [line] = [line for line in site.doctor()[1].splitlines() if "  compression " in line]
+        return line.partition("compression   ")[2]
+
+    site.describe(*OURS)
+    assert "chosen" not in compression()
+    assert (site.examine()["zlib_backend"], site.examine()["zlib_backends"]) == ("zlib", [])
+    site.describe("isal", "1.9", package=False)
+    site.describe("zlib_ng", "1.1", package=False)
+    assert compression().endswith(" (zlib-ng or isal can be chosen)")
+    assert site.examine()["zlib_backends"] == ["zlib-ng", "isal"]
+    module = types.ModuleType("another")
+    module.__dict__.update({name: getattr(zlib, name) for name in dir(zlib) if name[0] != "_"})
+    set_zlib_backend(module)
+    try:
+        assert compression().startswith("another, chosen instead of zlib 1.")
+        assert site.examine()["zlib_backend"] == "another"
+    finally:
+        set_zlib_backend(zlib)
 
 
 def test_nobody_owns_the_files(site):

@@ -64,6 +64,38 @@ async def test_what_openssl_does_not_take_is_sent_later(end, certificates):
     assert received == ["first", "second"] + ["third"] * (end == "message")
 
 
+class Tiring(ssl.SSLObject):
+    """OpenSSL that takes some records, and no more for a while."""
+
+    left = 1000
+
+    def write(self, data):
+        if not self.left:
+            raise ssl.SSLWantReadError
+        self.left -= 1
+        return super().write(data)
+
+
+@pytest.mark.parametrize("taken", [1, 4, 5, 6, 11])
+async def test_openssl_takes_the_beginning_of_a_message(taken, certificates):
+    message = os.urandom(200_000)
+    async with serving(certificates, echo, compression=None) as server:
+        context = certificates.client_context()
+        context.sslobject_class = Tiring
+        async with connecting(server, certificates, ssl=context, compression=None) as ws:
+            [protocol] = server.websockets
+            tls = ws.transport.get_extra_info("ssl_object")
+            tls.left = taken
+            sending = asyncio.ensure_future(ws.send(message))
+            await turns(5)
+            assert ws.transport.get_write_buffer_size() > 200_000 - taken * 16_384
+            tls.left = 1000
+            await protocol.send("go on")
+            assert await ws.recv() == "go on"
+            await sending
+            assert await ws.recv() == message
+
+
 @pytest.mark.parametrize("size", [1, 16_384, 100_000, 8_000_000])
 @every_version
 async def test_messages_both_ways(size, version, certificates):

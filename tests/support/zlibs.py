@@ -23,3 +23,12 @@ def is_one():
 ONE_ZLIB = is_one()
 
 with_one_zlib = pytest.mark.skipif(not ONE_ZLIB, reason="this isn't zlib itself")
+
+
+# The packages that a program may choose instead, by what they are called when they are installed.
+OTHERS = {"zlib-ng": "zlib_ng.zlib_ng", "isal": "isal.isal_zlib"}
+
+
+def other(name):
+    """Return the module of a package that compresses, or skip."""
+    return pytest.importorskip(OTHERS[name])

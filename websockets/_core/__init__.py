@@ -164,3 +164,8 @@ RSV1 = _active.constants.RSV1
 Compression = _active.compression.Compression
 Deflater = _active.deflate.Deflater
 Inflater = _active.deflate.Inflater
+find_functions = _active.deflate.find_functions
+# For a module that is used as zlib is, on both backends: calls of Python's are all there is.
+_module_streams = importlib.import_module("websockets._core.deflate")
+ModuleDeflater = _module_streams.Deflater
+ModuleInflater = _module_streams.Inflater

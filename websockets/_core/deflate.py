@@ -6,7 +6,8 @@ opcodes or what was negotiated.
 
 Key decision: a stream is made when data first needs it. It is kept from one message to the next
 only with context takeover; without, a message gets a window and tables that fit its size, unless
-it was said how large they are.
+it was said how large they are. Another library is a module with zlib's interface: this text uses it
+as it uses zlib, and the compiled twin calls its functions in C where it finds them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Optional, Union
 
 from websockets.exceptions import PayloadTooBig
 
-__all__ = ["Deflater", "Inflater"]
+__all__ = ["Deflater", "Inflater", "find_functions"]
 
 # RFC 7692 7.2.1: an empty block without compression ends each message, and its last four bytes
 # aren't sent.
@@ -34,6 +35,19 @@ MAX_STREAMS = 16
 LOOKAHEAD = 262
 
 
+def find_functions(module: Any) -> Any:
+    """
+    Return what streams of this twin take as their ``library``, to use another one than zlib.
+
+    Arguments:
+        module: a module with the interface of :mod:`zlib`.
+
+    Returns:
+        None if this twin can't use it: the pure one takes all modules as they are.
+    """
+    return module
+
+
 class Deflater:
     """
     Compress messages.
@@ -43,6 +57,7 @@ class Deflater:
         takeover: whether a message may refer to those before it.
         level, mem_level, strategy: as :func:`zlib.compressobj` takes them; a ``mem_level`` of 0
             stands for tables that suit the window, or the message.
+        library: what :func:`find_functions` returned; None for zlib.
 
     Attributes:
         messages: how many messages were compressed.
@@ -51,7 +66,13 @@ class Deflater:
     """
 
     def __init__(
-        self, bits: int, takeover: bool, level: int = -1, mem_level: int = 0, strategy: int = 0
+        self,
+        bits: int,
+        takeover: bool,
+        level: int = -1,
+        mem_level: int = 0,
+        strategy: int = 0,
+        library: Any = None,
     ) -> None:
         self.messages = self.size = self.compressed_size = 0
         self._bits = bits
@@ -59,6 +80,7 @@ class Deflater:
         self._level = level
         self._mem_level = mem_level
         self._strategy = strategy
+        self._library = zlib if library is None else library
         self._stream: Any = None
 
     def compress(self, data: Union[bytes, bytearray, memoryview], final: bool = True) -> bytes:
@@ -67,7 +89,7 @@ class Deflater:
         if size:
             if self._stream is None:
                 self._stream = self._open(size if final else 1 << 15)
-            output = self._stream.compress(data) + self._stream.flush(zlib.Z_SYNC_FLUSH)
+            output = self._stream.compress(data) + self._stream.flush(self._library.Z_SYNC_FLUSH)
             if final:
                 output = output[: -len(TAIL)]
         else:
@@ -90,7 +112,9 @@ class Deflater:
             # and larger ones the time to clear them.
             enough = max((size + LOOKAHEAD).bit_length(), 9)
             bits, mem_level = min(enough, bits), min(enough - 5, 8)
-        return zlib.compressobj(self._level, zlib.DEFLATED, -bits, mem_level, self._strategy)
+        return self._library.compressobj(
+            self._level, zlib.DEFLATED, -bits, mem_level, self._strategy
+        )
 
 
 class Inflater:
@@ -100,6 +124,7 @@ class Inflater:
     Arguments:
         bits: base-2 logarithm of the peer's window in bytes, 8 to 15.
         takeover: whether a message may refer to those before it.
+        library: what :func:`find_functions` returned; None for zlib.
 
     Attributes:
         messages: how many messages were decompressed.
@@ -107,11 +132,12 @@ class Inflater:
         compressed_size: how many bytes they had before.
     """
 
-    def __init__(self, bits: int, takeover: bool) -> None:
+    def __init__(self, bits: int, takeover: bool, library: Any = None) -> None:
         self.messages = self.size = self.compressed_size = 0
         # zlib inflates what was made for a window of 8 bits with one of 9 bits.
         self._bits = max(bits, 9)
         self._takeover = takeover
+        self._library = zlib if library is None else library
         self._stream: Any = None
         self._inside = False  # whether the stream has had something of this message
 
@@ -142,9 +168,11 @@ class Inflater:
             if final and self._inside:
                 output, _ = self._feed(TAIL, output, max_size)
                 self._inside = False
-        except BaseException:
+        except BaseException as exc:
             self._stream = None
             self._inside = False
+            if isinstance(exc, self._library.error) and self._library is not zlib:
+                raise zlib.error(str(exc)) from exc
             raise
         if final:
             self.messages += 1
@@ -157,7 +185,7 @@ class Inflater:
     def _feed(self, data: bytes, output: bytes, max_size: Optional[int]) -> tuple[bytes, bytes]:
         """Return the longer output, and the data that follows the stream's end."""
         if self._stream is None:
-            self._stream = zlib.decompressobj(-self._bits)
+            self._stream = self._library.decompressobj(-self._bits)
         stream = self._stream
         self._inside = True
         # A limit of 0 would mean no limit to zlib, so one byte more than wanted is asked.

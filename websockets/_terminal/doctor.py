@@ -27,6 +27,7 @@ from urllib.parse import unquote, urlsplit
 
 from .. import _core
 from .._unbuilt import complaint
+from ..extensions._zlibs import chosen
 from ..version import distribution_version, version
 from .showing import escape, show_unknown_characters
 
@@ -36,7 +37,10 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # it stands in for a release of the other, and names its own version in the local part.
 NAMES = ("cywebsockets", "websockets")
 
-OPTIONAL = ("python-socks", "redis", "trio", "uvloop", "werkzeug")
+OPTIONAL = ("isal", "python-socks", "redis", "trio", "uvloop", "werkzeug", "zlib-ng")
+
+# Those that a program may choose, see set_zlib_backend().
+ZLIBS = ("zlib-ng", "isal")
 
 START_AGAIN = "pip uninstall --yes cywebsockets websockets; then install the one that is meant"
 INSTALL_AGAIN = "pip install --force-reinstall --no-deps cywebsockets"
@@ -235,10 +239,22 @@ def examine() -> dict[str, Any]:
         "tls": ssl.OPENSSL_VERSION,
         "zlib": zlib.ZLIB_RUNTIME_VERSION,
         "compiled_zlib": native,
+        "zlib_backend": chosen().module.__name__,
+        "zlib_backends": [name for name in ZLIBS if installed(name)],
         "optional": {name: installed(name) for name in OPTIONAL},
         "problems": problems,
         "notes": notes,
     }
+
+
+def compression(report: dict[str, Any]) -> str:
+    """Return what compresses, and what a program may choose for that."""
+    text = f"zlib {report['zlib']}{', compiled' if report['compiled_zlib'] else ''}"
+    if report["zlib_backend"] != "zlib":
+        text = f"{report['zlib_backend']}, chosen instead of {text}"
+    elif report["zlib_backends"]:
+        text += f" ({' or '.join(report['zlib_backends'])} can be chosen)"
+    return text
 
 
 def lines(report: dict[str, Any]) -> Iterator[str]:
@@ -254,7 +270,7 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
         "package": report["package"],
         "installed by": " and ".join(owned) or "nobody",
         "backend": report["backend"] + (f" ({report['why_pure']})" if report["why_pure"] else ""),
-        "compression": f"zlib {report['zlib']}{', compiled' if report['compiled_zlib'] else ''}",
+        "compression": compression(report),
         "event loops": ", ".join(report["event_loops"]),
         "TLS": report["tls"],
         "Python": f"{report['python']}, {report['platform']}",

@@ -26,10 +26,20 @@ from .reading import read_buffer
 __all__ = ["TLSLayer"]
 
 RECORD = 2**14  # bytes that a record carries at most (RFC 8446 5.1)
-PORTION = 2**16  # bytes that are encrypted or decrypted before they are handed on
+RECORDS = 5  # that are encrypted or decrypted before they are handed on: 64 KiB, and their headers
+PORTION = RECORDS * RECORD
 FEW = 2**10  # bytes that are decrypted at once where the peer makes OpenSSL answer
 
 OPEN, CLOSING, CLOSED = range(3)
+
+
+def what_reads_and_writes(tls: Any) -> Any:
+    """
+    Return the object whose methods an SSLObject calls to read and to write, or itself.
+
+    Its own methods do nothing else, in Python; but a program's subclass may.
+    """
+    return getattr(tls, "_sslobj", tls) if type(tls) is ssl.SSLObject else tls
 
 
 class TLSLayer:
@@ -47,22 +57,16 @@ class TLSLayer:
     """
 
     _timer: Any = None
-    _peer_ended = False
-    _error: Optional[Exception] = None
     _read_buffer: Any = None
     before_closing: Optional[Callable[[], Any]] = None
-    _stream: Any = None  # what large parts of messages are decrypted into
 
     # Reading: TCP's is stopped while either of the two doesn't want more.
     _paused = False  # by the connection
     _choked = False  # because the peer doesn't read what OpenSSL answers
-    _stopped = False
     _held = b""  # what had been read by then
-    _portion = PORTION  # how much OpenSSL is given at once
 
     # Writing: the connection is told to pause while either of the two is full.
     _tcp_full = False
-    _unsent: Any = ()  # what OpenSSL doesn't take in the middle of a renegotiation
     _unsent_size = 0
     _full = False
     _high, _low = 2**16, 2**14
@@ -77,6 +81,7 @@ class TLSLayer:
         self._protocol = handshake.protocol
         self._tcp = handshake.tcp
         self._tls = handshake.tls
+        self._records = what_reads_and_writes(handshake.tls)
         self._context = handshake.context
         self._incoming = handshake.incoming
         self._outgoing = handshake.outgoing
@@ -84,6 +89,13 @@ class TLSLayer:
         self._own_context = own_context
         self._writer = writer_of(self._tcp)
         self._state = OPEN
+        # What each message asks for is found sooner here than in a class.
+        self._peer_ended = False
+        self._error: Optional[Exception] = None
+        self._stopped = False
+        self._portion = PORTION  # how much OpenSSL is given at once
+        self._stream: Any = None  # what large parts of messages are decrypted into
+        self._unsent: Any = ()  # what OpenSSL doesn't take in the middle of a renegotiation
 
     # Towards the TCP transport, a protocol
 
@@ -174,16 +186,18 @@ class TLSLayer:
 
     def _read(self) -> None:
         """Decrypt what is there, and hand it on."""
-        incoming, tls = self._incoming, self._tls
+        incoming, records = self._incoming, self._records
         pieces: list[bytes] = []
         if incoming.pending < RECORD or self._read_in_place():
             try:
-                while incoming.pending or tls.pending():
-                    piece = tls.read(RECORD)
+                more = incoming.pending or records.pending()
+                while more:
+                    piece = records.read(RECORD)
                     if not piece:
                         self._peer_ended = True
                         break
                     pieces.append(piece)
+                    more = incoming.pending  # Nothing is left of a record.
             except ssl.SSLWantReadError:
                 pass
             except Exception as exc:
@@ -219,7 +233,7 @@ class TLSLayer:
             if space is None:
                 break
             try:
-                size = self._tls.read(len(space), space)
+                size = self._records.read(len(space), space)
             except ssl.SSLWantReadError:
                 return False
             except Exception as exc:
@@ -261,8 +275,8 @@ class TLSLayer:
     def _discard(self) -> None:
         """Look for the peer's close_notify behind whatever it has sent before."""
         try:
-            while not self._peer_ended and (self._incoming.pending or self._tls.pending()):
-                self._peer_ended = not self._tls.read(RECORD)
+            while not self._peer_ended and (self._incoming.pending or self._records.pending()):
+                self._peer_ended = not self._records.read(RECORD)
         except ssl.SSLWantReadError:
             pass
         except Exception:
@@ -298,19 +312,25 @@ class TLSLayer:
 
     def _encrypt(self, data: Any) -> Any:
         """Encrypt and send; return what OpenSSL doesn't take now."""
-        if len(data) > PORTION:
+        if len(data) > RECORD:
             data = memoryview(data)
         while data:
+            # One by one, so that OpenSSL's buffer, which never shrinks, doesn't grow.
+            sealed: list[bytes] = []
             try:
-                size = self._tls.write(data[:PORTION])
-            except ssl.SSLWantReadError:
-                self._flush()
-                break
+                while data and len(sealed) < RECORDS:
+                    size = self._records.write(data if len(data) <= RECORD else data[:RECORD])
+                    sealed.append(self._outgoing.read())
+                    data = data[size:]
             except Exception as exc:
+                if sealed:
+                    self._writer.write(sealed)
+                if isinstance(exc, ssl.SSLWantReadError):
+                    self._flush()
+                    break
                 self._fail(exc)
                 return b""
-            data = data[size:]
-            if not self._writer.write([self._outgoing.read()]):
+            if not self._writer.write(sealed):
                 return b""  # TCP has ended.
         return data
 

@@ -5,7 +5,7 @@ Owns the extension of one connection, and the factories that programs configure.
 handshake around it. Key decisions:
 
 - How the parameters are negotiated is in _parameters.py; a factory makes the extension of what was
-  agreed on.
+  agreed on. It keeps to the library that was chosen when it was made, which its settings are for.
 - Frames and streams are the core's (RFC 7692 6 and 7.2). A connection that has no other extension
   talks to the core directly; the methods that take a frame are a thin face over it.
 """
@@ -16,12 +16,13 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional, TypeVar, Union
 
-from .._core import RSV1, Compression, Deflater, Inflater
+from .._core import RSV1, Compression
 from .._engine.limits import refuse, size
 from ..exceptions import NegotiationError
 from ..framing import OP_BINARY
 from ..typing import ExtensionParameter
 from ._parameters import Parameters, agreed, answered, check_windows, serialize
+from ._zlibs import Backend, chosen, set_zlib_backend
 from .base import ClientExtensionFactory, Extension, ServerExtensionFactory
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "ServerPerMessageDeflateFactory",
     "enable_client_permessage_deflate",
     "enable_server_permessage_deflate",
+    "set_zlib_backend",
 ]
 
 NAME = "permessage-deflate"
@@ -46,7 +48,10 @@ KEPT_WINDOW_BITS = 12
 
 
 def check_settings(
-    parameters: Parameters, compress_settings: Optional[dict[str, Any]], own_side: str
+    parameters: Parameters,
+    compress_settings: Optional[dict[str, Any]],
+    own_side: str,
+    backend: Backend,
 ) -> dict[str, Any]:
     """Check the arguments of a factory; ``own_side`` is the side that will compress here."""
     check_windows(parameters, own_side)
@@ -58,7 +63,7 @@ def check_settings(
     if settings.get("zdict"):
         raise ValueError("compress_settings can't contain zdict: the peer has no dictionary")
     # Whatever is wrong is better known now than when the first message is sent.
-    zlib.compressobj(wbits=-15, **settings)
+    backend.module.compressobj(wbits=-15, **settings)
     return settings
 
 
@@ -69,13 +74,14 @@ def check_sizes(min_size: int, thread_size: Optional[int]) -> None:
         size("thread_size", thread_size)
 
 
-def make_deflater(bits: int, takeover: bool, settings: dict[str, Any]) -> Any:
+def make_deflater(bits: int, takeover: bool, settings: dict[str, Any], backend: Backend) -> Any:
     """Return the stream for a window of at most so many bits; settings are as above."""
     if settings:
-        # A program that says something means zlib's own defaults for what it doesn't say.
-        level, mem_level = settings.get("level", -1), settings.get("memLevel", zlib.DEF_MEM_LEVEL)
-        return Deflater(bits, takeover, level, mem_level, settings.get("strategy", 0))
-    return Deflater(min(bits, KEPT_WINDOW_BITS) if takeover else bits, takeover, LEVEL)
+        # A program that says something means the library's defaults for what it doesn't say.
+        level = settings.get("level", backend.module.Z_DEFAULT_COMPRESSION)
+        mem_level = settings.get("memLevel", zlib.DEF_MEM_LEVEL)
+        return backend.deflater(bits, takeover, level, mem_level, settings.get("strategy", 0))
+    return backend.deflater(min(bits, KEPT_WINDOW_BITS) if takeover else bits, takeover, LEVEL)
 
 
 class Traffic(NamedTuple):
@@ -100,13 +106,15 @@ class PerMessageDeflate(Extension):
         local_no_context_takeover: whether each message to the peer starts a new stream.
         remote_max_window_bits: base-2 logarithm of the peer's window in bytes, 8 to 15.
         local_max_window_bits: the same of our window, 9 to 15.
-        compress_settings: keyword arguments of :func:`zlib.compressobj`, without ``wbits`` and
-            ``zdict``, followed to the letter; without them, :data:`LEVEL` is used, and a window
-            that is kept from message to message has at most :data:`KEPT_WINDOW_BITS`.
+        compress_settings: keyword arguments of :func:`zlib.compressobj`, or of the library that was
+            chosen, without ``wbits`` and ``zdict``, followed to the letter; without them,
+            :data:`LEVEL` is used, and a window that is kept from message to message has at most
+            :data:`KEPT_WINDOW_BITS`.
         min_size: size in bytes below which messages aren't compressed, unless they are fragmented.
         thread_size: size in bytes, before compression where we compress and after it where we
             decompress, from which on that is done in a thread of the event loop's executor, if this
             is the connection's only extension; messages keep their order. None for never.
+        backend: what compresses, as a factory found it; None for what is chosen now.
     """
 
     name = NAME
@@ -121,6 +129,7 @@ class PerMessageDeflate(Extension):
         *,
         min_size: int = 0,
         thread_size: Optional[int] = None,
+        backend: Optional[Backend] = None,
     ) -> None:
         self.remote_no_context_takeover = remote_no_context_takeover
         self.local_no_context_takeover = local_no_context_takeover
@@ -129,9 +138,10 @@ class PerMessageDeflate(Extension):
         self.compress_settings = settings = compress_settings or {}
         self.min_size = min_size
         self.thread_size = thread_size
-        self._inflater = Inflater(remote_max_window_bits, not remote_no_context_takeover)
+        backend = backend or chosen()
+        self._inflater = backend.inflater(remote_max_window_bits, not remote_no_context_takeover)
         self._deflater = make_deflater(
-            local_max_window_bits, not local_no_context_takeover, settings
+            local_max_window_bits, not local_no_context_takeover, settings, backend
         )
         self._compression = Compression(self._deflater, self._inflater, min_size)
 
@@ -211,9 +221,10 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
         server_max_window_bits: ask the server for a window of at most 2 to that power bytes, 8-15.
         client_max_window_bits: tell the server that the client's window will be at most 2 to that
             power bytes, 9-15; True says only that the server may ask for a smaller one.
-        compress_settings: keyword arguments of :func:`zlib.compressobj`, without ``wbits`` and
-            ``zdict``, followed to the letter; without them, :data:`LEVEL` is used, and a window
-            that is kept from message to message has at most :data:`KEPT_WINDOW_BITS`.
+        compress_settings: keyword arguments of :func:`zlib.compressobj`, or of the library that was
+            chosen, without ``wbits`` and ``zdict``, followed to the letter; without them,
+            :data:`LEVEL` is used, and a window that is kept from message to message has at most
+            :data:`KEPT_WINDOW_BITS`.
         min_size: size in bytes below which messages aren't compressed, unless they are fragmented.
         thread_size: size in bytes, before compression where we compress and after it where we
             decompress, from which on that is done in a thread of the event loop's executor, if this
@@ -240,7 +251,10 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
         self.client_no_context_takeover = client_no_context_takeover
         self.server_max_window_bits = server_max_window_bits
         self.client_max_window_bits = client_max_window_bits
-        self.compress_settings = check_settings(self._wanted(), compress_settings, "client")
+        self._backend = chosen()
+        self.compress_settings = check_settings(
+            self._wanted(), compress_settings, "client", self._backend
+        )
         check_sizes(min_size, thread_size)
         self.min_size = min_size
         self.thread_size = thread_size
@@ -271,6 +285,7 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
             self.compress_settings,
             min_size=self.min_size,
             thread_size=self.thread_size,
+            backend=self._backend,
         )
 
 
@@ -284,9 +299,10 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
         server_max_window_bits: limit the server's window to 2 to that power bytes, 9-15.
         client_max_window_bits: limit the client's window to 2 to that power bytes, 8-15, if the
             client's offer says that it can be asked for that.
-        compress_settings: keyword arguments of :func:`zlib.compressobj`, without ``wbits`` and
-            ``zdict``, followed to the letter; without them, :data:`LEVEL` is used, and a window
-            that is kept from message to message has at most :data:`KEPT_WINDOW_BITS`.
+        compress_settings: keyword arguments of :func:`zlib.compressobj`, or of the library that was
+            chosen, without ``wbits`` and ``zdict``, followed to the letter; without them,
+            :data:`LEVEL` is used, and a window that is kept from message to message has at most
+            :data:`KEPT_WINDOW_BITS`.
         min_size: size in bytes below which messages aren't compressed, unless they are fragmented.
         thread_size: size in bytes, before compression where we compress and after it where we
             decompress, from which on that is done in a thread of the event loop's executor, if this
@@ -328,7 +344,8 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
                 "configured"
             )
         self.require_client_max_window_bits = require_client_max_window_bits
-        self.compress_settings = check_settings(wanted, compress_settings, "server")
+        self._backend = chosen()
+        self.compress_settings = check_settings(wanted, compress_settings, "server", self._backend)
         check_sizes(min_size, thread_size)
         self.min_size = min_size
         self.thread_size = thread_size
@@ -354,6 +371,7 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
             self.compress_settings,
             min_size=self.min_size,
             thread_size=self.thread_size,
+            backend=self._backend,
         )
         return [*serialized], extension
 
