@@ -25,7 +25,7 @@ from .._core import (
     Endpoint,
     forget_frames,
 )
-from .._transports.descriptors import is_link, plain_socket
+from .._transports.descriptors import has_unread, is_link, plain_socket
 from .._transports.reading import InPlace, read_buffer
 from ..exceptions import ConcurrencyError, WebSocketException
 from ..framing import OP_PING, OP_PONG
@@ -278,7 +278,8 @@ class Session(Phase):
         # What waits behind messages that nobody takes may be the pong.
         waits = self.endpoint.stalled and self.endpoint.buffered > 0
         paused: bool = self.stream.reading_paused
-        return heard or waits or paused
+        # Where many are ready, a transport of ours may not have had its turn yet.
+        return heard or waits or paused or has_unread(self._transport)
 
     def expire(self) -> None:
         """Give up a peer that gives no sign of life."""

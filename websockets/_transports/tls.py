@@ -19,7 +19,7 @@ try:
 except ImportError:  # pragma: no cover
     ssl = None  # type: ignore[assignment]
 
-from .descriptors import writer_of
+from .descriptors import has_unread, writer_of
 from .known import extra_info
 from .reading import read_buffer
 
@@ -449,6 +449,10 @@ class TLSLayer:
         if self._paused:
             self._paused = False
             self._loop.call_soon(self._go_on)
+
+    def has_unread(self) -> bool:
+        """Tell whether bytes wait in TCP's socket."""
+        return has_unread(self._tcp)
 
     def is_reading(self) -> bool:
         """Whether the connection is given bytes."""
