@@ -93,6 +93,8 @@ class Contestant:
 
 
 ASGI = "asgi_server.py"
+ZLIB = {"BENCHMARKS_ZLIB": "zlib_ng.zlib_ng"}  # what compresses in the place of zlib
+DEFLATED = ("no takeover", "takeover")
 PURE = {"WEBSOCKETS_NO_EXTENSIONS": "1"}
 
 # Those whose figures are compared most stand beside each other: they are measured in this order.
@@ -111,6 +113,8 @@ ALL = [
     Contestant("websockets", ("upstream.py",), ("upstream.py",)),
     Contestant("aiohttp", ("aiohttp_server.py",), ("aiohttp_client.py",)),
     Contestant("ours-pure", ("ours.py",), ("ours.py",), group="ours", environment=PURE),
+    Contestant("ours+zlib-ng", ("ours.py",), group="ours", environment=ZLIB, compression=DEFLATED),
+    Contestant("aiohttp+zlib-ng", ("aiohttp_server.py",), environment=ZLIB, compression=DEFLATED),
     Contestant("ours-trio", ("on_trio.py",), ("on_trio.py",), group="ours", own_loop=True),
     Contestant("websockets-trio", ("on_trio.py",), ("on_trio.py",), own_loop=True),
     Contestant("tornado", ("tornado_server.py",), compression=("off", "takeover")),

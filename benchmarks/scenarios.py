@@ -135,7 +135,7 @@ ALL = [
         for context, ending in (("no takeover", ""), ("takeover", "-takeover"))
         for label, size in (("256", 256), ("4k", 4 * KIB))
         for way, connections, in_flight, who in (
-            ("", 100, 1, (*CORE, "ours-pure")),
+            ("", 100, 1, (*CORE, "ours-pure", "ours+zlib-ng", "aiohttp+zlib-ng")),
             ("-pipeline", 10, 32, ("ours", "picows.websockets", "websockets", "aiohttp")),
         )
     ),

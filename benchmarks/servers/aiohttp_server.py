@@ -1,5 +1,8 @@
 """aiohttp."""
 
+import importlib
+
+import aiohttp
 import serving
 from aiohttp import web
 
@@ -13,6 +16,9 @@ def send(websocket, message):
 
 
 async def start(options, sock):
+    if serving.ZLIB:
+        aiohttp.set_zlib_backend(importlib.import_module(serving.ZLIB))
+
     async def open_websocket(request):
         websocket = web.WebSocketResponse(
             compress=options.compression, max_msg_size=serving.MAX_SIZE

@@ -1,5 +1,7 @@
 """This library."""
 
+import importlib
+
 import serving
 
 import websockets
@@ -26,6 +28,10 @@ async def broadcast(websocket):
 
 
 async def start(options, sock):
+    if serving.ZLIB:
+        from websockets.extensions.permessage_deflate import set_zlib_backend
+
+        set_zlib_backend(importlib.import_module(serving.ZLIB))
     handler = {"echo": echo, "recv": receive_and_send, "broadcast": broadcast}[options.kind]
     compression = "deflate" if options.compression else None
     return await websockets.serve(
