@@ -99,7 +99,7 @@ async def test_opentelemetry_reads_them():
 @pytest.mark.parametrize("adapter", ["prometheus", "opentelemetry"])
 def test_without_the_package_it_says_what_to_install(adapter):
     code = f"try: import websockets.metrics.{adapter}\nexcept ImportError as exc: print(exc)"
-    assert run(code)[-3:] == ["pip", "install", f"cywebsockets[{adapter}]"]
+    assert run(code)[-3:] == ["pip", "install", f"'cywebsockets[{adapter}]'"]
 
 
 def test_numbers_need_neither_packages_nor_topics():

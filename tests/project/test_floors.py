@@ -36,7 +36,6 @@ FLOORS = {
     "websockets.protocol": 6,
     "websockets._sansio": 6,
     "websockets._faces": 6,
-    "websockets._faces.driving": 5,
     "websockets._registry": 6,
     "websockets._starting": 6,
     "websockets._engine": 5,

@@ -8,9 +8,10 @@ decision: what both have in common is in session.py, and nothing there asks whic
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
-from .._core import OPEN, UNFINISHED, serialize_close
+from .._core import OPEN, UNFINISHED
+from .driving import Driver
 from .session import Session
 
 __all__ = ["OrderlySession"]
@@ -23,11 +24,7 @@ class OrderlySession(Session):
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake, or fail the connection in the middle of a message."""
-        if self._sending is not None and self._sending.in_fragments:
-            serialize_close(code, reason)
-            self._fail_open("close during fragmented message")
-        else:
-            super().close(code, reason)
+        self.start_closing(code, reason)
 
     def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
         """
@@ -51,21 +48,14 @@ class OrderlySession(Session):
             ConnectionClosedError: if the peer doesn't take part in the end.
         """
         if isinstance(exc, Exception):
-            self._fail_open("error in fragmented message")
+            self.fail_open("error in fragmented message")
             await self.ending.wait()
             if self.ending.expired:
                 raise self.closed_exc() from self.endpoint.failure
         elif begun:
             self.sending.abandon()
 
-    def _unexpected_end(self) -> Optional[Exception]:
-        """Return what it means that the peer sends no more: without a close frame, an error."""
-        unexpected: Optional[Exception] = self.endpoint.unexpected_end()
-        return unexpected
-
-    def _fail_open(self, reason: str) -> None:
-        if self.endpoint.state == OPEN:
-            self.fail(1011, reason)
+    _unexpected_end = Driver._unexpected_end  # Without a close frame, that is an error.
 
     def _end_tcp(self) -> None:
         """Begin to end TCP: the server does, and the client waits for that."""

@@ -207,7 +207,7 @@ class Sending:
                     self._session.flush()
             except Exception as exc:
                 # What was encoded is lost, and the peer can't do without it.
-                self._session.fail_unfinished()
+                self._session.fail_open("")
                 if not done.done():
                     done.set_exception(exc)
             else:

@@ -23,13 +23,13 @@ from .._core import (
     UNFINISHED,
     UNUSUAL,
     Endpoint,
-    forget_frames,
 )
 from .._transports.descriptors import has_unread, is_link, plain_socket
 from .._transports.reading import InPlace, read_buffer
 from ..exceptions import ConcurrencyError, WebSocketException
 from ..framing import OP_PING, OP_PONG
 from ..typing import DataLike
+from .driving import ANSWER_TIME, Driver
 from .ended import Ended, Remains
 from .keepalive import Keepalive
 from .offloading import offload
@@ -40,12 +40,8 @@ from .sending import Sending
 
 __all__ = ["Session"]
 
-# Seconds that a close frame waits for a program that is reading, so that what it answers at once
-# to the messages before that frame still goes out.
-ANSWER_TIME = 0.1
 
-
-class Session(Phase):
+class Session(Driver, Phase):  # type: ignore[override]
     """
     An open connection.
 
@@ -67,7 +63,6 @@ class Session(Phase):
     __slots__ = (
         "_answer_timer",
         "_closed_exc",
-        "_pings",
         "_read_limit",
         "_sending",
         "_thread",
@@ -77,6 +72,7 @@ class Session(Phase):
         "face",
         "keepalive",
         "loop",
+        "pings",
         "stream",
     )
 
@@ -92,7 +88,7 @@ class Session(Phase):
         self._closed_exc = opening.closed_exc
         self._read_limit = read_limit
         stream.reading_paused = opening.reading_paused
-        self._pings = Pings()
+        self.pings = Pings()
         self._sending: Optional[Sending] = None
         self.keepalive: Optional[Keepalive] = None
         self._answer_timer: Any = None
@@ -129,11 +125,6 @@ class Session(Phase):
         return state
 
     @property
-    def latency(self) -> float:  # type: ignore[override]
-        """Seconds from the last ping that was answered to its pong."""
-        return self._pings.latency
-
-    @property
     def close_code(self) -> Optional[int]:  # type: ignore[override]
         """The code that the peer closed with, None as long as it hasn't."""
         rcvd = self.endpoint.close_rcvd
@@ -144,10 +135,6 @@ class Session(Phase):
         """The reason that the peer closed with, None as long as it hasn't."""
         rcvd = self.endpoint.close_rcvd
         return None if rcvd is None else rcvd.reason
-
-    def closed_exc(self) -> Exception:
-        """Return what tells how the connection ended."""
-        return self._closed_exc(self.endpoint)
 
     def set_max_size(self, max_size: Optional[int]) -> None:
         """Change the limit of incoming messages."""
@@ -216,15 +203,15 @@ class Session(Phase):
 
     async def ping(self, data: Optional[bytes]) -> Any:
         """Send a ping, return a future for its pong; of data of our own if None is given."""
-        payload = self._pings.new_payload() if data is None else data
-        if payload in self._pings:
+        payload = self.pings.new_payload() if data is None else data
+        if payload in self.pings:
             raise PongAwaited("already waiting for a pong with the same data")
         waiter = self.loop.create_future()
-        self._pings.add(payload, waiter)
+        self.pings.add(payload, waiter)
         try:
             await self.sending.frame(OP_PING, payload)
         except WebSocketException:
-            self._pings.discard(payload)
+            self.pings.discard(payload)
             raise
         return waiter
 
@@ -232,18 +219,13 @@ class Session(Phase):
         """Send a pong."""
         await self.sending.frame(OP_PONG, payload)
 
-    @property
-    def pending_pings(self) -> dict[bytes, Any]:
-        """The pings that wait for their pongs, by payload."""
-        return self._pings.waiters
-
     def acknowledge_pings(self, payload: bytes) -> None:
         """Take a pong: the ping with this payload, and those before it, are answered."""
-        self._pings.acknowledge(payload)
+        self.pings.acknowledge(payload)
 
     def terminate_pings(self) -> None:
         """Release all who wait for pongs, with what tells how the connection ended."""
-        self._pings.abort(self.closed_exc)
+        self.pings.abort(self.closed_exc)
 
     # What keepalive asks
 
@@ -252,11 +234,11 @@ class Session(Phase):
         if self.keepalive is None and not self.ending.begun:
             self.keepalive = Keepalive(self.loop, self.face, self)
 
-    def send_ping(self) -> Any:
+    def send_ping(self) -> Any:  # type: ignore[override]
         """Send a ping without waiting; return a future for its pong."""
         waiter = self.loop.create_future()
-        payload = self._pings.new_payload()
-        self._pings.add(payload, waiter)
+        payload = self.pings.new_payload()
+        self.pings.add(payload, waiter)
         self.endpoint.send_frame(OP_PING, payload)
         self.flush()
         log = self.ending.log
@@ -264,13 +246,6 @@ class Session(Phase):
             log("% sent keepalive ping")
             waiter.add_done_callback(partial(log_pong, log))
         return waiter
-
-    def repeat_ping(self) -> None:
-        """Send the latest ping again, unless its pong is here or bytes wait to be sent anyway."""
-        payload = self._pings.latest()
-        if payload is not None and not self.endpoint.holds & FULL:
-            self.endpoint.send_frame(OP_PING, payload)
-            self.flush()
 
     def has_heard(self) -> bool:
         """Tell whether the peer gave a sign of life since the last call, or wasn't let to."""
@@ -280,13 +255,6 @@ class Session(Phase):
         paused: bool = self.stream.reading_paused
         # Where many are ready, a transport of ours may not have had its turn yet.
         return heard or waits or paused or has_unread(self._transport)
-
-    def expire(self) -> None:
-        """Give up a peer that gives no sign of life."""
-        if self.ending.log is not None:
-            self.ending.log("- timed out waiting for keepalive pong")
-        self.endpoint.tally.keepalive_timeouts += 1
-        self.fail(1011, "keepalive ping timeout")
 
     # The transport
 
@@ -314,26 +282,12 @@ class Session(Phase):
         # Python 3.9's TLS transport doesn't know that it is closed if the peer ended it.
         self._transport.close()
         self.ending.over()
-        endpoint = self.endpoint
-        unexpected = self._unexpected_end()
-        endpoint.lost()
-        if endpoint.failure is None:
-            if self.ending.expired:
-                endpoint.failure = TimeoutError("timed out while closing connection")
-            elif exc is not None:
-                forget_frames(exc)
-                endpoint.failure = exc
-            elif endpoint.close_rcvd is None:
-                endpoint.failure = unexpected
+        self._end_endpoint(exc, self.ending.expired)
         stream = self.stream
         stream.detach(Remains(self.loop, self.endpoint, stream.waiter, self._closed_exc))
         stream.waiter.wake(False)
         self._transport = None
-        return Ended(self._closed_exc, stream, latency=self._pings.latency)
-
-    def _unexpected_end(self) -> Optional[Exception]:
-        """Return what it means that the peer sends no more, None for nothing."""
-        return None
+        return Ended(self._closed_exc, stream, latency=self.pings.latency)
 
     def release(self) -> None:
         """Let all who wait for something else than messages know that the connection is lost."""
@@ -366,10 +320,7 @@ class Session(Phase):
         endpoint = self.endpoint
         if endpoint.urgent:
             self.flush()
-        if endpoint.pongs is not None:
-            for payload in endpoint.pongs:
-                self._pings.acknowledge(payload)
-            endpoint.pongs = None
+        self._take_pongs()
         offload(self.loop, endpoint, self._go_on)
         self._pace_reading()
         if self.stream.read_buffer is None and self.stream.space() is not None:
@@ -389,7 +340,7 @@ class Session(Phase):
         """Take notice that all messages are taken, before more are awaited."""
         self._check_thread()
         # The program has answered all that came before the close frame.
-        self._settle()
+        self.settle()
 
     def _pace_reading(self) -> None:
         """Pause reading while too much waits to be parsed."""
@@ -418,21 +369,21 @@ class Session(Phase):
 
     # The end
 
+    @property
+    def in_fragments(self) -> bool:  # type: ignore[override]
+        """Whether a message is being sent in fragments."""
+        return self._sending is not None and self._sending.in_fragments
+
+    @property
+    def _log(self) -> Optional[Callable[[str], None]]:  # type: ignore[override]
+        return self.ending.log
+
+    def _unexpected_end(self) -> Optional[Exception]:
+        return None
+
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake, or settle the one that the peer started."""
         self.endpoint.close(code, reason)
-        self.attend()
-
-    def fail(self, code: int, reason: str = "") -> None:
-        """Fail the connection (RFC 6455 7.1.7)."""
-        self.endpoint.fail(code, reason)
-        self.endpoint.settle()
-        self.attend()
-
-    def reject(self, exc: Exception) -> None:
-        """Fail the connection for a message that can't be taken."""
-        self.endpoint.reject(exc)
-        self.endpoint.settle()
         self.attend()
 
     def is_gone(self) -> bool:
@@ -447,11 +398,6 @@ class Session(Phase):
             self.ending.timeout = self.face.close_timeout
         self.ending.hang_up()
 
-    def fail_unfinished(self) -> None:
-        """Fail the connection for a message that can't be completed, unless it is closing."""
-        if self.endpoint.state == OPEN:
-            self.fail(1011)
-
     async def fragments_failed(self, exc: BaseException, begun: bool) -> None:
         """
         See to a message in fragments that can't be completed.
@@ -461,35 +407,25 @@ class Session(Phase):
             begun: whether a part of it has been sent, and not all of it.
         """
         if begun:
-            self.fail_unfinished()
+            self.fail_open("")
 
     async def wait_closed(self) -> None:
         """Wait until TCP has ended."""
         await self.ending.wait()
-
-    def _settle(self) -> None:
-        """Send the close frame that waits for answers of the program."""
-        if self.endpoint.phase == OWING:
-            self.endpoint.settle()
-            self.attend()
 
     def _advance(self) -> None:
         """Take the step towards the end that is due."""
         endpoint, ending = self.endpoint, self.ending
         if endpoint.phase == OWING:
             if self._answer_timer is None:
-                self._answer_timer = self.loop.call_later(ANSWER_TIME, self._settle)
+                self._answer_timer = self.loop.call_later(ANSWER_TIME, self.settle)
             return
         if not ending.begun:
             self.flush()
             ending.timeout = self.face.close_timeout
             if self.keepalive is not None:
                 self.keepalive.stop()
-            failure = endpoint.failure
-            violation = isinstance(failure, (WebSocketException, UnicodeDecodeError))
-            if failure is not None and not violation:
-                self.face._ws_logger.error("parser failed", exc_info=failure)
-                forget_frames(failure)
+            self._log_fault(self.face._ws_logger)
         self.face._ws_changed()
         if endpoint.phase < OVER:
             ending.await_close()

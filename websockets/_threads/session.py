@@ -23,11 +23,11 @@ from .._core import (
     OWING,
     TALKING,
 )
+from .._engine.driving import ANSWER_TIME, Awaited, Driver
 from .._engine.ending import Ending
 from .._engine.fragments import FragmentDecoder
 from .._engine.keepalive import Keepalive
 from .._engine.pings import Pings
-from .._faces.driving import ANSWER_TIME, Awaited, Driver
 from ..exceptions import ConcurrencyError
 from .ended import Over, Remains
 from .keeper import READ, WRITE, Timer, keeper

@@ -16,7 +16,7 @@ try:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 except ImportError as exc:
     raise ImportError(
-        "this needs the package opentelemetry-api: pip install cywebsockets[opentelemetry]"
+        "this needs the package opentelemetry-api: pip install 'cywebsockets[opentelemetry]'"
     ) from exc
 
 from ..version import distribution_version

@@ -14,7 +14,7 @@ try:
     from prometheus_client.registry import Collector as Base
 except ImportError as exc:
     raise ImportError(
-        "this needs the package prometheus_client: pip install cywebsockets[prometheus]"
+        "this needs the package prometheus_client: pip install 'cywebsockets[prometheus]'"
     ) from exc
 
 from . import METRICS

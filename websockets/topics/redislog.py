@@ -51,7 +51,7 @@ class RedisLog:
             import redis.exceptions
         except ImportError as exc:
             raise ImportError(
-                "topics on Redis need the package redis: pip install cywebsockets[redis]"
+                "topics on Redis need the package redis: pip install 'cywebsockets[redis]'"
             ) from exc
         self._url = url
         self._library = redis

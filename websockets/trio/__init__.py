@@ -1,7 +1,7 @@
 """
 Today's API on trio: :mod:`.client`, :mod:`.server`, :mod:`.router`, :mod:`.connection`.
 
-It needs the package ``trio``, which ``pip install cywebsockets[trio]`` installs as well.
+It needs the package ``trio``, which ``pip install 'cywebsockets[trio]'`` installs as well.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ async def keep_alive(session: Any, times: Any) -> None:
 
     Arguments:
         session: the open connection, an object with the methods of a
-            :class:`~websockets._faces.driving.Driver` and ``has_heard()``, which tells whether
+            :class:`~websockets._engine.driving.Driver` and ``has_heard()``, which tells whether
             there was a sign of life since it was called last.
         times: an object with the attributes ``ping_interval`` and ``ping_timeout``, in seconds,
             which may change; None in the first ends this.

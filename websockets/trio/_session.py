@@ -33,8 +33,8 @@ from .._core import (
     UNFINISHED,
     forget_frames,
 )
+from .._engine.driving import ANSWER_TIME, Awaited, Driver
 from .._engine.pings import Pings
-from .._faces.driving import ANSWER_TIME, Awaited, Driver
 from ..exceptions import ConcurrencyError
 from ._keepalive import keep_alive
 from ._streams import GONE, close_at_once, quick_socket
