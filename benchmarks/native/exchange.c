@@ -209,8 +209,8 @@ void open_connections(int is_broadcast)
 
 void send_first(void)
 {
-    if (broadcast && !plan.request_length)
-        usleep(300000); /* no handshake has told that the server knows all connections */
+    if (broadcast)
+        usleep(300000); /* no handshake tells that the server's program knows all connections */
     for (unsigned i = 0; i < (broadcast ? 1 : options.connections); i++) {
         connections[i].owed = options.in_flight;
         send_owed(&connections[i]);
