@@ -79,6 +79,7 @@ ABOVE = {
     "contributing": "CONTRIBUTING.md",
     "benchmarks": "benchmarks/README.md",
     "figures": "benchmarks/results/latest.md",
+    "figures-topics": "benchmarks/results/topics.md",
 }
 LINK = re.compile(r"\[([^][]+)\]\(([\w./-]+)(#[\w-]+)?\)")
 
