@@ -336,7 +336,7 @@ class BlockingStream:
         kind = type(message)
         if not (kind is str or kind is bytes):
             return NOT_SENT
-        position = 0
+        position = 0  # Compilers don't see that it is always set.
         with self.mutex:
             if self.endpoint.holds & ~FULL:
                 return NOT_SENT

@@ -323,8 +323,7 @@ class TLSLayer:
                     sealed.append(self._outgoing.read())
                     data = data[size:]
             except Exception as exc:
-                if sealed:
-                    self._writer.write(sealed)
+                self._writer.write(sealed)
                 if isinstance(exc, ssl.SSLWantReadError):
                     self._flush()
                     break
