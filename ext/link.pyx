@@ -311,10 +311,6 @@ cdef class Link(Watched):
             self.close()
         return 0
 
-    def has_unread(self):
-        """Tell whether bytes wait in the socket."""
-        return self.descriptor >= 0 and websockets_readable(self.descriptor) > 0
-
     cpdef look_at_reading(self):
         """Watch whether something comes, or don't."""
         if self._paused or self._peer_ended or self.closing:

@@ -89,6 +89,10 @@ cdef class Reactor:
         """Return the descriptor that is readable when one of the watched is ready."""
         return self._poller
 
+    def lap(self):
+        """Return how many batches will have been full when all had a turn that are ready now."""
+        return self.full_batches + len(self._watched) // EVENTS + 1
+
     def close(self):
         """Watch nothing any more."""
         self.close_poller()
@@ -110,6 +114,7 @@ cdef class Reactor:
         count = websockets_poller_take(self._poller, events)
         if count < 0:
             raise error_of(count)
+        self.full_batches += count == EVENTS
         loop = self._running_loop()
         idle = loop is not None and self._task_of(loop) is None
         for i in range(count):

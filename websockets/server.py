@@ -35,6 +35,7 @@ from ._sansio.server import ServerProtocol
 from ._starting import Function, Starting
 from ._transports.reactors import listen
 from ._transports.secure import served_over_tls
+from ._transports.verdicts import Verdict
 from .asyncio import server as todays
 from .asyncio.connection import Connection, is_ours
 from .datastructures import Headers, HeadersLike
@@ -283,7 +284,7 @@ class WebSocketServerProtocol(  # type: ignore[misc]
         timer = None
         opening = self._ws_phase
         if self.open_timeout is not None and opening.state == State.CONNECTING:
-            timer = self.loop.call_later(self.open_timeout, give_up_slow, opening)
+            timer = Verdict(self.loop, self.open_timeout, give_up_slow, opening)
         try:
             head = await opening.head()
         except ValueError as exc:

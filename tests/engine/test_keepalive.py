@@ -89,7 +89,7 @@ async def test_a_loop_that_was_blocked_does_not_take_its_peer_for_dead(connectio
         _, payload = await peer.read()
         peer.send(PONG, payload)
         # The timer is due before the loop has looked at what arrived.
-        asyncio.get_running_loop().now += 1000
+        asyncio.get_running_loop().block(1000)
         await turns()
         _, payload = await peer.read()
         assert ws.open and len(payload) == 4

@@ -31,6 +31,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.buffered = False
         self.fragile = False
         self.flowing = False  # whether bytes arrive by themselves
+        self.polls = 0  # until the loop sees what has arrived while it was blocked
         self.laid = None  # called with the server's and the client's end of a connection
         self.ends = []  # of all connections, servers' and clients' in turn
         self._at_rest = None
@@ -50,6 +51,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return [
             timer for timer in self._timers if timer.when() > self.now and not timer.cancelled()
         ]
+
+    def block(self, seconds):
+        """
+        Let time pass in which nobody has his turn, though bytes arrive.
+
+        The loop sees them when it polls for the second time; as if a signal had interrupted the
+        first, which is what happens to a process that is stopped for so long.
+        """
+        self.now += seconds
+        self.polls = 2
 
     async def rest(self):
         """Wait until nothing will happen unless bytes are carried over or time passes."""
@@ -117,7 +128,12 @@ class _Selector(selectors.SelectSelector):
         self.loop.turns += 1
         if self.loop.turns > BUSY:
             raise Stuck("the loop never comes to rest")
-        if timeout is None or timeout > 0:
+        if self.loop.polls:
+            self.loop.polls -= 1
+            if not self.loop.polls:
+                for end in self.loop.ends:
+                    self.loop.call_soon(end.carry)
+        elif timeout is None or timeout > 0:
             self.loop.idle(timeout)
         return []
 

@@ -40,10 +40,6 @@ class Link:
     def carry(self, stream: Any) -> None:
         """Give what comes to a stream of messages, not to the protocol, and messages to this."""
 
-    def has_unread(self) -> bool:
-        """Tell whether bytes wait in the socket."""
-        return False
-
     def drop(self) -> None:
         """Close the socket; nobody is told."""
 

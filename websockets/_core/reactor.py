@@ -25,7 +25,12 @@ class Reactor:
         running_loop: a function that returns the event loop that runs in this thread, or None.
         task_of: a function that returns the task that runs in an event loop, or None: where none
             does, who waits for a message may go on in the middle of a read.
+
+    Attributes:
+        full_batches: how often as many were ready as go on at once, so that more may be.
     """
+
+    full_batches: int
 
     def __init__(self, running_loop: Any, task_of: Any) -> None:
         raise NotImplementedError("there is no reactor without extensions")
@@ -36,6 +41,10 @@ class Reactor:
 
     def run(self) -> None:
         """Let some of those go on that are ready."""
+
+    def lap(self) -> int:
+        """Return how many batches will have been full when all had a turn that are ready now."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Watch nothing any more."""

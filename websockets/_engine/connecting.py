@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Callable, Optional
 
+from .._transports.verdicts import Verdict
 from ..exceptions import InvalidHandshake, SecurityError
 
 __all__ = ["complete", "follow_redirects", "within"]
@@ -54,7 +55,7 @@ async def within(
         expired = True
         task.cancel()
 
-    timer = loop.call_later(seconds, expire, task)
+    timer = Verdict(loop, seconds, expire, task)
     try:
         return await connect()
     except asyncio.CancelledError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
+from .._transports.verdicts import Verdict
 from .gate import Gate
 
 __all__ = ["Ending"]
@@ -126,9 +127,9 @@ class Ending:
         if not self._whole:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_later(self.timeout, deadline)
+            self._timer = Verdict(self._loop, self.timeout, deadline)
         elif self._timer is None:
-            self._timer = self._loop.call_later(self.timeout, self._expire)
+            self._timer = Verdict(self._loop, self.timeout, self._expire)
         return True
 
     def _tell(self, *events: str) -> None:

@@ -2,18 +2,17 @@
 Keepalive: regular pings, and the verdict on a peer that gives no sign of life.
 
 Owns one timer. Must never know how a ping is sent or a connection is failed. Key decisions: any
-bytes count as life; the verdict takes two looks, because after the loop was blocked the timer may
-fire before the bytes that arrived meanwhile are read; and whoever lives but hasn't answered is
-asked again, because where nothing is read, only writing tells that TCP is gone.
+bytes count as life, once they are read, which the verdict waits for; and whoever lives but hasn't
+answered is asked again, because where nothing is read, only writing tells that TCP is gone.
 """
 
 from __future__ import annotations
 
 from typing import Any, Optional
 
-__all__ = ["Keepalive"]
+from .._transports.verdicts import Verdict
 
-SECOND_LOOK = 0.01  # seconds, so that the loop polls its sockets in between
+__all__ = ["Keepalive"]
 
 
 class Keepalive:
@@ -78,7 +77,7 @@ class Keepalive:
         if timeout is None:
             self._rest()
         else:
-            self._timer = self._loop.call_later(timeout, self._look, False)
+            self._timer = Verdict(self._loop, timeout, self._look)
             pong.add_done_callback(self._pong)
 
     def _pong(self, pong: Any) -> None:
@@ -87,7 +86,7 @@ class Keepalive:
             self._timer.cancel()
             self._rest()
 
-    def _look(self, again: bool) -> None:
+    def _look(self) -> None:
         if self._host.has_heard():
             # What was asked for at the time of the ping may be asked no more.
             timeout = self._times.ping_timeout
@@ -95,8 +94,6 @@ class Keepalive:
                 self._rest()
             else:
                 self._host.repeat_ping()
-                self._timer = self._loop.call_later(timeout, self._look, False)
-        elif not again:
-            self._timer = self._loop.call_later(SECOND_LOOK, self._look, True)
+                self._timer = Verdict(self._loop, timeout, self._look)
         else:
             self._host.expire()

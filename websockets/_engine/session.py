@@ -24,7 +24,7 @@ from .._core import (
     UNUSUAL,
     Endpoint,
 )
-from .._transports.descriptors import has_unread, is_link, plain_socket
+from .._transports.descriptors import is_link, plain_socket
 from .._transports.reading import InPlace, read_buffer
 from ..exceptions import ConcurrencyError, WebSocketException
 from ..framing import OP_PING, OP_PONG
@@ -253,8 +253,7 @@ class Session(Driver, Phase):  # type: ignore[override]
         # What waits behind messages that nobody takes may be the pong.
         waits = self.endpoint.stalled and self.endpoint.buffered > 0
         paused: bool = self.stream.reading_paused
-        # Where many are ready, a transport of ours may not have had its turn yet.
-        return heard or waits or paused or has_unread(self._transport)
+        return heard or waits or paused
 
     # The transport
 

@@ -186,8 +186,10 @@ class Keeper:
     def _turn(self) -> bool:
         """Do what is due, then sleep; return False if there is nothing left."""
         with self._working:
+            # What is due later comes behind a look at the sockets.
+            now = monotonic()
             while True:
-                timer = self._next_due()
+                timer = self._next_due(now)
                 if timer is None:
                     break
                 guarded(timer.run)
@@ -213,13 +215,13 @@ class Keeper:
                     guarded(key.data.ready, found)
         return True
 
-    def _next_due(self) -> Optional[Timer]:
+    def _next_due(self, now: float) -> Optional[Timer]:
         with self._lock:
             while self._timers:
                 if self._timers[0].is_cancelled():
                     heapq.heappop(self._timers)
                     self._stale -= 1
-                elif self._timers[0].when <= monotonic():
+                elif self._timers[0].when <= now:
                     return heapq.heappop(self._timers)
                 else:
                     break

@@ -149,6 +149,10 @@ class Session(Driver):
         """Call a function after a time, with the mutex."""
         return keeper().call_at(monotonic() + seconds, self, function, args)
 
+    def call_soon(self, function: Callable[..., Any], *args: Any) -> Timer:
+        """Call a function when the keeper has looked at its sockets, with the mutex."""
+        return keeper().call_at(monotonic(), self, function, args)
+
     # Receiving
 
     def recv(self, form: int, timeout: Optional[float]) -> Any:

@@ -56,6 +56,10 @@ class System:
         poll.register(descriptor, (select.POLLIN if reads else 0) | (select.POLLOUT * writes))
         # Rounded up: to wake too early would be to ask in a circle.
         events = poll.poll(None if seconds is None else int(seconds * 1000 + 0.999))
+        if not events and seconds:
+            # Where a signal has interrupted it, as when a process was stopped for long, Python sees
+            # that the time is over, and looks no more.
+            events = poll.poll(0)
         if not events:
             return False
         return not reads or events[0][1] & ~select.POLLOUT != 0

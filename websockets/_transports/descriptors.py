@@ -14,7 +14,7 @@ from typing import Any
 
 from .._core import Link, Writer
 
-__all__ = ["has_unread", "is_link", "plain_socket", "writer_of"]
+__all__ = ["is_link", "plain_socket", "writer_of"]
 
 ASYNCIO = ("asyncio.selector_events", "_SelectorSocketTransport")
 UVLOOP = {("uvloop.loop", "TCPTransport"), ("uvloop.loop", "UnixTransport")}
@@ -36,13 +36,6 @@ def is_link(transport: Any) -> bool:
     """Tell whether a transport is ours, and not something that wraps it."""
     # Its __class__ says what asyncio wants to hear.
     return type(transport) is Link
-
-
-def has_unread(transport: Any) -> bool:
-    """Tell whether bytes wait in the socket of a transport, if it is one of ours."""
-    # Those of event loops have read whatever was there when a second timer goes off.
-    ask = getattr(type(transport), "has_unread", None)
-    return ask is not None and ask(transport)
 
 
 def plain_socket(transport: Any) -> Any:

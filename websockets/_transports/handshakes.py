@@ -19,6 +19,7 @@ except ImportError:  # pragma: no cover
 
 from .reading import read_buffer
 from .tls import PORTION
+from .verdicts import Verdict
 
 __all__ = ["Handshake", "Handshakes"]
 
@@ -74,7 +75,7 @@ class Handshake:
     def connection_made(self, transport: Any) -> None:
         """Take a TCP transport, and begin."""
         self.tcp = transport
-        self._timer = self.loop.call_later(self._timeout, self._take_too_long)
+        self._timer = Verdict(self.loop, self._timeout, self._take_too_long)
         self._begun(self)
         self._go_on()
 

@@ -13,21 +13,18 @@ import asyncio
 import contextvars
 import os
 import socket
-import weakref
 from asyncio.trsock import TransportSocket
 from typing import Any, Callable
 
 from .._core import REACTOR_AVAILABLE, Link, Listener, Reactor
 from .running import running_loop, task_of
+from .verdicts import read_by, set_read_by
 
 __all__ = ["connector", "listen"]
 
 LOOPS = {("asyncio.unix_events", "_UnixSelectorEventLoop"), ("uvloop", "Loop")}
 CONNECTING = {"family", "flags", "host", "path", "port", "proto"}
 BACKLOG = 100  # connections that wait to be accepted, as event loops have it
-
-# Reactors live as long as the loop that watches them, or as one of their connections.
-_reactors: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 
 class Dressing:
@@ -54,13 +51,13 @@ def reactor_of(loop: Any, wanted: Any) -> Any:
         return None
     if (type(loop).__module__, type(loop).__qualname__) not in LOOPS:
         return None
-    reference = _reactors.get(loop)
-    reactor = None if reference is None else reference()
+    reactor = read_by(loop)
     if reactor is None:
         reactor = Reactor(running_loop, task_of)
         # It would be run in the context of whoever was the first, and keep that.
         contextvars.Context().run(loop.add_reader, reactor.fileno(), reactor.run)
-        _reactors[loop] = weakref.ref(reactor)
+        # It lives as long as the loop that watches it, or as one of its connections.
+        set_read_by(loop, reactor)
     return reactor
 
 

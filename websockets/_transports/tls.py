@@ -19,9 +19,10 @@ try:
 except ImportError:  # pragma: no cover
     ssl = None  # type: ignore[assignment]
 
-from .descriptors import has_unread, writer_of
+from .descriptors import writer_of
 from .known import extra_info
 from .reading import read_buffer
+from .verdicts import Verdict
 
 __all__ = ["TLSLayer"]
 
@@ -420,7 +421,7 @@ class TLSLayer:
         if self.before_closing is not None:
             self.before_closing()
         self._state = CLOSING
-        self._timer = self._loop.call_later(self._shutdown_timeout, self._tcp.abort)
+        self._timer = Verdict(self._loop, self._shutdown_timeout, self._tcp.abort)
         self._paused = False
         if self._stopped:
             self._loop.call_soon(self._go_on)
@@ -448,10 +449,6 @@ class TLSLayer:
         if self._paused:
             self._paused = False
             self._loop.call_soon(self._go_on)
-
-    def has_unread(self) -> bool:
-        """Tell whether bytes wait in TCP's socket."""
-        return has_unread(self._tcp)
 
     def is_reading(self) -> bool:
         """Whether the connection is given bytes."""

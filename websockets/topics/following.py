@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any, Optional
 
 from .._engine.connecting import within
+from .._transports.verdicts import Verdict
 from .counts import COUNTS
 from .events import OLDEST, Batch, Message, Position, Unavailable
 from .nodes import SILENCE
@@ -134,7 +135,7 @@ class Follower:
         if tap.waiters is None:
             tap.waiters = []
         tap.waiters.append(waiter)
-        timer = loop.call_later(self._patience + self._timeout, expire, waiter)
+        timer = Verdict(loop, self._patience + self._timeout, expire, waiter)
         try:
             await waiter
         finally:

@@ -31,6 +31,7 @@ cdef class Reactor:
     cdef list _watched
     cdef list _free
     cdef uint32_t _serial
+    cdef readonly Py_ssize_t full_batches
     cdef object __weakref__
 
     cdef void close_poller(self) noexcept
