@@ -494,3 +494,24 @@ def test_the_peer_ends_first():
                 thread.join(PATIENCE)
                 assert not thread.is_alive()
         assert all(it.state is State.CLOSED for it in server.connections)
+
+
+def test_a_request_that_came_while_the_server_was_busy_is_answered():
+    def make(sock, protocol, *args, **options):
+        time.sleep(0.3)  # for longer than the opening handshake may take
+        return ServerConnection(sock, protocol, *args, **options)
+
+    with serving(echo, open_timeout=0.1, create_connection=make) as server:
+        with raw(server) as peer:
+            peer.write(REQUEST + b"\r\n")
+            assert peer.read_head().startswith(b"HTTP/1.1 101 ")
+
+
+def test_a_client_that_never_ceases_to_send_is_given_up():
+    with serving(echo, open_timeout=0.2) as server:
+        with raw(server) as peer:
+            with pytest.raises(OSError):
+                while True:
+                    # Slowly, because a head of 64 KiB is refused, and fast enough to be there always.
+                    peer.write(b"G")
+                    time.sleep(0.0002)

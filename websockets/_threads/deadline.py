@@ -1,7 +1,9 @@
 """
 The time that is left for several steps.
 
-Owns one moment of a clock. Must never know what the steps are.
+Owns one moment of a clock. Must never know what the steps are. Key decision: whoever is late may be
+this process, which was busy or stopped; so what has arrived by then is still read, but only so much
+that a peer which never ceases to send is given up.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from time import monotonic
 from typing import Optional
 
 __all__ = ["Deadline"]
+
+LOOKS = 16  # at what is there behind the moment
 
 
 class Deadline:
@@ -22,6 +26,21 @@ class Deadline:
 
     def __init__(self, timeout: Optional[float]) -> None:
         self._moment = None if timeout is None else monotonic() + timeout
+        self._looks = LOOKS
+
+    def to_read(self) -> Optional[float]:
+        """
+        Return for how many seconds something to read may be waited for, None for no limit.
+
+        Raises:
+            TimeoutError: if there are none, and what was there has been read.
+        """
+        seconds = self.timeout(raise_if_elapsed=False)
+        if seconds == 0:
+            self._looks -= 1
+            if self._looks < 0:
+                raise TimeoutError("timed out")
+        return seconds
 
     def timeout(self, *, raise_if_elapsed: bool = True) -> Optional[float]:
         """

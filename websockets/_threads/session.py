@@ -33,6 +33,7 @@ from .ended import Over, Remains
 from .keeper import READ, WRITE, Timer, keeper
 from .pongs import Pong
 from .sending import send_frame
+from .system import SYSTEM
 from .transport import Transport
 
 __all__ = ["Session"]
@@ -40,6 +41,10 @@ __all__ = ["Session"]
 # Seconds that a connection is left alone before the keeper sees to it: who receives in a loop is
 # back before that, and needs no help.
 LEFT_ALONE = 0.03
+
+# Seconds in which a thread that wants to run surely gets to: the interpreter has others stop for it
+# after 5 ms.
+TURN = 0.01
 
 RECEIVING = "cannot call {} while another thread is already running recv or recv_streaming"
 
@@ -150,8 +155,8 @@ class Session(Driver):
         return keeper().call_at(monotonic() + seconds, self, function, args)
 
     def call_soon(self, function: Callable[..., Any], *args: Any) -> Timer:
-        """Call a function when the keeper has looked at its sockets, with the mutex."""
-        return keeper().call_at(monotonic(), self, function, args)
+        """Call a function when the keeper and other threads have had their turn, with the mutex."""
+        return keeper().call_at(monotonic() + TURN, self, function, args)
 
     # Receiving
 
@@ -261,7 +266,9 @@ class Session(Driver):
             stream.read_now()  # It may be there, and nobody has looked.
         heard, stream.heard = stream.heard, False
         waits: bool = self.endpoint.stalled
-        return heard or waits or stream.ended
+        # Where many threads want to run, the reader may not have had its turn yet.
+        unread = stream.reader and SYSTEM.wait(self.selectable, True, False, 0)
+        return heard or waits or stream.ended or bool(unread)
 
     # What the stream asks, with the mutex
 

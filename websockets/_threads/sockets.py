@@ -73,7 +73,7 @@ def recv_within(sock: Any, size: int, deadline: Deadline) -> bytes:
         sock.settimeout(deadline.timeout())
         return sock.recv(size)  # type: ignore[no-any-return]
     while True:
-        seconds = deadline.timeout()
+        seconds = deadline.to_read()
         if seconds is not None and not SYSTEM.wait(sock, True, False, seconds):
             raise TimeoutError("timed out")
         try:

@@ -268,7 +268,9 @@ class reconnect(Destination):
         connection = self.open_connection(deadline)
         try:
             connection.handshake(
-                self.additional_headers, self.user_agent_header, deadline.timeout()
+                self.additional_headers,
+                self.user_agent_header,
+                deadline.timeout(raise_if_elapsed=False),
             )
             return connection
         except BaseException:

@@ -139,7 +139,9 @@ class ServerConnection(Answering, Connection):
         server = self.server
         try:
             process_request, process_response, server_header = server.handshake_arguments
-            self.handshake(process_request, process_response, server_header, deadline.timeout())
+            # Who is late here may be this process; what has arrived meanwhile is still looked at.
+            left = deadline.timeout(raise_if_elapsed=False)
+            self.handshake(process_request, process_response, server_header, left)
         except TimeoutError as exc:
             self.logger.debug("! %s", exc)
             self.close_socket()

@@ -11,10 +11,9 @@ from typing import Any
 
 import trio
 
-__all__ = ["keep_alive"]
+from ._verdicts import look
 
-# Seconds between two looks at a peer that seems dead: what came meanwhile is read in between.
-SECOND_LOOK = 0.01
+__all__ = ["keep_alive"]
 
 
 async def keep_alive(session: Any, times: Any) -> None:
@@ -55,6 +54,6 @@ async def seems_alive(session: Any) -> bool:
     if session.has_heard():
         return True
     # After the program was busy for long, what has arrived meanwhile isn't read yet.
-    await trio.sleep(SECOND_LOOK)
+    await look()
     heard: bool = session.has_heard()
     return heard

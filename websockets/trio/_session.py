@@ -38,6 +38,7 @@ from .._engine.pings import Pings
 from ..exceptions import ConcurrencyError
 from ._keepalive import keep_alive
 from ._streams import GONE, close_at_once, quick_socket
+from ._verdicts import cancel_at
 
 __all__ = ["RUNNING", "Session"]
 
@@ -141,7 +142,7 @@ class Session(Driver):
             raise
         finally:
             await close_at_once(self._stream)
-            # Its deadline is the only other reason for which our nursery is cancelled.
+            # Its time limit is the only other reason for which our nursery is cancelled.
             self._lost(exc, not complete and not self._aborted)
 
     async def _read(self) -> Optional[BaseException]:
@@ -474,7 +475,8 @@ class Session(Driver):
         self._resting.cancel()
         timeout = self._face.close_timeout
         if timeout is not None:
-            self._tasks.cancel_scope.deadline = trio.current_time() + timeout
+            moment = trio.current_time() + timeout
+            self._start(cancel_at, moment, self._tasks.cancel_scope)
         self._log_fault(self._face.logger)
 
     async def _half_close(self) -> None:

@@ -35,6 +35,7 @@ from ..http11 import USER_AGENT
 from ..typing import LoggerLike, Origin, PathLike, Subprotocol
 from ._streams import close_at_once
 from ._tunnels import through_proxy
+from ._verdicts import Limit
 from .connection import Connection
 
 if TYPE_CHECKING:
@@ -302,13 +303,9 @@ class connect(Destination):
             del connection  # An exception, which somebody may keep, refers to this frame.
 
     async def _open(self, nursery: trio.Nursery) -> ClientConnection:
-        if self.open_timeout is None:
+        with Limit(self.open_timeout, nursery):
             return await self.connect(nursery)
-        try:
-            with trio.fail_after(self.open_timeout):
-                return await self.connect(nursery)
-        except trio.TooSlowError as exc:
-            raise TimeoutError("timed out during opening handshake") from exc
+        raise TimeoutError("timed out during opening handshake")
 
     async def __aenter__(self) -> ClientConnection:
         if hasattr(self, "_context"):

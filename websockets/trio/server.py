@@ -35,6 +35,7 @@ from ._sending import share as share_with
 from ._sending import try_share
 from ._serving import RunningServer
 from ._streams import GONE, close_at_once
+from ._verdicts import Limit
 from .connection import Connection
 
 if sys.version_info < (3, 11):
@@ -143,13 +144,10 @@ class ServerConnection(Answering, Connection):
     async def _ws_open(self) -> bool:
         """Perform the opening handshake; return whether the connection is open."""
         server = self.server
-        timeout = server.open_timeout
         if server.closing:
             self._ws_opening.cancel()
         try:
-            with self._ws_opening:
-                if timeout is not None:
-                    self._ws_opening.deadline = trio.current_time() + timeout
+            with Limit(server.open_timeout, self.nursery, self._ws_opening):
                 if isinstance(self.stream, trio.SSLStream):
                     await self.stream.do_handshake()
                 self._ws_answerable = True

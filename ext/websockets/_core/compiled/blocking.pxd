@@ -36,7 +36,7 @@ cdef class BlockingStream:
     cpdef bint wait(self, until, timeout) except -1
     @cython.locals(
         me="unsigned long long", mine="unsigned long long", before="unsigned long long",
-        late=bint, led=bint, deadline=double, left=double,
+        late=bint, led=bint, looks=int, deadline=double, left=double,
     )
     cdef _await(self, int form, until, timeout)
     cdef bint _may_read(self, unsigned long long me, bint wants_message) except -1
