@@ -130,7 +130,7 @@ async def test_a_server_gives_a_client_time_for_its_tls(certificates, sent):
 
 
 async def test_the_same_time_is_for_its_request(certificates):
-    async with serving(echo, ssl=certificates.server_context(), open_timeout=0.2) as server:
+    async with serving(echo, ssl=certificates.server_context(), open_timeout=1) as server:
         async with tcp_to(server, certificates.client_context()) as peer:
             await peer.write(REQUEST)
             assert await peer.read_eof() == b""

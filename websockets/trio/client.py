@@ -305,7 +305,7 @@ class connect(Destination):
     async def _open(self, nursery: trio.Nursery) -> ClientConnection:
         with Limit(self.open_timeout, nursery):
             return await self.connect(nursery)
-        raise TimeoutError("timed out during opening handshake")
+        raise TimeoutError("timed out during opening handshake") from trio.TooSlowError()
 
     async def __aenter__(self) -> ClientConnection:
         if hasattr(self, "_context"):
