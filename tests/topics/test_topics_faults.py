@@ -7,10 +7,9 @@ import contextlib
 import json
 import signal
 import sys
-import time
 
 import pytest
-from peer import both_ends, turns
+from peer import both_ends
 from programs import DEADLINE, line_with, started
 from proxy import lose_all, reset
 from redises import Redis, network, redis_server
@@ -453,15 +452,3 @@ async def test_a_client_of_the_program_is_used_and_left_open(redis_url):
         assert await client.ping()
     with pytest.raises(ValueError, match="decode_responses"):
         Topics(Client(port=port, decode_responses=True))
-
-
-@pytest.mark.one_loop
-async def test_answers_that_came_while_the_process_was_busy_count(redis_url):
-    options = {"timeout": 0.5, "patience": 0.01}  # so that nothing is tried twice
-    async with Topics(redis_url, prefix="busy", **options) as topics:
-        await topics.publish("news", "0")
-        for count in range(12):
-            publishing = asyncio.ensure_future(topics.publish("news", str(count)))
-            await turns(count)
-            time.sleep(0.6)
-            await publishing
