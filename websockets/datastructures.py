@@ -197,6 +197,11 @@ class Headers(MutableMapping[str, str]):
                 self._values[lowered] = _Several((known, value))
         self._pairs.append((key, value))
 
+    def _put_new(self, key: str, lowered: str, value: str) -> None:
+        """Add a header that isn't there, and whose value needs no check."""
+        self._values[lowered] = value
+        self._pairs.append((key, value))
+
     def clear(self) -> None:
         """Remove all headers."""
         self._pairs = []
@@ -210,11 +215,28 @@ class Headers(MutableMapping[str, str]):
     def _lone(self, lowered: str) -> Optional[str]:
         """Return the value of a header, by its lower-cased name; None unless it has just one."""
         value = self._values.get(lowered)
-        return None if isinstance(value, _Several) else value
+        return None if type(value) is _Several else value
 
     def raw_items(self) -> Iterator[tuple[str, str]]:
         """Iterate over all ``(name, value)`` pairs, with names spelled as they were added."""
         return iter(self._pairs)
+
+
+def headers_of(pairs: list[tuple[str, str]], values: dict[str, str]) -> Headers:
+    """
+    Make headers of what they store, without a look at it.
+
+    Arguments:
+        pairs: names and values, no name twice.
+        values: the same values, by lower-cased names.
+    """
+    headers = _new(Headers)
+    headers._pairs = pairs
+    headers._values = values
+    return headers
+
+
+_new: Any = Headers.__new__
 
 
 def check_value(name: str, value: Any) -> None:

@@ -55,9 +55,9 @@ def choose_extensions(
     Raises:
         InvalidHeader: if the client's header is malformed.
     """
-    offers = headers.get_all(EXTENSIONS)
-    if not offers or not factories:
+    if not factories or "sec-websocket-extensions" not in headers._values:
         return None, []
+    offers = headers.get_all(EXTENSIONS)
     answers: list[ExtensionHeader] = []
     extensions: list[Any] = []
     for name, params in parse_extension(", ".join(offers)):
@@ -121,8 +121,9 @@ def offered_subprotocols(headers: Headers) -> list[Subprotocol]:
     Raises:
         InvalidHeader: if its header is malformed.
     """
-    offers = headers.get_all(SUBPROTOCOL)
-    return parse_subprotocol(", ".join(offers)) if offers else []
+    if "sec-websocket-protocol" not in headers._values:
+        return []
+    return parse_subprotocol(", ".join(headers.get_all(SUBPROTOCOL)))
 
 
 def choose_subprotocol(

@@ -22,7 +22,7 @@ from .._handshake.negotiation import (
 )
 from .._handshake.reading import RequestReader
 from .._handshake.refusal import explanation, rejection, status_for
-from .._handshake.responses import add_answer, http_date
+from .._handshake.responses import dated
 from .._handshake.upgrade import accept_key, check_request
 from .._states import CONNECTING, SERVER, State
 from ..datastructures import Headers
@@ -114,8 +114,7 @@ class ServerProtocol(Protocol):
         except Exception as exc:
             request._exception = exc
             return self._refusal(exc)
-        headers = Headers(Date=http_date(int(time.time())))
-        add_answer(headers, accept, extensions, subprotocol)
+        headers = dated(time.time(), accept, extensions, subprotocol)
         return Response(101, "Switching Protocols", headers)
 
     def reject(self, status: StatusLike, text: str) -> Response:
