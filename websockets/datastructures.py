@@ -38,6 +38,16 @@ USUAL_NAMES = {
 # as ASCII has the last ones as surrogate escapes.
 _is_content = re.compile("[\t\x20-\x7e\x80-\xff\udc80-\udcff]*").fullmatch
 
+# And one for each of these values, of headers whose names are usual.
+USUAL_VALUES = {
+    value: value
+    for value in (
+        *("13", "Upgrade", "upgrade", "keep-alive, Upgrade", "websocket", "no-cache"),
+        *("permessage-deflate", "permessage-deflate; client_max_window_bits"),
+        *("gzip, deflate", "gzip, deflate, br", "gzip, deflate, br, zstd"),
+    )
+}
+
 
 class MultipleValuesError(LookupError):
     """
@@ -215,14 +225,14 @@ class Headers(MutableMapping[str, str]):
     def _lone(self, lowered: str) -> Optional[str]:
         """Return the value of a header, by its lower-cased name; None unless it has just one."""
         value = self._values.get(lowered)
-        return None if type(value) is _Several else value
+        return None if isinstance(value, _Several) else value
 
     def raw_items(self) -> Iterator[tuple[str, str]]:
         """Iterate over all ``(name, value)`` pairs, with names spelled as they were added."""
         return iter(self._pairs)
 
 
-def headers_of(pairs: list[tuple[str, str]], values: dict[str, str]) -> Headers:
+def headers_of(pairs: list[tuple[str, str]], values: dict[str, Any]) -> Headers:
     """
     Make headers of what they store, without a look at it.
 
@@ -230,7 +240,7 @@ def headers_of(pairs: list[tuple[str, str]], values: dict[str, str]) -> Headers:
         pairs: names and values, no name twice.
         values: the same values, by lower-cased names.
     """
-    headers = _new(Headers)
+    headers: Headers = _new(Headers)
     headers._pairs = pairs
     headers._values = values
     return headers

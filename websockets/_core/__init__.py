@@ -119,6 +119,7 @@ check_opcode = _active.frames.check_opcode
 check_rsv = _active.frames.check_rsv
 check_start = _active.frames.check_start
 make_head = _active.fields.make_head
+usual_head = _active.fields.usual_head
 GUID = _active.upgrading.GUID
 USUAL_CONNECTIONS = _active.upgrading.USUAL_CONNECTIONS
 USUAL_UPGRADES = _active.upgrading.USUAL_UPGRADES

@@ -12,10 +12,18 @@ import http
 import time
 from typing import Optional
 
-from .._core import accept_key, make_head
+from .._core import accept_key, make_head, usual_head
 from ..datastructures import Headers, headers_of
+from ..http11 import Response
 
-__all__ = ["accepting", "add_usual_headers", "dated", "http_date", "serialize_response"]
+__all__ = [
+    "accepting",
+    "add_usual_headers",
+    "dated",
+    "http_date",
+    "serialize_any",
+    "serialize_response",
+]
 
 DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -111,3 +119,17 @@ def serialize_response(status: int, headers: Headers, body: Optional[bytes] = No
     """
     head: bytes = make_head(f"HTTP/1.1 {status} {REASONS.get(status, '')}", headers)
     return head if body is None else head + body
+
+
+def serialize_any(response: Response, line: str) -> bytes:
+    """
+    Return a response of a program's own as it is sent; what is in it is the program's affair.
+
+    Arguments:
+        line: its first line.
+    """
+    if type(response) is Response and type(response.headers) is Headers:
+        head: Optional[bytes] = usual_head(line, response.headers)
+        if head is not None:
+            return head + response.body if response.body else head
+    return response.serialize()
