@@ -8,6 +8,7 @@ suits it; here are only names and their order.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, Optional
 
@@ -71,7 +72,13 @@ def choose_extensions(
             answers.append((name, answer))
             extensions.append(extension)
             break
-    return build_extension(answers) if answers else None, extensions
+    return shared(build_extension(answers)) if answers else None, extensions
+
+
+@functools.lru_cache(maxsize=64)
+def shared(text: str) -> str:
+    """Return a text; while it is remembered, all who ask for an equal one have the same."""
+    return text
 
 
 def agreed_extensions(headers: Headers, factories: Optional[Sequence[Any]]) -> list[Any]:
