@@ -93,6 +93,8 @@ class WebSocketServer:
         except Exception:
             self.logger.error("error while a server was closing", exc_info=True)
         finally:
+            if self._deadlines is not None:
+                self._deadlines.stop()
             # Whatever went wrong, nobody is left waiting.
             if not self.loop.is_closed():
                 self._closed_waiter.set_result(None)
