@@ -210,6 +210,20 @@ def test_records_into_their_place(space, way, ways, certificates):
     assert opened + records.open() == message
 
 
+def test_bytes_may_change_once_they_are_settled(way, ways, certificates):
+    """As in a buffer that others read into next."""
+    client, server = pair(certificates)
+    records = ways.records(way, client)
+    message = os.urandom(60_000)
+    data = bytearray(server.sealed(message))
+    records.feed(memoryview(data))
+    place = bytearray(1000)
+    assert records.open_into(memoryview(place)) == 1000
+    records.settle()
+    data[:] = bytes(len(data))
+    assert bytes(place) + records.open() == message
+
+
 def flipped(data, index=-1):
     changed = bytearray(data)
     changed[index] ^= 1
