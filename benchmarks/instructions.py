@@ -13,11 +13,13 @@ import contextlib
 import itertools
 import shutil
 import socket
+import ssl
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from . import native, plans, trials
+from . import native, plans, series, trials
 from .contestants import Contestant
 from .scenarios import KIB, Scenario
 
@@ -38,6 +40,13 @@ CASES = [
     Scenario("pipeline-33", "32 B, 33 in flight", "echo", CONNECTIONS, 33, 32),
     Scenario("pipeline-256", "32 B, 256 in flight", "echo", CONNECTIONS, 256, 32),
     Scenario("echo-64k", "64 KiB binary", "echo", CONNECTIONS, 1, 64 * KIB, plans.BINARY),
+    *(
+        Scenario(f"tls-{name}", f"TLS, {title}", "echo", CONNECTIONS, 1, size, opcode, tls=True)
+        for name, title, size, opcode in (
+            ("32", "32 B", 32, plans.TEXT),
+            ("64k", "64 KiB binary", 64 * KIB, plans.BINARY),
+        )
+    ),
     *(
         Scenario(name, f"256 B compressed, {way}", "echo", CONNECTIONS, 1, 256, compression=way)
         for name, way in (("deflate-256", "no takeover"), ("deflate-256-takeover", "takeover"))
@@ -85,25 +94,62 @@ class Driver:
 
 
 class Peer:
-    """A client's end of a connection."""
+    """A client's end of a connection, with TLS or without."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: bool = False) -> None:
         self._sock = socket.socket()
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             self._sock.setsockopt(socket.SOL_SOCKET, option, ROOM)
         self._sock.connect(("127.0.0.1", port))
         self.received = b""
         self.ended = False
-        self.send = self._sock.sendall
         self.close = self._sock.close
+        self._tls = None
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            self._tls = context.wrap_bio(self._incoming, self._outgoing)
+
+    def send(self, data: bytes) -> None:
+        """Send bytes."""
+        if self._tls is not None:
+            self._tls.write(data)
+            data = self._outgoing.read()
+        self._sock.sendall(data)
+
+    def shake_hands(self) -> bool:
+        """Go on with the TLS handshake; return whether it is over."""
+        if self._tls is None:
+            return True
+        self._incoming.write(self._read())
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        finally:
+            self._sock.sendall(self._outgoing.read())
+        return True
+
+    def _read(self) -> bytes:
+        """Read what is there."""
+        pieces = []
+        with contextlib.suppress(BlockingIOError):
+            while not self.ended:
+                pieces.append(self._sock.recv(ROOM, socket.MSG_DONTWAIT))
+                self.ended = not pieces[-1]
+        return b"".join(pieces)
 
     def receive(self) -> bytes:
         """Receive what is there."""
-        with contextlib.suppress(BlockingIOError):
-            while not self.ended:
-                data = self._sock.recv(ROOM, socket.MSG_DONTWAIT)
-                self.received += data
-                self.ended = not data
+        data = self._read()
+        if self._tls is None:
+            self.received += data
+            return self.received
+        self._incoming.write(data)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while True:
+                self.received += self._tls.read(ROOM)
         return self.received
 
     def take(self, echoes: Sequence[bytes]) -> bool:
@@ -152,8 +198,11 @@ def connected(driver: Driver, case: Scenario, port: int, is_raw: bool) -> Iterat
     """Open all connections at once, and close them in the end."""
     with contextlib.ExitStack() as held:
         peers = [
-            held.enter_context(contextlib.closing(Peer(port))) for _ in range(case.connections)
+            held.enter_context(contextlib.closing(Peer(port, case.tls)))
+            for _ in range(case.connections)
         ]
+        if case.tls:
+            turn_until(driver, Peer.shake_hands, peers)
         if not is_raw:
             for peer in peers:
                 peer.send(plans.request(port, case.compression))
@@ -200,6 +249,10 @@ def driven(
     """Run a server that is driven; return the driver and the rounds through which it can go."""
     ours, theirs = socket.socketpair()
     with ours, theirs, contextlib.ExitStack() as running:
+        certificate = None
+        if case.tls:
+            folder = running.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-"))
+            certificate = series.make_certificate(Path(folder))
         variables = {
             "LD_PRELOAD": str(native.build("lockstep")),
             "LOCKSTEP": str(theirs.fileno()),
@@ -211,7 +264,7 @@ def driven(
             trials.server(
                 contestant,
                 case,
-                trials.Setting(loop, 0, 0, None),
+                trials.Setting(loop, 0, 0, certificate),
                 wrapper,
                 variables,
                 (theirs.fileno(),),

@@ -16,6 +16,7 @@ from cpython.ref cimport PyObject
 
 from websockets._core.compiled.reactor cimport READABLE, WRITABLE, Reactor, Watched, error_of
 from websockets._core.compiled.stream cimport MessageStream
+from websockets._core.compiled.tls cimport TLSConnection
 from websockets._core.compiled.writer cimport Writer
 
 cdef extern from "Python.h":
@@ -152,6 +153,7 @@ cdef class Link(Watched):
         """Give what comes to another protocol."""
         self._protocol = protocol
         self._stream = None
+        self._tls = protocol if isinstance(protocol, TLSConnection) else None
         self._buffered = not hasattr(protocol, "data_received")
 
     def get_protocol(self):
@@ -194,7 +196,7 @@ cdef class Link(Watched):
 
     cdef int ready(self, int events, bint idle) except -1:
         """Go on with what can be written, and what can be read."""
-        if self._stream is None:
+        if self._stream is None and (self._tls is None or self._tls._stream is None):
             # What isn't ours may look at its context.
             self._context.run(self.go_on, events)
         else:
@@ -241,11 +243,13 @@ cdef class Link(Watched):
 
     cdef int arrived(self, bytes data, Py_ssize_t count, bint idle) except -1:
         """Hand on what was read: bytes, or None if they are in their place."""
-        cdef MessageStream stream = self._stream
+        cdef MessageStream stream = self._stream if self._tls is None else self._tls._stream
         if stream is not None:
             stream.waiter.idle = idle
         try:
-            if stream is None:
+            if self._tls is not None:
+                self._tls.take(data)
+            elif stream is None:
                 self._protocol.data_received(data)
             elif data is None:
                 stream.filled(count)
@@ -545,7 +549,7 @@ cdef class Link(Watched):
     def end(self, exc):
         """Let the protocol and the socket go."""
         protocol, self._protocol = self._protocol, None
-        self._stream = None
+        self._stream = self._tls = None
         try:
             protocol.connection_lost(exc)
         finally:
@@ -557,7 +561,7 @@ cdef class Link(Watched):
         cdef int descriptor = self.descriptor
         self.watch(0)
         self.closing = self._over = True
-        self._loop = self._protocol = self._stream = None
+        self._loop = self._protocol = self._stream = self._tls = None
         if descriptor < 0:
             return
         if self._local is None:

@@ -47,8 +47,10 @@ MODULES = (
     "payloads",
     "reactor",
     "receiver",
+    "records",
     "stream",
     "tally",
+    "tls",
     "upgrading",
     "utf8",
     "values",
@@ -162,6 +164,9 @@ ThreadStream = _active.calls.ThreadStream
 Receiver = _active.receiver.Receiver
 Waiter = _active.waiter.Waiter
 Writer = _active.writer.Writer
+Records = _active.records.Records
+TLSConnection = _active.tls.TLSConnection
+PORTION = _active.tls.PORTION
 Link = _active.link.Link
 Listener = _active.listener.Listener
 Reactor = _active.reactor.Reactor

@@ -24,7 +24,7 @@ from .._core import (
     UNUSUAL,
     Endpoint,
 )
-from .._transports.descriptors import has_unread, is_link, plain_socket
+from .._transports.descriptors import has_unread, is_ours, plain_socket
 from .._transports.reading import InPlace, read_buffer
 from ..exceptions import ConcurrencyError, WebSocketException
 from ..framing import OP_PING, OP_PONG
@@ -99,10 +99,8 @@ class Session(Driver, Phase):  # type: ignore[override]
         if opening.full:
             self.endpoint.holds |= FULL
         stream.host = self
-        if is_link(self._transport):
+        if is_ours(self._transport):
             self._transport.carry(stream)
-        elif hasattr(self._transport, "before_closing"):
-            self._transport.before_closing = stream.flush
 
     def begin(self, early: bytes) -> None:
         """
@@ -366,10 +364,7 @@ class Session(Driver, Phase):  # type: ignore[override]
     def _read_in_place(self) -> None:
         """Have a transport that would give us bytes read them into their place, for a while."""
         transport = self._transport
-        read_into = getattr(transport, "read_into", None)
-        if read_into is not None:
-            read_into(self.stream)
-        elif plain_socket(transport) is not None and transport.get_protocol() is self.face:
+        if plain_socket(transport) is not None and transport.get_protocol() is self.face:
             transport.set_protocol(InPlace(self.face, transport, self.stream))
 
     # The end

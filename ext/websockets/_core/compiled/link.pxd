@@ -2,6 +2,7 @@
 
 from websockets._core.compiled.reactor cimport Reactor, Watched
 from websockets._core.compiled.stream cimport MessageStream
+from websockets._core.compiled.tls cimport TLSConnection
 from websockets._core.compiled.writer cimport Writer
 
 cdef extern from "poller.h":
@@ -16,6 +17,7 @@ cdef class Link(Watched):
     cdef object _dressing
     cdef object _protocol
     cdef MessageStream _stream
+    cdef TLSConnection _tls
     cdef object _socket
     cdef object _duplicate
     cdef object _context
