@@ -261,7 +261,9 @@ class FrameReader:
             # The top bit is looked at before the number is stored: see check_length.
             if extended == 8 and chunk[start + 2] & 0x80:
                 check_length(1 << 63, form)
-            length = int.from_bytes(chunk[start + 2 : start + 2 + extended], "big")
+            length = 0
+            for i in range(start + 2, start + 2 + extended):
+                length = length << 8 | chunk[i]
             if opcode >= OP_CLOSE:
                 check_control(byte0 & 0x80 != 0, length)
             check_length(length, form)
