@@ -244,7 +244,7 @@ class FrameReader:
 
     def _read_header(self) -> bool:
         """Read a header and check it, as soon as each part of it is there; False if incomplete."""
-        if not self._require(2):
+        if len(self.chunk) - self.stop < 2 and not self._require(2):
             return False
         chunk, start = self.chunk, self.stop
         byte0, byte1 = chunk[start], chunk[start + 1]
@@ -267,7 +267,8 @@ class FrameReader:
             if opcode >= OP_CLOSE:
                 check_control(byte0 & 0x80 != 0, length)
             check_length(length, form)
-        if not self._require(size + length if opcode >= OP_CLOSE else size):
+        needed = size + length if opcode >= OP_CLOSE else size
+        if len(self.chunk) - self.stop < needed and not self._require(needed):
             return False
         self.stop += size
         if self._masked:

@@ -16,7 +16,7 @@ from typing import Any, Callable, Optional, Union
 from .constants import NOW, OP_BINARY, OP_CLOSE, OP_TEXT
 from .gathering import Gathering
 from .keys import masking_key
-from .pack import pack_frame, pack_header, to_bytes
+from .pack import append_frame, pack_frame, pack_header, to_bytes
 from .tally import CLIENTS, SERVERS
 
 __all__ = ["Outbox"]
@@ -41,12 +41,12 @@ class Outbox:
             for each other with; 0 if each leaves at once.
 
     Attributes:
-        frames: byte strings to send, oldest first; take them with :meth:`collect`.
-        size: how many bytes that is.
+        size: how many bytes wait; take them with :meth:`collect`.
     """
 
     def __init__(self, masked: bool, extensions: Any, thread_size: int, gather: int) -> None:
-        self.frames: list[bytes] = NONE
+        self._frames: list[bytes] = NONE
+        self._joined: Optional[bytearray] = None  # short frames behind those
         self.size = 0
         self._masked = masked
         self._tally = CLIENTS if masked else SERVERS
@@ -58,8 +58,13 @@ class Outbox:
         self._fresh = False  # messages came where none was left since the program sent one
 
     def __iter__(self) -> Iterator[bytes]:
-        """Go over the frames, oldest first, without taking them."""
-        return iter(self.frames)
+        """Go over what waits, oldest first, without taking it."""
+        return iter(self._frames if self._joined is None else [*self._frames, bytes(self._joined)])
+
+    @property
+    def frames(self) -> list[bytes]:
+        """What waits, oldest first."""
+        return list(self)
 
     # What was received, as far as it tells when to send
 
@@ -169,8 +174,10 @@ class Outbox:
     def collect(self) -> list[bytes]:
         """Take all frames, which are about to leave."""
         self._tally.bytes_sent += self.size
-        frames = self.frames or []
-        self.frames = NONE
+        if self._joined is not None:
+            self._divide()
+        frames = self._frames or []
+        self._frames = NONE
         self.size = 0
         if self._gathering is not None:
             self._gathering.left()
@@ -182,13 +189,20 @@ class Outbox:
             self._gathering.turned()
 
     def _put_frame(self, byte0: int, payload: Any) -> None:
-        if self._masked:
-            self.put_bytes(pack_frame(byte0, payload, masking_key()))
-        elif type(payload) is bytes and len(payload) >= self._large:
+        kind = type(payload)
+        key = masking_key() if self._masked else b""
+        if (kind is str or kind is bytes) and len(payload) < LARGE:
+            if self.size and self._gathering is not None:
+                # What waits for others is joined with them.
+                if self._joined is None:
+                    self._joined = bytearray()
+                self.size += append_frame(self._joined, byte0, payload, key)
+                return
+        elif kind is bytes and not self._masked and len(payload) >= self._large:
             self.put_bytes(pack_header(byte0, len(payload), b""))
             self.put_bytes(payload)
-        else:
-            self.put_bytes(pack_frame(byte0, payload, b""))
+            return
+        self.put_bytes(pack_frame(byte0, payload, key))
 
     def _encode(
         self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
@@ -203,13 +217,21 @@ class Outbox:
 
     def put_bytes(self, data: bytes) -> None:
         """Put bytes in that are framed already."""
+        if self._joined is not None:
+            self._divide()
         # Most leave alone: a list of one is made faster than one that grows.
-        if self.frames:
-            self.frames.append(data)
+        if self._frames:
+            self._frames.append(data)
         else:
-            self.frames = [data]
+            self._frames = [data]
         self.size += len(data)
+
+    def _divide(self) -> None:
+        """Join no more with the frames that are joined: something else comes behind them."""
+        joined, self._joined = self._joined, None
+        if joined:
+            self._frames.append(bytes(joined))
 
     def put_in_front(self, data: bytes) -> None:
         """Put what is no frame before all others; it doesn't count."""
-        self.frames = [data, *self.frames]
+        self._frames = [data, *self._frames]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional, Union
 
+from .clock import read_clock
 from .constants import FULL, LATER, NOT_SENT, NOW, SENT, SENT_WAIT
 from .endpoint import Endpoint
 from .waiter import Waiter
@@ -124,9 +125,14 @@ class MessageStream:
             NOT_SENT, SENT or SENT_WAIT.
         """
         kind = type(message)
-        if self.endpoint.holds or not (kind is str or kind is bytes):
+        endpoint = self.endpoint
+        if endpoint.holds or not (kind is str or kind is bytes):
             return NOT_SENT
-        return self.send(message)
+        # Nothing holds it, so it is open.
+        due = endpoint.outbox.put_message(
+            message, read_clock(self._clock), endpoint.inbox.waiting
+        )
+        return self._leave(due) if due else SENT
 
     def send(
         self,
@@ -135,7 +141,11 @@ class MessageStream:
         opcode: int = 0,
     ) -> int:
         """Send a message, or let it wait for others; return SENT or SENT_WAIT."""
-        due = self.endpoint.send_message(message, self._clock(), compress, opcode)
+        now = read_clock(self._clock)
+        return self._leave(self.endpoint.send_message(message, now, compress, opcode))
+
+    def _leave(self, due: int) -> int:
+        """Write what waits, or have the event loop call; return SENT or SENT_WAIT."""
         if due & LATER:
             self._loop.call_soon(self._turned)
         if due & NOW and self.flush():

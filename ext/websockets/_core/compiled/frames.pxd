@@ -46,5 +46,6 @@ cdef class FrameReader:
     @cython.locals(
         chunk=bytes, start=Py_ssize_t, byte0=int, byte1=int, opcode=int, form=int, extended=int,
         size=Py_ssize_t, length="long long", i=Py_ssize_t,
+        needed="long long",
     )
     cdef bint _read_header(self) except -1

@@ -4,7 +4,7 @@ cimport cython
 
 from websockets._core.compiled.gathering cimport Gathering
 from websockets._core.compiled.keys cimport masking_key
-from websockets._core.compiled.pack cimport pack_frame, pack_header, to_bytes
+from websockets._core.compiled.pack cimport append_frame, pack_frame, pack_header, to_bytes
 from websockets._core.compiled.tally cimport Tally
 
 cdef int NOW, OP_BINARY, OP_CLOSE, OP_TEXT
@@ -12,7 +12,8 @@ cdef Py_ssize_t LARGE
 
 
 cdef class Outbox:
-    cdef readonly list frames
+    cdef list _frames
+    cdef bytearray _joined
     cdef readonly Py_ssize_t size
     cdef bint _masked
     cdef Tally _tally
@@ -34,7 +35,10 @@ cdef class Outbox:
     @cython.locals(frames=list)
     cpdef list collect(self)
     cpdef turned(self)
+    @cython.locals(key=bytes)
     cdef _put_frame(self, int byte0, payload)
+    @cython.locals(joined=bytearray)
+    cdef _divide(self)
     cdef tuple _encode(self, bint fin, int opcode, payload, compress)
     cpdef put_bytes(self, bytes data)
     cpdef put_in_front(self, bytes data)
