@@ -44,6 +44,8 @@ CASES = [
         Scenario(name, f"256 B compressed, {way}", "echo", CONNECTIONS, 1, 256, compression=way)
         for name, way in (("deflate-256", "no takeover"), ("deflate-256-takeover", "takeover"))
     ),
+    Scenario("echo-1k", "1 KiB", "echo", CONNECTIONS, 1, KIB),
+    Scenario("broadcast", "100 B to 100", "broadcast", 100, 1, 100),
     Scenario("handshakes", "opening and closing handshake", "handshakes", CONNECTIONS),
     Scenario("client-256", "client: 256 B", "client", CONNECTIONS, 1, 256),
     Scenario("client-pipeline-32", "client: 32 B, 32 in flight", "client", CONNECTIONS, 32, 32),
@@ -192,7 +194,11 @@ def shake_hands(driver: Driver, case: Scenario, port: int, is_raw: bool) -> Iter
 
 
 def exchange(driver: Driver, case: Scenario, port: int, is_raw: bool) -> Iterator[None]:
-    """Send a message, or as many as are in flight, on all connections in each round."""
+    """
+    Send a message, or as many as are in flight, on all connections in each round.
+
+    A message that goes to all is sent on the first.
+    """
     if is_raw:
         message = plans.payload(case.opcode, case.size)
         pairs = [(message, message)]
@@ -203,7 +209,7 @@ def exchange(driver: Driver, case: Scenario, port: int, is_raw: bool) -> Iterato
         while True:
             some = list(itertools.islice(turn, case.in_flight))
             echoes = [echo for _, echo in some]
-            for peer in peers:
+            for peer in peers[:1] if case.kind == "broadcast" else peers:
                 peer.send(b"".join(sent for sent, _ in some))
             turn_until(driver, partial(Peer.take, echoes=echoes), peers)
             yield
