@@ -215,9 +215,7 @@ def exchange(driver: Driver, case: Scenario, port: int, is_raw: bool) -> Iterato
             yield
 
 
-def answer(
-    driver: Driver, case: Scenario, listener: socket.socket, is_raw: bool
-) -> Iterator[None]:
+def answer(driver: Driver, case: Scenario, listener: socket.socket, is_raw: bool) -> Iterator[None]:
     """Send back what a client has sent on all connections, in each round."""
     echo = plans.payload(case.opcode, case.size)
     if not is_raw:

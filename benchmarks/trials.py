@@ -146,9 +146,7 @@ def client_of(
     }
     command = [*wrapper, *contestant.command(scenario), json.dumps(options)]
     environment = {**contestant.variables(), **(variables or {})}
-    with running(
-        Process(command, PROCESSORS[0], env=environment, pass_fds=descriptors)
-    ) as process:
+    with running(Process(command, PROCESSORS[0], env=environment, pass_fds=descriptors)) as process:
         yield process
 
 

@@ -10,12 +10,6 @@
 
 #include <Python.h>
 
-#if PY_VERSION_HEX < 0x03090000
-#error "this needs Python 3.9"
-#endif
-
-typedef PyObject *(*websockets_call)(PyObject *, PyObject **, size_t, PyObject *);
-
 /* Have attributes looked up, set, and an object called, by these functions. */
 static void
 websockets_set_access(

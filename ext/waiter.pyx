@@ -46,8 +46,10 @@ cdef class Waiter:
 
     def __init__(self, loop, running_loop, task_of, done):
         self._loop = loop
-        # It is called as get_loop() is.
-        self._loop_of = PyWeakref_NewRef(loop, None)
+        try:
+            self._loop_of = PyWeakref_NewRef(loop, None)  # It is called as get_loop() is.
+        except TypeError:
+            self._loop_of = None
         self._running_loop = running_loop
         self._task_of = task_of
         self._done = done
@@ -135,7 +137,7 @@ cdef object get(object self, object name):
     cdef Waiter waiter = <Waiter> self
     if name is BLOCKING:
         return waiter._blocking
-    if name is GET_LOOP:
+    if name is GET_LOOP and waiter._loop_of is not None:
         return waiter._loop_of
     if name is ADD:
         return self

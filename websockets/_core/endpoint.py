@@ -795,6 +795,15 @@ class Endpoint:
         self.urgent = 0
         return self.outbox.collect()
 
+    def collect_alone(self) -> Optional[bytes]:
+        """Take the frame that waits in the outbox; None if there isn't just one."""
+        if self._held_pong is not None:
+            return None
+        frame = self.outbox.collect_alone()
+        if frame is not None:
+            self.urgent = 0
+        return frame
+
     def release(self) -> None:
         """Note that the transport takes bytes again, and answer the ping that waits for that."""
         self.holds &= ~FULL

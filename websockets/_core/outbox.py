@@ -45,6 +45,8 @@ class Outbox:
     """
 
     def __init__(self, masked: bool, extensions: Any, thread_size: int, gather: int) -> None:
+        # Most frames leave alone, and need no list.
+        self._alone: Optional[bytes] = None
         self._frames: list[bytes] = NONE
         self._joined: Optional[bytearray] = None  # short frames behind those
         self.size = 0
@@ -59,7 +61,9 @@ class Outbox:
 
     def __iter__(self) -> Iterator[bytes]:
         """Go over what waits, oldest first, without taking it."""
-        return iter(self._frames if self._joined is None else [*self._frames, bytes(self._joined)])
+        alone = [] if self._alone is None else [self._alone]
+        joined = [bytes(self._joined)] if self._joined else []
+        return iter(alone + self._frames + joined)
 
     @property
     def frames(self) -> list[bytes]:
@@ -174,14 +178,25 @@ class Outbox:
     def collect(self) -> list[bytes]:
         """Take all frames, which are about to leave."""
         self._tally.bytes_sent += self.size
-        if self._joined is not None:
-            self._divide()
+        self._line_up()
         frames = self._frames or []
         self._frames = NONE
         self.size = 0
         if self._gathering is not None:
             self._gathering.left()
         return frames
+
+    def collect_alone(self) -> Optional[bytes]:
+        """Take the frame that waits, which is about to leave; None if there isn't just one."""
+        alone = self._alone
+        if alone is None or self._joined is not None:
+            return None
+        self._tally.bytes_sent += self.size
+        self._alone = None
+        self.size = 0
+        if self._gathering is not None:
+            self._gathering.left()
+        return alone
 
     def turned(self) -> None:
         """Note that the event loop has turned, as LATER asked for."""
@@ -217,21 +232,26 @@ class Outbox:
 
     def put_bytes(self, data: bytes) -> None:
         """Put bytes in that are framed already."""
-        if self._joined is not None:
-            self._divide()
-        # Most leave alone: a list of one is made faster than one that grows.
-        if self._frames:
-            self._frames.append(data)
+        if self._alone is None and not self._frames:
+            self._alone = data
         else:
-            self._frames = [data]
+            self._line_up()
+            self._frames.append(data)
         self.size += len(data)
 
-    def _divide(self) -> None:
-        """Join no more with the frames that are joined: something else comes behind them."""
-        joined, self._joined = self._joined, None
-        if joined:
-            self._frames.append(bytes(joined))
+    def _line_up(self) -> None:
+        """Make one list of all that waits."""
+        alone = self._alone
+        if alone is not None:
+            self._alone = None
+            self._frames = [alone]
+        joined = self._joined
+        if joined is not None:
+            self._joined = None
+            if joined:
+                self._frames.append(bytes(joined))
 
     def put_in_front(self, data: bytes) -> None:
         """Put what is no frame before all others; it doesn't count."""
+        self._line_up()
         self._frames = [data, *self._frames]

@@ -129,9 +129,7 @@ class MessageStream:
         if endpoint.holds or not (kind is str or kind is bytes):
             return NOT_SENT
         # Nothing holds it, so it is open.
-        due = endpoint.outbox.put_message(
-            message, read_clock(self._clock), endpoint.inbox.waiting
-        )
+        due = endpoint.outbox.put_message(message, read_clock(self._clock), endpoint.inbox.waiting)
         return self._leave(due) if due else SENT
 
     def send(
@@ -162,16 +160,22 @@ class MessageStream:
         Returns:
             whether it was sent.
         """
-        if self.endpoint.holds:
+        endpoint = self.endpoint
+        if endpoint.holds:
             return False
-        self.endpoint.send_shared(opcode, payload, frames)
+        endpoint.outbox.put_shared(opcode, payload, frames)
         self.flush()
         return True
 
     def flush(self) -> bool:
         """Write the frames that wait; return whether to wait before there are more."""
-        written = self._writer.write(self.endpoint.collect())
-        return not written or self.endpoint.holds & FULL != 0
+        endpoint = self.endpoint
+        frame = endpoint.collect_alone()
+        if frame is None:
+            written = self._writer.write(endpoint.collect())
+        else:
+            written = self._writer.write_frame(frame)
+        return not written or endpoint.holds & FULL != 0
 
     def _turned(self) -> None:
         """Write the frames that still wait when the event loop turns."""

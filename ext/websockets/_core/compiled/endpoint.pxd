@@ -86,6 +86,8 @@ cdef class Endpoint:
     cpdef send_control(self, int opcode, data)
     cpdef list take_events(self)
     cpdef list collect(self)
+    @cython.locals(frame=bytes)
+    cpdef bytes collect_alone(self)
     cdef _answer_held(self)
     cdef _answer(self, int opcode, bytes payload)
     cdef int _check_open(self) except -1

@@ -12,6 +12,7 @@ cdef Py_ssize_t LARGE
 
 
 cdef class Outbox:
+    cdef bytes _alone
     cdef list _frames
     cdef bytearray _joined
     cdef readonly Py_ssize_t size
@@ -34,11 +35,13 @@ cdef class Outbox:
     cpdef put_shared(self, int opcode, payload, dict frames)
     @cython.locals(frames=list)
     cpdef list collect(self)
+    @cython.locals(alone=bytes)
+    cpdef bytes collect_alone(self)
     cpdef turned(self)
     @cython.locals(key=bytes)
     cdef _put_frame(self, int byte0, payload)
-    @cython.locals(joined=bytearray)
-    cdef _divide(self)
+    @cython.locals(alone=bytes, joined=bytearray)
+    cdef _line_up(self)
     cdef tuple _encode(self, bint fin, int opcode, payload, compress)
     cpdef put_bytes(self, bytes data)
     cpdef put_in_front(self, bytes data)

@@ -35,8 +35,9 @@ cdef class MessageStream:
     @cython.locals(now=double)
     cpdef int send(self, message, compress=*, int opcode=*) except -1
     cdef int _leave(self, int due) except -1
+    @cython.locals(endpoint=Endpoint)
     cpdef bint try_share(self, int opcode, payload, dict frames) except -1
-    @cython.locals(written=bint)
+    @cython.locals(endpoint=Endpoint, frame=bytes, written=bint)
     cpdef bint flush(self) except -1
     cpdef _turned(self)
 
