@@ -32,7 +32,7 @@ test: $(VENV)/dev $(VENV)/built node-peer  ## build, then run the whole suite on
 
 ##@ Speed
 
-bench: $(VENV)/dev $(VENV)/built $(PEERS)/made  ## compare with other libraries: tables, charts; 45 minutes
+bench: $(VENV)/dev $(VENV)/built $(PEERS)/made  ## compare with other libraries: tables, charts; 40 minutes
 	@$(BIN)/python -m benchmarks all
 
 bench-quick: $(VENV)/dev $(VENV)/built  ## the essence of that, in two minutes

@@ -15,6 +15,7 @@ import inspect
 import os
 import signal
 import ssl
+import sys
 
 import pytest
 import trustme
@@ -32,7 +33,9 @@ settings.register_profile("tests", deadline=None, derandomize="CI" in os.environ
 settings.load_profile("tests")
 
 
-def pytest_configure():
+def pytest_configure(config):
+    # For benchmarks/. It comes last: a library that is installed is tested, not the tree's.
+    sys.path.append(str(config.rootpath))
     # A shell has what it runs in the background ignore Ctrl-C, and so would the programs of tests.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

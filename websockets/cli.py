@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Optional
 
@@ -158,8 +159,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     """
     name = Path(sys.argv[0]).stem
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words and words[0] not in NOT_CONNECTING:
-        words.insert(0, "connect")
     parser = commands("python -m websockets" if name == "__main__" else name)
+    if words and words[0] not in NOT_CONNECTING:
+        if words[0].isalpha() and (meant := get_close_matches(words[0], NOT_CONNECTING, 1)):
+            parser.error(f"no command is called {words[0]}; did you mean {meant[0]}?")
+        words.insert(0, "connect")
     options = vars(parser.parse_args(words))
     return int(options.pop("run")(**options))

@@ -307,6 +307,18 @@ async def test_the_uri_is_missing():
     assert err[0].startswith("usage: python -m websockets")
 
 
+async def test_a_command_that_is_misspelt():
+    status, out, err = await run("servee", "--echo")
+    assert (status, out) == (2, [])
+    assert err[-1].endswith("error: no command is called servee; did you mean serve?")
+
+
+@pytest.mark.parametrize("uri", ["ws://connect:1", "localhost", "-serve"])
+async def test_what_only_looks_like_a_misspelt_command(uri):
+    _, _, err = await run(uri)
+    assert "no command" not in err[-1]
+
+
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
 async def test_ports_that_are_none(port):
     status, out, err = await run("serve", "--port", port)
