@@ -788,6 +788,16 @@ class Endpoint:
         self._check_open()
         self.outbox.put_shared(opcode, payload, frames)
 
+    def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> Optional[bytes]:
+        """
+        Do the same while nothing holds messages; if nothing waits, return the frame instead, which
+        leaves at once.
+        """
+        if self._held_pong is None and not self.outbox.size:
+            return self.outbox.share(opcode, payload, frames)
+        self.outbox.put_shared(opcode, payload, frames)
+        return None
+
     def collect(self) -> list[bytes]:
         """Take what waits in the outbox."""
         if self._held_pong is not None and not self.holds & FULL:

@@ -160,20 +160,42 @@ class Outbox:
             frames: what connections have made of the message so far; begin with an empty dict.
         """
         self._tally.messages_sent += 1
-        key = None
-        if not self._masked:
-            # RFC 6455 5.3: a client masks each frame with a key of its own.
-            key = () if self._extensions is None else getattr(self._extensions, "sharing_key", None)
-        if key is None:
+        frame = self._shared(opcode, payload, frames)
+        if frame is None:
             self.put(True, opcode, payload)
-            return
+        else:
+            self.put_bytes(frame)
+
+    def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> Optional[bytes]:
+        """
+        Make such a message a frame that leaves at once, while nothing waits.
+
+        Returns:
+            the frame; None if it was put in, as there is none that others could be sent.
+        """
+        frame = self._shared(opcode, payload, frames)
+        self._tally.messages_sent += 1
+        if frame is None:
+            self.put(True, opcode, payload)
+        else:
+            self._tally.bytes_sent += len(frame)
+        return frame
+
+    def _shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> Optional[bytes]:
+        """Find or make the frame of a message for connections like this; None if it is its own."""
+        if self._masked:
+            # RFC 6455 5.3: a client masks each frame with a key of its own.
+            return None
+        key = () if self._extensions is None else getattr(self._extensions, "sharing_key", None)
+        if key is None:
+            return None
         frame = frames.get(key)
         if frame is None:
             byte0 = opcode
             if self._extensions is not None:
                 byte0, payload = self._encode(True, opcode, payload, None)
             frame = frames[key] = pack_frame(0x80 | byte0, payload, b"")
-        self.put_bytes(frame)
+        return frame
 
     def collect(self) -> list[bytes]:
         """Take all frames, which are about to leave."""

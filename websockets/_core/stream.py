@@ -163,8 +163,11 @@ class MessageStream:
         endpoint = self.endpoint
         if endpoint.holds:
             return False
-        endpoint.outbox.put_shared(opcode, payload, frames)
-        self.flush()
+        frame = endpoint.share(opcode, payload, frames)
+        if frame is None:
+            self.flush()
+        else:
+            self._writer.write_frame(frame)
         return True
 
     def flush(self) -> bool:

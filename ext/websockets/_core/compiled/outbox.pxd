@@ -31,8 +31,12 @@ cdef class Outbox:
     cpdef int put_message(self, message, double now, Py_ssize_t waiting, compress=*, int opcode=*) except -1
     @cython.locals(byte0=int)
     cpdef put(self, bint fin, int opcode, payload, compress=*)
-    @cython.locals(byte0=int)
+    @cython.locals(frame=bytes)
     cpdef put_shared(self, int opcode, payload, dict frames)
+    @cython.locals(frame=bytes)
+    cpdef bytes share(self, int opcode, payload, dict frames)
+    @cython.locals(byte0=int)
+    cdef bytes _shared(self, int opcode, payload, dict frames)
     @cython.locals(frames=list)
     cpdef list collect(self)
     @cython.locals(alone=bytes)
