@@ -50,6 +50,7 @@ MODULES = (
     "receiver",
     "stream",
     "tally",
+    "upgrading",
     "utf8",
     "values",
     "waiter",
@@ -119,6 +120,12 @@ check_opcode = _active.frames.check_opcode
 check_rsv = _active.frames.check_rsv
 check_start = _active.frames.check_start
 make_head = _active.fields.make_head
+usual_head = _active.fields.usual_head
+GUID = _active.upgrading.GUID
+USUAL_CONNECTIONS = _active.upgrading.USUAL_CONNECTIONS
+USUAL_UPGRADES = _active.upgrading.USUAL_UPGRADES
+accept_key = _active.upgrading.accept_key
+usual_key = _active.upgrading.usual_key
 HeadReader = _active.heads.HeadReader
 MessageHeadReader = _active.heads.MessageHeadReader
 USUAL = _active.constants.USUAL

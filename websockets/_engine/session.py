@@ -114,7 +114,8 @@ class Session(Driver, Phase):  # type: ignore[override]
         self.endpoint.opened()
         if early:
             self.endpoint.receive(early)
-        self.attend()
+        if early or self.endpoint.urgent or self.stream.reading_paused:
+            self.attend()
 
     # Facts
 
@@ -195,7 +196,8 @@ class Session(Driver, Phase):  # type: ignore[override]
 
     def flush(self) -> bool:
         """Write the frames that wait; return whether to wait before there are more."""
-        self._check_thread()
+        if self._thread:
+            self._check_thread()
         full: bool = self.stream.flush()
         return full
 
@@ -320,9 +322,12 @@ class Session(Driver, Phase):  # type: ignore[override]
         endpoint = self.endpoint
         if endpoint.urgent:
             self.flush()
-        self._take_pongs()
-        offload(self.loop, endpoint, self._go_on)
-        self._pace_reading()
+        if endpoint.pongs is not None:
+            self._take_pongs()
+        if endpoint.work is not None:
+            offload(self.loop, endpoint, self._go_on)
+        if endpoint.stalled or self.stream.reading_paused:
+            self._pace_reading()
         if self.stream.read_buffer is None and self.stream.space() is not None:
             self._read_in_place()
         if endpoint.phase != TALKING:
@@ -425,7 +430,8 @@ class Session(Driver, Phase):  # type: ignore[override]
             ending.timeout = self.face.close_timeout
             if self.keepalive is not None:
                 self.keepalive.stop()
-            self._log_fault(self.face._ws_logger)
+            if self.endpoint.failure is not None:
+                self._log_fault(self.face._ws_logger)
         self.face._ws_changed()
         if endpoint.phase < OVER:
             ending.await_close()
