@@ -377,11 +377,26 @@ cdef class Link(Watched):
                     taken = websockets_send_some(self.descriptor, vector, count)
             if taken == size:
                 return 0
-            if taken < 0:
-                if not websockets_would_block(<int> -taken):
-                    return self.fail(error_of(<int> taken), "writing to a socket failed")
-                taken = 0
+        return self.left(pieces, taken)
+
+    cdef int left(self, list pieces, Py_ssize_t taken) except -1:
+        """See to what the socket didn't take, or to an error."""
+        if taken < 0:
+            if not websockets_would_block(<int> -taken):
+                return self.fail(error_of(<int> taken), "writing to a socket failed")
+            taken = 0
         return self.keep(pieces, taken)
+
+    cdef int put_one(self, bytes data) except -1:
+        """Send one byte string, now or as soon as there is room."""
+        cdef iovec vector
+        cdef Py_ssize_t taken, size = PyBytes_GET_SIZE(data)
+        if self._unsent_size or size >= LONG:
+            return self.put([data])
+        vector.iov_base = PyBytes_AS_STRING(data)
+        vector.iov_len = size
+        taken = websockets_send_some(self.descriptor, &vector, 1)
+        return 0 if taken == size else self.left([data], taken)
 
     cdef int keep(self, list pieces, Py_ssize_t taken) except -1:
         """Keep what the socket doesn't take now."""
@@ -596,6 +611,16 @@ cdef class LinkWriter(Writer):
             self._link.write(b"".join(pieces))
         else:
             self._link.put(pieces)
+        return True
+
+    cpdef bint write_frame(self, bytes frame) except -1:
+        """Write one byte string; return whether the link is still there."""
+        if self._link is None or self._link.closing:
+            return False
+        if has_attributes(self._link):
+            self._link.write(frame)
+        else:
+            self._link.put_one(frame)
         return True
 
     cpdef int write_before_closing(self, list pieces) except -1:

@@ -24,6 +24,7 @@ MODULES = (
     "application",
     "blocking",
     "calls",
+    "clock",
     "closing",
     "compression",
     "constants",

@@ -54,6 +54,8 @@ cdef class Link(Watched):
     cdef int nothing_came(self, Py_ssize_t count) except -1
     cdef int report(self, exc, str message) except -1
     cdef int put(self, list pieces) except -1
+    cdef int put_one(self, bytes data) except -1
+    cdef int left(self, list pieces, Py_ssize_t taken) except -1
     cdef int keep(self, list pieces, Py_ssize_t taken) except -1
     cdef int send_unsent(self) except -1
     cdef int look_at_room(self) except -1
