@@ -1,8 +1,8 @@
 """
-Instructions and system calls that a server takes for a message, counted by valgrind.
+Instructions and system calls that a server or a client takes for a message, counted by valgrind.
 
-Owns the driver, which decides what the server finds each time its event loop turns: one message, or
-as many as are in flight, on each connection (native/lockstep.c is the other end). Key decision:
+Owns the driver, which decides what it finds each time its event loop turns: one message, or as many
+as are in flight, on each connection (native/lockstep.c is the other end). Key decision:
 nothing here depends on time, so that figures of two runs differ by less than a thousandth and a
 change of one percent is seen; what the kernel and the processor's caches take isn't in them.
 """
@@ -11,19 +11,23 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import shutil
 import socket
+import ssl
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from . import native, plans, trials
+from . import native, plans, series, trials
 from .contestants import Contestant
 from .scenarios import KIB, Scenario
 
 CONNECTIONS = 10
 WARMUP, ROUNDS = 20, 50  # rounds; in each, all connections have as many messages as are in flight
 TURNS = 1000  # of the event loop, in which a round has to be over
+ENDLESS = 10**6  # seconds, of a clock that hardly goes on
 OWN_CALLS = 4  # of the system, that native/lockstep.c makes for a turn, and one in the end
 ROOM = 2**20  # bytes, in each direction of a connection
 VALGRIND = "valgrind --quiet --tool=callgrind --instr-atstart=no --collect-systime=usec".split()
@@ -39,10 +43,21 @@ CASES = [
     Scenario("pipeline-256", "32 B, 256 in flight", "echo", CONNECTIONS, 256, 32),
     Scenario("echo-64k", "64 KiB binary", "echo", CONNECTIONS, 1, 64 * KIB, plans.BINARY),
     *(
+        Scenario(f"tls-{name}", f"TLS, {title}", "echo", CONNECTIONS, 1, size, opcode, tls=True)
+        for name, title, size, opcode in (
+            ("32", "32 B", 32, plans.TEXT),
+            ("64k", "64 KiB binary", 64 * KIB, plans.BINARY),
+        )
+    ),
+    *(
         Scenario(name, f"256 B compressed, {way}", "echo", CONNECTIONS, 1, 256, compression=way)
         for name, way in (("deflate-256", "no takeover"), ("deflate-256-takeover", "takeover"))
     ),
+    Scenario("echo-1k", "1 KiB", "echo", CONNECTIONS, 1, KIB),
+    Scenario("broadcast", "100 B to 100", "broadcast", 100, 1, 100),
     Scenario("handshakes", "opening and closing handshake", "handshakes", CONNECTIONS),
+    Scenario("client-256", "client: 256 B", "client", CONNECTIONS, 1, 256),
+    Scenario("client-pipeline-32", "client: 32 B, 32 in flight", "client", CONNECTIONS, 32, 32),
 ]
 
 
@@ -85,25 +100,59 @@ class Driver:
 
 
 class Peer:
-    """A client's end of a connection."""
+    """The other end of a connection, with TLS or without."""
 
-    def __init__(self, port: int) -> None:
-        self._sock = socket.socket()
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            self._sock.setsockopt(socket.SOL_SOCKET, option, ROOM)
-        self._sock.connect(("127.0.0.1", port))
+    def __init__(self, sock: socket.socket, tls: bool = False) -> None:
+        self._sock = sock
         self.received = b""
         self.ended = False
-        self.send = self._sock.sendall
         self.close = self._sock.close
+        self._tls = None
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            self._tls = context.wrap_bio(self._incoming, self._outgoing)
+
+    def send(self, data: bytes) -> None:
+        """Send bytes."""
+        if self._tls is not None:
+            self._tls.write(data)
+            data = self._outgoing.read()
+        self._sock.sendall(data)
+
+    def shake_hands(self) -> bool:
+        """Go on with the TLS handshake; return whether it is over."""
+        if self._tls is None:
+            return True
+        self._incoming.write(self._read())
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        finally:
+            self._sock.sendall(self._outgoing.read())
+        return True
+
+    def _read(self) -> bytes:
+        """Read what is there."""
+        pieces = []
+        with contextlib.suppress(BlockingIOError):
+            while not self.ended:
+                pieces.append(self._sock.recv(ROOM, socket.MSG_DONTWAIT))
+                self.ended = not pieces[-1]
+        return b"".join(pieces)
 
     def receive(self) -> bytes:
         """Receive what is there."""
-        with contextlib.suppress(BlockingIOError):
-            while not self.ended:
-                data = self._sock.recv(ROOM, socket.MSG_DONTWAIT)
-                self.received += data
-                self.ended = not data
+        data = self._read()
+        if self._tls is None:
+            self.received += data
+            return self.received
+        self._incoming.write(data)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while True:
+                self.received += self._tls.read(ROOM)
         return self.received
 
     def take(self, echoes: Sequence[bytes]) -> bool:
@@ -120,6 +169,21 @@ class Peer:
         if is_complete:
             self.received = b""
         return is_complete
+
+
+def socket_with_room() -> socket.socket:
+    """Make a socket that has room for a round; what it accepts has that as well."""
+    sock = socket.socket()
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        sock.setsockopt(socket.SOL_SOCKET, option, ROOM)
+    return sock
+
+
+def peer_of(port: int, tls: bool) -> Peer:
+    """Connect to a server."""
+    sock = socket_with_room()
+    sock.connect(("127.0.0.1", port))
+    return Peer(sock, tls)
 
 
 def frames(data: bytes) -> list[int]:
@@ -152,8 +216,11 @@ def connected(driver: Driver, case: Scenario, port: int, is_raw: bool) -> Iterat
     """Open all connections at once, and close them in the end."""
     with contextlib.ExitStack() as held:
         peers = [
-            held.enter_context(contextlib.closing(Peer(port))) for _ in range(case.connections)
+            held.enter_context(contextlib.closing(peer_of(port, case.tls)))
+            for _ in range(case.connections)
         ]
+        if case.tls:
+            turn_until(driver, Peer.shake_hands, peers)
         if not is_raw:
             for peer in peers:
                 peer.send(plans.request(port, case.compression))
@@ -176,7 +243,11 @@ def shake_hands(driver: Driver, case: Scenario, port: int, is_raw: bool) -> Iter
 
 
 def exchange(driver: Driver, case: Scenario, port: int, is_raw: bool) -> Iterator[None]:
-    """Send a message, or as many as are in flight, on all connections in each round."""
+    """
+    Send a message, or as many as are in flight, on all connections in each round.
+
+    A message that goes to all is sent on the first.
+    """
     if is_raw:
         message = plans.payload(case.opcode, case.size)
         pairs = [(message, message)]
@@ -187,9 +258,36 @@ def exchange(driver: Driver, case: Scenario, port: int, is_raw: bool) -> Iterato
         while True:
             some = list(itertools.islice(turn, case.in_flight))
             echoes = [echo for _, echo in some]
-            for peer in peers:
+            for peer in peers[:1] if case.kind == "broadcast" else peers:
                 peer.send(b"".join(sent for sent, _ in some))
             turn_until(driver, partial(Peer.take, echoes=echoes), peers)
+            yield
+
+
+def answer(driver: Driver, case: Scenario, listener: socket.socket, is_raw: bool) -> Iterator[None]:
+    """Send back what a client has sent on all connections, in each round."""
+    echo = plans.payload(case.opcode, case.size)
+    if not is_raw:
+        echo = plans.header(0x80 | case.opcode, len(echo)) + echo
+    size = case.in_flight * (len(echo) + (0 if is_raw else len(plans.MASK)))
+    with contextlib.ExitStack() as held:
+        peers: list[Peer] = []
+        while len(peers) < case.connections:
+            driver.turn()
+            with contextlib.suppress(BlockingIOError):
+                peers.append(held.enter_context(contextlib.closing(Peer(listener.accept()[0]))))
+        if not is_raw:
+            turn_until(driver, lambda peer: b"\r\n\r\n" in peer.receive(), peers)
+            for peer in peers:
+                peer.send(plans.response(peer.received))
+                peer.received = b""
+        while True:
+            turn_until(driver, lambda peer: len(peer.receive()) >= size, peers)
+            for peer in peers:
+                if len(peer.received) != size or peer.received[0] != echo[0]:
+                    raise trials.TrialError("that is no message of this client's")
+                peer.received = b""
+                peer.send(echo * case.in_flight)
             yield
 
 
@@ -197,9 +295,13 @@ def exchange(driver: Driver, case: Scenario, port: int, is_raw: bool) -> Iterato
 def driven(
     contestant: Contestant, case: Scenario, loop: str, wrapper: Sequence[str] = ()
 ) -> Iterator[tuple[Driver, Iterator[None]]]:
-    """Run a server that is driven; return the driver and the rounds through which it can go."""
+    """Run what is driven; return the driver and the rounds through which it can go."""
     ours, theirs = socket.socketpair()
-    with ours, theirs, contextlib.ExitStack() as running:
+    with ours, theirs, socket_with_room() as listener, contextlib.ExitStack() as running:
+        certificate = None
+        if case.tls:
+            folder = running.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-"))
+            certificate = series.make_certificate(Path(folder))
         variables = {
             "LD_PRELOAD": str(native.build("lockstep")),
             "LOCKSTEP": str(theirs.fileno()),
@@ -207,21 +309,27 @@ def driven(
             "GLIBC_TUNABLES": NO_STRINGS,
             "UV_USE_IO_URING": "0",
         }
-        _, about = running.enter_context(
-            trials.server(
-                contestant,
-                case,
-                trials.Setting(loop, 0, 0, None),
-                wrapper,
-                variables,
-                (theirs.fileno(),),
+        setting = trials.Setting(loop, ENDLESS, ENDLESS, certificate)
+        how = (wrapper, variables, (theirs.fileno(),))
+        is_raw = contestant.group == "raw"
+        if case.kind == "client":
+            listener.listen(case.connections)
+            listener.setblocking(False)
+            port = listener.getsockname()[1]
+            running.enter_context(
+                trials.client_of(contestant, case, setting, port, os.getpid(), *how)
             )
-        )
+        else:
+            _, about = running.enter_context(trials.server(contestant, case, setting, *how))
+            port = about["port"]
         theirs.close()
         running.callback(ours.close)  # Who isn't driven any more ends as usual.
         driver = Driver(ours)
-        kind = shake_hands if case.kind == "handshakes" else exchange
-        rounds = kind(driver, case, about["port"], contestant.group == "raw")
+        if case.kind == "client":
+            rounds = answer(driver, case, listener, is_raw)
+        else:
+            kind = shake_hands if case.kind == "handshakes" else exchange
+            rounds = kind(driver, case, port, is_raw)
         with contextlib.closing(rounds):
             yield driver, rounds
 

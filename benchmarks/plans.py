@@ -8,6 +8,8 @@ would be slower, and measure itself.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import random
 import struct
 import zlib
@@ -16,6 +18,7 @@ from pathlib import Path
 TEXT, BINARY = 1, 2
 MASK = b"\x37\xfa\x21\x3d"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # what RFC 6455 says belongs to that key
 
 EXTENSIONS = {
@@ -98,6 +101,19 @@ def request(port: int, compression: str) -> bytes:
     if extensions is not None:
         lines.append(f"Sec-WebSocket-Extensions: {extensions}")
     return "\r\n".join([*lines, "", ""]).encode()
+
+
+def response(asked: bytes) -> bytes:
+    """Make the response to a client's request."""
+    fields = [line.partition(b":") for line in asked.split(b"\r\n")]
+    (key,) = (value.strip() for name, _, value in fields if name.lower() == b"sec-websocket-key")
+    lines = [
+        b"HTTP/1.1 101 Switching Protocols",
+        b"Upgrade: websocket",
+        b"Connection: Upgrade",
+        b"Sec-WebSocket-Accept: " + base64.b64encode(hashlib.sha1(key + GUID).digest()),
+    ]
+    return b"\r\n".join([*lines, b"", b""])
 
 
 def messages(opcode: int, size: int, compression: str) -> list[bytes]:

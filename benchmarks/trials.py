@@ -119,6 +119,37 @@ def server(
         yield process, answer(process, PATIENCE)
 
 
+@contextlib.contextmanager
+def client_of(
+    contestant: Contestant,
+    scenario: Scenario,
+    setting: Setting,
+    port: int,
+    other: int,
+    wrapper: Sequence[str] = (),
+    variables: Optional[dict[str, str]] = None,
+    descriptors: Sequence[int] = (),
+) -> Iterator[Process]:
+    """Run a contestant's client; by another program, and with more of ours, if these are given."""
+    authority = setting.certificate.with_name(AUTHORITY) if scenario.tls else None
+    options = {
+        "port": port,
+        "loop": setting.loop,
+        "connections": scenario.connections,
+        "in_flight": scenario.in_flight,
+        "size": scenario.size,
+        "opcode": scenario.opcode,
+        "warmup": setting.warmup,
+        "seconds": setting.seconds,
+        "other": other,
+        "authority": str(authority) if authority else None,
+    }
+    command = [*wrapper, *contestant.command(scenario), json.dumps(options)]
+    environment = {**contestant.variables(), **(variables or {})}
+    with running(Process(command, PROCESSORS[0], env=environment, pass_fds=descriptors)) as process:
+        yield process
+
+
 def load(mode: str, timeout: float, **options: Any) -> Process:
     """Start the load generator."""
     arguments = [f"{name}={value}" for name, value in options.items() if value is not None]
@@ -245,20 +276,7 @@ def client(
         mode.append(f"tls={setting.certificate}")
     with running(Process([native.build("serve"), *mode], PROCESSORS[-1])) as other:
         port = answer(other, PATIENCE)["port"]
-        options = {
-            "port": port,
-            "loop": setting.loop,
-            "connections": scenario.connections,
-            "in_flight": scenario.in_flight,
-            "size": scenario.size,
-            "opcode": scenario.opcode,
-            "warmup": setting.warmup,
-            "seconds": setting.seconds,
-            "other": other.pid,
-            "authority": str(setting.certificate.with_name(AUTHORITY)) if scenario.tls else None,
-        }
-        command = [*contestant.command(scenario), json.dumps(options)]
-        with running(Process(command, PROCESSORS[0], env=contestant.variables())) as process:
+        with client_of(contestant, scenario, setting, port, other.pid) as process:
             return figures(answer(process, setting.warmup + setting.seconds + PATIENCE))
 
 

@@ -16,7 +16,7 @@ from libc.string cimport memchr, memcpy
 
 from string import ascii_letters, digits
 
-from websockets.datastructures import USUAL_NAMES
+from websockets.datastructures import USUAL_NAMES, USUAL_VALUES
 from websockets.headers import check_headers
 
 cdef extern from "Python.h":
@@ -29,6 +29,8 @@ cdef extern from "Python.h":
 ctypedef unsigned char byte
 
 cdef dict usual_names = USUAL_NAMES
+cdef dict usual_values = USUAL_VALUES
+cdef Py_ssize_t LONGEST_USUAL = max(map(len, USUAL_VALUES))
 
 # RFC 9110 5.6.2: token.
 cdef byte in_token[256]
@@ -86,6 +88,8 @@ cpdef Py_ssize_t take_fields(
             lowered = name.lower()
         else:
             name, lowered = usual
+            if last - first <= LONGEST_USUAL:
+                value = usual_values.get(value, value)
         different = len(values)
         values.setdefault(lowered, value)
         if len(values) > different:
@@ -98,6 +102,15 @@ cpdef Py_ssize_t take_fields(
 
 def make_head(str start_line, headers):
     """Return a head as it is sent; the pure twin describes the arguments."""
+    head = usual_head(start_line, headers)
+    if head is None:
+        check_headers(headers)
+        head = f"{start_line}\r\n{headers}".encode(errors="surrogateescape")
+    return head
+
+
+cpdef usual_head(str start_line, headers):
+    """Return a head as it is sent, None if it isn't in ASCII or something is wrong with it."""
     cdef list pairs = headers._pairs
     cdef Py_ssize_t size = 4
     cdef char *place
@@ -109,8 +122,7 @@ def make_head(str start_line, headers):
             break
         size += length_of(name) + length_of(value) + 4
     if not usual:
-        check_headers(headers)
-        return f"{start_line}\r\n{headers}".encode(errors="surrogateescape")
+        return None
     head = new_bytes(NULL, size + length_of(start_line))
     place = append(PyBytes_AS_STRING(head), start_line)
     for name, value in pairs:

@@ -16,6 +16,7 @@ from cpython.ref cimport PyObject
 
 from websockets._core.compiled.reactor cimport READABLE, WRITABLE, Reactor, Watched, error_of
 from websockets._core.compiled.stream cimport MessageStream
+from websockets._core.compiled.tls cimport TLSConnection
 from websockets._core.compiled.writer cimport Writer
 
 cdef extern from "Python.h":
@@ -152,6 +153,7 @@ cdef class Link(Watched):
         """Give what comes to another protocol."""
         self._protocol = protocol
         self._stream = None
+        self._tls = protocol if isinstance(protocol, TLSConnection) else None
         self._buffered = not hasattr(protocol, "data_received")
 
     def get_protocol(self):
@@ -194,7 +196,7 @@ cdef class Link(Watched):
 
     cdef int ready(self, int events, bint idle) except -1:
         """Go on with what can be written, and what can be read."""
-        if self._stream is None:
+        if self._stream is None and (self._tls is None or self._tls._stream is None):
             # What isn't ours may look at its context.
             self._context.run(self.go_on, events)
         else:
@@ -241,11 +243,13 @@ cdef class Link(Watched):
 
     cdef int arrived(self, bytes data, Py_ssize_t count, bint idle) except -1:
         """Hand on what was read: bytes, or None if they are in their place."""
-        cdef MessageStream stream = self._stream
+        cdef MessageStream stream = self._stream if self._tls is None else self._tls._stream
         if stream is not None:
             stream.waiter.idle = idle
         try:
-            if stream is None:
+            if self._tls is not None:
+                self._tls.take(data)
+            elif stream is None:
                 self._protocol.data_received(data)
             elif data is None:
                 stream.filled(count)
@@ -369,11 +373,26 @@ cdef class Link(Watched):
                     taken = websockets_send_some(self.descriptor, vector, count)
             if taken == size:
                 return 0
-            if taken < 0:
-                if not websockets_would_block(<int> -taken):
-                    return self.fail(error_of(<int> taken), "writing to a socket failed")
-                taken = 0
+        return self.left(pieces, taken)
+
+    cdef int left(self, list pieces, Py_ssize_t taken) except -1:
+        """See to what the socket didn't take, or to an error."""
+        if taken < 0:
+            if not websockets_would_block(<int> -taken):
+                return self.fail(error_of(<int> taken), "writing to a socket failed")
+            taken = 0
         return self.keep(pieces, taken)
+
+    cdef int put_one(self, bytes data) except -1:
+        """Send one byte string, now or as soon as there is room."""
+        cdef iovec vector
+        cdef Py_ssize_t taken, size = PyBytes_GET_SIZE(data)
+        if self._unsent_size or size >= LONG:
+            return self.put([data])
+        vector.iov_base = PyBytes_AS_STRING(data)
+        vector.iov_len = size
+        taken = websockets_send_some(self.descriptor, &vector, 1)
+        return 0 if taken == size else self.left([data], taken)
 
     cdef int keep(self, list pieces, Py_ssize_t taken) except -1:
         """Keep what the socket doesn't take now."""
@@ -541,7 +560,7 @@ cdef class Link(Watched):
     def end(self, exc):
         """Let the protocol and the socket go."""
         protocol, self._protocol = self._protocol, None
-        self._stream = None
+        self._stream = self._tls = None
         try:
             protocol.connection_lost(exc)
         finally:
@@ -553,7 +572,7 @@ cdef class Link(Watched):
         cdef int descriptor = self.descriptor
         self.watch(0)
         self.closing = self._over = True
-        self._loop = self._protocol = self._stream = None
+        self._loop = self._protocol = self._stream = self._tls = None
         if descriptor < 0:
             return
         if self._local is None:
@@ -588,6 +607,16 @@ cdef class LinkWriter(Writer):
             self._link.write(b"".join(pieces))
         else:
             self._link.put(pieces)
+        return True
+
+    cpdef bint write_frame(self, bytes frame) except -1:
+        """Write one byte string; return whether the link is still there."""
+        if self._link is None or self._link.closing:
+            return False
+        if has_attributes(self._link):
+            self._link.write(frame)
+        else:
+            self._link.put_one(frame)
         return True
 
     cpdef int write_before_closing(self, list pieces) except -1:

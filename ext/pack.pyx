@@ -15,6 +15,7 @@ from cpython.buffer cimport (
     PyBuffer_ToContiguous,
     PyObject_GetBuffer,
 )
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.ref cimport PyObject
 from libc.string cimport memcpy
@@ -101,6 +102,37 @@ cpdef bytes pack_frame(int byte0, payload, bytes key):
     if isinstance(payload, str):
         return pack_text(byte0, payload, key)
     return pack_buffer(byte0, payload, key)
+
+
+cpdef Py_ssize_t append_frame(bytearray frames, int byte0, payload, bytes key) except -1:
+    """Build a whole frame behind others; the pure twin describes the arguments."""
+    cdef byte header[14]
+    cdef byte *place
+    cdef const byte *data
+    cdef bytes frame
+    cdef int size
+    cdef Py_ssize_t length, start = PyByteArray_GET_SIZE(frames)
+    if type(payload) is bytes:
+        data = <const byte *> PyBytes_AS_STRING(payload)
+        length = PyBytes_GET_SIZE(payload)
+    elif type(payload) is str and PyUnicode_IS_ASCII(payload):
+        data = <const byte *> PyUnicode_DATA(payload)
+        length = PyUnicode_GET_LENGTH(payload)
+    else:
+        frame = pack_frame(byte0, payload, key)
+        frames += frame
+        return PyBytes_GET_SIZE(frame)
+    size = write_header(header, byte0, length, key)
+    if length > PY_SSIZE_T_MAX - size - start:
+        raise OverflowError("the frames would be larger than anything can be")
+    PyByteArray_Resize(frames, start + size + length)
+    place = <byte *> PyByteArray_AS_STRING(frames) + start
+    memcpy(place, header, size)
+    if PyBytes_GET_SIZE(key):
+        websockets_mask(place + size, data, length, <const byte *> PyBytes_AS_STRING(key), 0)
+    else:
+        memcpy(place + size, data, length)
+    return size + length
 
 
 cpdef bytes pack_header(int byte0, long long length, bytes key):

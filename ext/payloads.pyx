@@ -83,8 +83,14 @@ cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key)
     cdef bint ascii = True
     check(chunk, start, stop, key)
     src = <const byte *> PyBytes_AS_STRING(chunk) + start
-    if not PyBytes_GET_SIZE(key) or size == 0:
-        return PyUnicode_DecodeUTF8(<const char *> src, size, NULL)
+    if size == 0:
+        return ""
+    if not PyBytes_GET_SIZE(key):
+        if not websockets_is_ascii(src, size):
+            return PyUnicode_DecodeUTF8(<const char *> src, size, NULL)
+        text = PyUnicode_New(size, 127)
+        memcpy(PyUnicode_1BYTE_DATA(text), src, size)
+        return <str> text
     text = PyUnicode_New(size, 127)
     dst = PyUnicode_1BYTE_DATA(text)
     while done < size:

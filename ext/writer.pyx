@@ -63,6 +63,10 @@ cdef class Writer:
         hand_over(pieces, self._transport)
         return True
 
+    cpdef bint write_frame(self, bytes frame) except -1:
+        """Write one byte string; return whether the transport is still there."""
+        return self.write([frame])
+
     cdef bint is_replaced(self) except -1:
         """Whether a program has given the transport another way to write, as tests of networks do."""
         if not self._replaceable:

@@ -12,9 +12,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Optional
 
+from ._engine.deadlines import Deadlines
 from ._engine.making import let_out
 from ._states import State
 from ._transports.handshakes import Handshakes
@@ -44,6 +46,7 @@ class WebSocketServer:
         self.websockets: set[Any] = set()
         self.handshakes = Handshakes(self.logger)
         self.close_task: Optional[asyncio.Task[None]] = None
+        self._deadlines: Optional[Deadlines] = None
         self._closed_waiter: asyncio.Future[None] = loop.create_future()
 
     def wrap(self, server: Any) -> None:
@@ -57,6 +60,12 @@ class WebSocketServer:
     def unregister(self, protocol: Any) -> None:
         """Stop keeping track of a connection."""
         self.websockets.discard(protocol)
+
+    def _ws_deadlines(self, seconds: float, expire: Callable[[Any], None]) -> Deadlines:
+        """Return what ends opening handshakes that take longer; ``expire`` is always the same."""
+        if self._deadlines is None or self._deadlines.seconds != seconds:
+            self._deadlines = Deadlines(self.loop, seconds, expire)
+        return self._deadlines
 
     def is_serving(self) -> bool:
         """Whether connections are accepted."""
@@ -84,6 +93,8 @@ class WebSocketServer:
         except Exception:
             self.logger.error("error while a server was closing", exc_info=True)
         finally:
+            if self._deadlines is not None:
+                self._deadlines.stop()
             # Whatever went wrong, nobody is left waiting.
             if not self.loop.is_closed():
                 self._closed_waiter.set_result(None)

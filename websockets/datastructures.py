@@ -38,6 +38,16 @@ USUAL_NAMES = {
 # as ASCII has the last ones as surrogate escapes.
 _is_content = re.compile("[\t\x20-\x7e\x80-\xff\udc80-\udcff]*").fullmatch
 
+# And one for each of these values, of headers whose names are usual.
+USUAL_VALUES = {
+    value: value
+    for value in (
+        *("13", "Upgrade", "upgrade", "keep-alive, Upgrade", "websocket", "no-cache"),
+        *("permessage-deflate", "permessage-deflate; client_max_window_bits"),
+        *("gzip, deflate", "gzip, deflate, br", "gzip, deflate, br, zstd"),
+    )
+}
+
 
 class MultipleValuesError(LookupError):
     """
@@ -197,6 +207,11 @@ class Headers(MutableMapping[str, str]):
                 self._values[lowered] = _Several((known, value))
         self._pairs.append((key, value))
 
+    def _put_new(self, key: str, lowered: str, value: str) -> None:
+        """Add a header that isn't there, and whose value needs no check."""
+        self._values[lowered] = value
+        self._pairs.append((key, value))
+
     def clear(self) -> None:
         """Remove all headers."""
         self._pairs = []
@@ -215,6 +230,23 @@ class Headers(MutableMapping[str, str]):
     def raw_items(self) -> Iterator[tuple[str, str]]:
         """Iterate over all ``(name, value)`` pairs, with names spelled as they were added."""
         return iter(self._pairs)
+
+
+def headers_of(pairs: list[tuple[str, str]], values: dict[str, Any]) -> Headers:
+    """
+    Make headers of what they store, without a look at it.
+
+    Arguments:
+        pairs: names and values, no name twice.
+        values: the same values, by lower-cased names.
+    """
+    headers: Headers = _new(Headers)
+    headers._pairs = pairs
+    headers._values = values
+    return headers
+
+
+_new: Any = Headers.__new__
 
 
 def check_value(name: str, value: Any) -> None:

@@ -182,6 +182,18 @@ class ConnectionClosed(WebSocketException):
         rcvd: Any = _NOT_GIVEN,
         sent: Any = _NOT_GIVEN,
     ) -> None:
+        self.rcvd: Close | None
+        self.sent: Close | None
+        self.rcvd_then_sent: bool | None
+        if type(code) is type(reason) is Close and rcvd_then_sent is not None:
+            # Nearly all that are made end well.
+            self.args = (code, reason, rcvd_then_sent)
+            self.rcvd = code
+            self.sent = reason
+            self.code = code.code
+            self.reason = code.reason
+            self.rcvd_then_sent = rcvd_then_sent
+            return
         if code is _NOT_GIVEN:
             code = rcvd
         if reason is _NOT_GIVEN:
@@ -189,8 +201,6 @@ class ConnectionClosed(WebSocketException):
         if code is _NOT_GIVEN or reason is _NOT_GIVEN:
             raise TypeError("code and reason, or rcvd and sent, are required")
         self.args = (code, reason)
-        self.rcvd: Close | None
-        self.sent: Close | None
         if code is None or isinstance(code, Close):
             if rcvd_then_sent is not None:
                 self.args = (code, reason, rcvd_then_sent)

@@ -48,6 +48,8 @@ _is_target = re.compile(rb"[^\x00-\x20\x7f]+").fullmatch
 _is_length = re.compile(rb"[0-9]{1,18}").fullmatch
 _is_chunk_size = re.compile(rb"[0-9A-Fa-f]{1,15}").fullmatch
 
+_BODIES = frozenset({"content-length", "transfer-encoding"})
+
 
 def d(value: Bytes) -> str:
     """Decode bytes for a message; what isn't UTF-8 is shown as escapes."""
@@ -262,6 +264,8 @@ def parse_header(line: Bytes) -> tuple[str, str]:
 def check_no_body(headers: Headers) -> None:
     """Refuse a request that has a body, with a ValueError: it would be taken for frames."""
     # RFC 9112 6: these two tell that there is a body.
+    if _BODIES.isdisjoint(headers._values):
+        return
     if "Transfer-Encoding" in headers:
         raise ValueError("unsupported request body")
     if any(length != "0" for length in headers.get_all("Content-Length")):

@@ -20,7 +20,7 @@ from ._engine.journal import journal_of
 from ._engine.limits import limit, limit_of_fragments, limits_of_size
 from ._engine.overridable import made_once, overridable
 from ._engine.session import Session
-from ._sansio.chain import LoggedChain
+from ._sansio.chain import LoggedChain, alone
 from ._sansio.protocol import SEND_EOF, Event, Protocol
 from ._states import CLIENT, CLOSED, CLOSING, CONNECTING, OPEN, SERVER, Side, State
 from .asyncio.connection import Connection
@@ -252,7 +252,7 @@ class WebSocketCommonProtocol(Connection):
             logger=self._ws_logger,
         )
         if self._ws_phase.stream is not None:
-            protocol._extensions = self.extensions
+            protocol._agreed = self.extensions
             protocol.subprotocol = self.subprotocol
             protocol._open_with(self._ws_phase.stream.endpoint)
             self.protocol = protocol
@@ -342,8 +342,13 @@ class WebSocketCommonProtocol(Connection):
     def _ws_is_client(self) -> bool:
         return self.is_client
 
+    def _ws_limits(self) -> tuple[Optional[int], Optional[int]]:
+        return self._ws_max_size, self._ws_max_frame
+
     def _ws_chain(self) -> Any:
-        chain = ExtensionChain(self.extensions) if self.extensions else None
+        chain = None
+        if self.extensions:
+            chain = alone(self.extensions, True) or ExtensionChain(self.extensions)
         if self._ws_journal is not None and self._ws_journal.debugs:
             return LoggedChain(chain, self._ws_journal)
         return chain

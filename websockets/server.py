@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union, cast
 from ._core import SERVERS, forget_frames
 from ._engine.arguments import SERVE, SERVER, check_arguments, set_unless_usual
 from ._engine.broadcasting import broadcast as broadcast
+from ._engine.deadlines import Deadlines
 from ._engine.making import copies_of, maker
 from ._handshake.admission import check_framing, check_host, check_origin
 from ._handshake.negotiation import choose_extensions, choose_subprotocol, offered_subprotocols
@@ -35,7 +36,6 @@ from ._sansio.server import ServerProtocol
 from ._starting import Function, Starting
 from ._transports.reactors import listen
 from ._transports.secure import served_over_tls
-from ._transports.verdicts import Verdict
 from .asyncio import server as todays
 from .asyncio.connection import Connection, is_ours
 from .datastructures import Headers, HeadersLike
@@ -281,17 +281,22 @@ class WebSocketServerProtocol(  # type: ignore[misc]
             InvalidMessage: if it isn't a GET request of HTTP/1.1, or doesn't come in time.
             SecurityError: if it exceeds a limit.
         """
-        timer = None
-        opening = self._ws_phase
-        if self.open_timeout is not None and opening.state == State.CONNECTING:
-            timer = Verdict(self.loop, self.open_timeout, give_up_slow, opening)
+        opening, seconds = self._ws_phase, self.open_timeout
+        deadlines = None
+        if seconds is not None and opening.state == State.CONNECTING:
+            # A server that isn't ours has none.
+            shared = getattr(self.ws_server, "_ws_deadlines", None)
+            deadlines = (shared or functools.partial(Deadlines, self.loop))(seconds, give_up_slow)
+            deadlines.add(opening)
         try:
             head = await opening.head()
         except ValueError as exc:
             raise InvalidMessage(f"not a valid HTTP request: {exc}") from exc
         finally:
-            if timer is not None:
-                timer.cancel()
+            if deadlines is not None:
+                deadlines.remove(opening)
+                if shared is None:
+                    deadlines.stop()
         self.path = head.path
         self.request_headers = head.headers
         if self._ws_journal is not None:

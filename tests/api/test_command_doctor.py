@@ -13,7 +13,9 @@ import types
 import zlib
 
 import pytest
+from openssl import CALLED
 from package import PACKAGE, ROOT
+from variants import switched_on
 
 import websockets
 from websockets import version
@@ -121,6 +123,8 @@ def test_nothing_is_wrong(site):
     }
     assert report["problems"] == []
     assert "asyncio" in report["event_loops"][0]
+    forbidden = switched_on("WEBSOCKETS_NO_DIRECT_OPENSSL")
+    assert report["direct_tls"] == (CALLED and report["backend"] == "compiled" and not forbidden)
     assert "SSL" in report["tls"] and report["zlib"].startswith("1.")
     assert report["optional"] == dict.fromkeys(
         ["isal", "python-socks", "redis", "trio", "uvloop", "werkzeug", "zlib-ng"]

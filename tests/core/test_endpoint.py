@@ -207,8 +207,7 @@ def test_a_client_masks_each_frame_with_another_key(core):
         connection.send_frame(BINARY, bytes(16))
     connection.receive(frame(PING, bytes(16)))
     connection.close()
-    # A payload of zeros shows the key.
-    keys = {data[2:6] for data in connection.outbox}
+    keys = {drawn.key for drawn in frames(b"".join(connection.outbox))}
     assert len(keys) >= 51
 
 
@@ -239,6 +238,53 @@ def test_a_ping_is_answered_with_its_payload(core, is_client, payload):
 def test_every_ping_is_answered(core):
     connection = feed(endpoint(core), [masked(PING, b"1") + masked(PING, b"2")])
     assert [drawn.payload for drawn in sent(connection)] == [b"1", b"2"]
+
+
+@both_sides
+def test_frames_leave_in_the_order_in_which_they_were_put_in(core, is_client):
+    connection = endpoint(core, is_client)
+    large = bytes(70_000)
+    key = peer_key(is_client)
+    put = []
+    for _ in range(2):
+        for payload in (b"1", b"2", b"ping", "3", large, b"4", b"ping", b"ping", large, "5", "6"):
+            if payload == b"ping":
+                connection.receive(frame(PING, payload, key=key))
+                put.append((PONG, payload))
+            else:
+                connection.send_message(payload, 0.0)
+                text = type(payload) is str
+                put.append((TEXT if text else BINARY, payload.encode() if text else payload))
+        waiting = frames(b"".join(connection.outbox))
+        assert waiting == frames(b"".join(connection.outbox.frames))
+        size = connection.outbox.size
+        pieces = connection.collect()
+        assert size == sum(map(len, pieces)) and connection.outbox.size == 0
+        assert frames(b"".join(pieces)) == waiting
+        assert [drawn[:2] for drawn in waiting] == put
+        put.clear()
+        assert connection.collect() == [] and connection.collect_alone() is None
+
+
+def test_a_frame_that_is_alone(core):
+    connection = endpoint(core)
+    connection.send_message("1", 0.0)
+    assert connection.collect_alone() == frame(TEXT, b"1")
+    assert connection.collect() == []
+    connection.send_message("1", 0.0)
+    connection.send_message("2", 0.0)
+    assert connection.collect_alone() is None
+    assert b"".join(connection.collect()) == frame(TEXT, b"1") + frame(TEXT, b"2")
+
+
+def test_a_ping_that_waits_is_answered_before_a_frame_leaves_alone(core):
+    connection = endpoint(core)
+    connection.holds |= FULL
+    connection.receive(masked(PING, b"1"))
+    connection.holds &= ~FULL
+    connection.send_message("1", 0.0)
+    assert connection.collect_alone() is None
+    assert b"".join(connection.collect()) == frame(TEXT, b"1") + frame(PONG, b"1")
 
 
 @both_sides

@@ -173,3 +173,26 @@ def test_a_head_has_only_strings(core, name, value):
     headers.set_insecure(name, value)
     with pytest.raises(TypeError, match="must be a str, not (bytes|NoneType|int)"):
         core.fields.make_head("a", headers)
+
+
+@given(st.sampled_from(["HTTP/1.1 200 OK", "", "GET /\xe9"]), st.lists(st.tuples(names, texts)))
+def test_a_usual_head_is_made_of_what_is_right_and_ascii(core, start_line, pairs):
+    headers = Headers()
+    for name, value in pairs:
+        headers.set_insecure(name, value)
+    expected = naive_head(start_line, pairs)
+    if isinstance(expected, str) or not expected.isascii():
+        expected = None
+    assert core.fields.usual_head(start_line, headers) == expected
+    headers.set_insecure("X", 1)
+    assert core.fields.usual_head(start_line, headers) is None
+
+
+@pytest.mark.parametrize("value", ["websocket", "13", "permessage-deflate; client_max_window_bits"])
+def test_usual_values_are_one_string_for_all(core, value):
+    found = [Headers(), Headers()]
+    for headers in found:
+        data = b"Upgrade: " + value.encode() + b"\r\n"
+        core.fields.take_fields(data, 0, len(data), 8192, 128, headers)
+    assert found[0]["Upgrade"] == value
+    assert found[0]["Upgrade"] is found[1]["Upgrade"]

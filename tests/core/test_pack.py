@@ -69,6 +69,26 @@ def test_what_is_packed_can_be_taken_apart(core, opcode, fin, rsv, payload, key)
     assert frames(packed) == [(opcode, payload, fin, rsv, key)]
 
 
+@settings(max_examples=60)
+@given(
+    payloads=st.lists(st.text(max_size=20) | st.binary(max_size=200), max_size=20),
+    key=st.just(b"") | st.binary(min_size=4, max_size=4),
+)
+def test_frames_behind_each_other(core, payloads, key):
+    packed = [core.pack.pack_frame(0x81, payload, key) for payload in payloads]
+    appended = bytearray()
+    sizes = [core.pack.append_frame(appended, 0x81, payload, key) for payload in payloads]
+    assert appended == b"".join(packed)
+    assert sizes == list(map(len, packed))
+
+
+def test_what_has_no_encoding_is_not_appended(core):
+    appended = bytearray(b"before")
+    with pytest.raises(UnicodeEncodeError):
+        core.pack.append_frame(appended, 0x81, "abc\udfff", KEY)
+    assert appended == b"before"
+
+
 TEXTS = {
     "empty": "",
     "ASCII": "Hello" * 40,

@@ -75,6 +75,14 @@ async def kinds(**options):
             return [is_link(client.transport), await opened.get()]
 
 
+@links_only
+async def test_arguments_of_none_are_as_good_as_left_out():
+    async with websockets.serve(lambda ws: ws.wait_closed(), "127.0.0.1", 0) as server:
+        nothing = {"ssl": None, "sock": None, "local_addr": None, "server_hostname": None}
+        async with websockets.connect(uri_of(server), **nothing) as client:
+            assert is_link(client.transport)
+
+
 async def test_an_argument_turns_links_off():
     assert await kinds(reactor=False) == [False, False]
 

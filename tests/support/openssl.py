@@ -8,6 +8,9 @@ can. Must never know sockets: bytes come and go through :meth:`OpenSSL.receive` 
 
 import ctypes
 import os
+import ssl
+import sys
+import sysconfig
 import tempfile
 
 import pytest
@@ -24,6 +27,16 @@ except (ImportError, AttributeError, OSError):
 
 needs_openssl_functions = pytest.mark.skipif(
     _lib is None, reason="OpenSSL's functions are out of reach"
+)
+
+# Where the library calls them itself; a program may forbid that.
+CALLED = (
+    _lib is not None
+    and sys.implementation.name == "cpython"
+    and (3, 9) <= sys.version_info[:2] <= (3, 14)
+    and not sysconfig.get_config_var("Py_GIL_DISABLED")
+    and ssl.OPENSSL_VERSION.startswith("OpenSSL ")
+    and sys.platform != "win32"
 )
 
 TLS_1_2, TLS_1_3 = 0x303, 0x304

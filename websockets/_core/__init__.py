@@ -24,6 +24,7 @@ MODULES = (
     "application",
     "blocking",
     "calls",
+    "clock",
     "closing",
     "compression",
     "constants",
@@ -47,8 +48,11 @@ MODULES = (
     "payloads",
     "reactor",
     "receiver",
+    "records",
     "stream",
     "tally",
+    "tls",
+    "upgrading",
     "utf8",
     "values",
     "waiter",
@@ -118,6 +122,12 @@ check_opcode = _active.frames.check_opcode
 check_rsv = _active.frames.check_rsv
 check_start = _active.frames.check_start
 make_head = _active.fields.make_head
+usual_head = _active.fields.usual_head
+GUID = _active.upgrading.GUID
+USUAL_CONNECTIONS = _active.upgrading.USUAL_CONNECTIONS
+USUAL_UPGRADES = _active.upgrading.USUAL_UPGRADES
+accept_key = _active.upgrading.accept_key
+usual_key = _active.upgrading.usual_key
 HeadReader = _active.heads.HeadReader
 MessageHeadReader = _active.heads.MessageHeadReader
 USUAL = _active.constants.USUAL
@@ -155,6 +165,9 @@ ThreadStream = _active.calls.ThreadStream
 Receiver = _active.receiver.Receiver
 Waiter = _active.waiter.Waiter
 Writer = _active.writer.Writer
+Records = _active.records.Records
+TLSConnection = _active.tls.TLSConnection
+PORTION = _active.tls.PORTION
 Link = _active.link.Link
 Listener = _active.listener.Listener
 Reactor = _active.reactor.Reactor

@@ -28,9 +28,14 @@ class Compression:
     Arguments:
         deflater, inflater: the two streams, see :mod:`~.deflate`.
         min_size: size in bytes below which messages aren't compressed, unless they are fragmented.
+
+    Attributes:
+        sharing_key, thread_size: what an endpoint asks its extensions for.
     """
 
     def __init__(self, deflater: Any, inflater: Any, min_size: int = 0) -> None:
+        self.sharing_key: Any = None
+        self.thread_size: Optional[int] = None
         self._deflater = deflater
         self._inflater = inflater
         self._min_size = min_size

@@ -21,7 +21,24 @@ BytesLike = Union[bytes, bytearray, memoryview]
 
 
 class Conversation:
-    """What is common to both sides of a connection once it is open."""
+    """
+    What is common to both sides of a connection once it is open.
+
+    Attributes: those that faces document, and that nearly all connections have set, so that they
+    need no dict for any.
+    """
+
+    logger: Any
+    debug: bool
+    origin: Any
+    subprotocol: Any
+    handshake_exc: Optional[Exception]
+    max_message_size: Optional[int]
+    max_fragment_size: Optional[int]
+    available_extensions: Any
+    accept_called: bool
+    _agreed: Optional[list[Any]]  # the extensions
+    _takes_over: bool  # whether somebody gives an endpoint once this is open
 
     def __init__(self) -> None:
         self._endpoint: Any = None
@@ -178,5 +195,9 @@ class BlockingConversation:
 
 
 if not hasattr(BlockingConversation, "_ws_stream"):  # pragma: no branch (the compiled one has it)
-    # It is there whatever a subclass does before it calls __init__().
+    # They are there whatever a subclass does before it calls __init__().
     BlockingConversation._ws_stream = None
+    Conversation.logger = Conversation.origin = Conversation.subprotocol = None
+    Conversation.handshake_exc = Conversation.available_extensions = Conversation._agreed = None
+    Conversation.max_message_size = Conversation.max_fragment_size = None
+    Conversation.debug = Conversation.accept_called = Conversation._takes_over = False

@@ -788,12 +788,31 @@ class Endpoint:
         self._check_open()
         self.outbox.put_shared(opcode, payload, frames)
 
+    def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> Optional[bytes]:
+        """
+        Do the same while nothing holds messages; if nothing waits, return the frame instead, which
+        leaves at once.
+        """
+        if self._held_pong is None and not self.outbox.size:
+            return self.outbox.share(opcode, payload, frames)
+        self.outbox.put_shared(opcode, payload, frames)
+        return None
+
     def collect(self) -> list[bytes]:
         """Take what waits in the outbox."""
         if self._held_pong is not None and not self.holds & FULL:
             self._answer_held()
         self.urgent = 0
         return self.outbox.collect()
+
+    def collect_alone(self) -> Optional[bytes]:
+        """Take the frame that waits in the outbox; None if there isn't just one."""
+        if self._held_pong is not None:
+            return None
+        frame = self.outbox.collect_alone()
+        if frame is not None:
+            self.urgent = 0
+        return frame
 
     def release(self) -> None:
         """Note that the transport takes bytes again, and answer the ping that waits for that."""

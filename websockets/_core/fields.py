@@ -10,13 +10,16 @@ Key decision: all fields that are there are taken in one call, and a head is mad
 from __future__ import annotations
 
 import re
+from typing import Optional
 
 from websockets._grammar import CONTENT, TOKEN
-from websockets.datastructures import Headers
+from websockets.datastructures import USUAL_VALUES, Headers
 from websockets.headers import check_headers
 
-__all__ = ["make_head", "take_fields"]
+__all__ = ["make_head", "take_fields", "usual_head"]
 
+is_token = re.compile(TOKEN).fullmatch
+is_content = re.compile(CONTENT).fullmatch
 match_field = re.compile(rf"({TOKEN}):({CONTENT})\r\n".encode()).match
 
 
@@ -47,7 +50,7 @@ def take_fields(
         name, value = match.groups()
         value = value.strip(b" \t")
         text = value.decode("latin-1") if latin else value.decode("ascii", "surrogateescape")
-        headers.set_insecure(name.decode("ascii"), text)
+        headers.set_insecure(name.decode("ascii"), USUAL_VALUES.get(text, text))
         start = match.end()
     return start
 
@@ -62,5 +65,20 @@ def make_head(start_line: str, headers: Headers) -> bytes:
     Raises:
         ValueError, TypeError: if a header can't be sent.
     """
-    check_headers(headers)
-    return f"{start_line}\r\n{headers}".encode(errors="surrogateescape")
+    head = usual_head(start_line, headers)
+    if head is None:
+        check_headers(headers)
+        head = f"{start_line}\r\n{headers}".encode(errors="surrogateescape")
+    return head
+
+
+def usual_head(start_line: str, headers: Headers) -> Optional[bytes]:
+    """Return a head as it is sent, None if it isn't in ASCII or something is wrong with it."""
+    if not start_line.isascii():
+        return None
+    for name, value in headers._pairs:
+        if type(name) is not str or type(value) is not str:
+            return None
+        if not is_token(name) or not value.isascii() or not is_content(value):
+            return None
+    return f"{start_line}\r\n{headers}".encode()

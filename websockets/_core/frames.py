@@ -244,7 +244,7 @@ class FrameReader:
 
     def _read_header(self) -> bool:
         """Read a header and check it, as soon as each part of it is there; False if incomplete."""
-        if not self._require(2):
+        if len(self.chunk) - self.stop < 2 and not self._require(2):
             return False
         chunk, start = self.chunk, self.stop
         byte0, byte1 = chunk[start], chunk[start + 1]
@@ -261,11 +261,14 @@ class FrameReader:
             # The top bit is looked at before the number is stored: see check_length.
             if extended == 8 and chunk[start + 2] & 0x80:
                 check_length(1 << 63, form)
-            length = int.from_bytes(chunk[start + 2 : start + 2 + extended], "big")
+            length = 0
+            for i in range(start + 2, start + 2 + extended):
+                length = length << 8 | chunk[i]
             if opcode >= OP_CLOSE:
                 check_control(byte0 & 0x80 != 0, length)
             check_length(length, form)
-        if not self._require(size + length if opcode >= OP_CLOSE else size):
+        needed = size + length if opcode >= OP_CLOSE else size
+        if len(self.chunk) - self.stop < needed and not self._require(needed):
             return False
         self.stop += size
         if self._masked:

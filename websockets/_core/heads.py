@@ -128,14 +128,19 @@ class HeadReader:
             raise MalformedHead("line isn't terminated by CRLF")
         return end
 
-    def _start_line(self, line: bytes) -> None:
-        # What nearly all requests are like is told without the pattern, in a third of the time.
+    def _usual_start(self, line: bytes) -> bool:
+        """Take what nearly all requests are like, without the pattern: in a third of the time."""
         if line[:4] == b"GET " and line[-9:] == b" HTTP/1.1" and not self._response:
             path = decode(line[4:-9])
             if path and path.isprintable() and " " not in path:
                 self.path = path
                 self.started = True
-                return
+                return True
+        return False
+
+    def _start_line(self, line: bytes) -> None:
+        if self._usual_start(line):
+            return
         # RFC 9112 2.2: a server ignores empty lines before the request.
         if not line and not self._response:
             return
@@ -203,6 +208,8 @@ class MessageHeadReader(HeadReader):
         self._most = UNLIMITED
 
     def _start_line(self, line: bytes) -> None:
+        if self._usual_start(line):
+            return
         if self._response:
             self.status, self.reason = parse_status_line(line, self._older)
         else:

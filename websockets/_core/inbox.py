@@ -13,6 +13,12 @@ from typing import Any
 
 __all__ = ["Inbox"]
 
+# So many places are kept while nothing waits.
+KEPT = 64
+
+# What all have while there is no place, which is never changed.
+NONE: list[Any] = []
+
 
 class Inbox:
     """
@@ -32,9 +38,13 @@ class Inbox:
         self._low = low
         # The oldest, if it came when nothing waited: most messages do, and need no list.
         self._oldest: Any = None
-        # What has arrived, and of it what is being taken, in reverse order.
-        self._arrived: list[Any] = []
-        self._taken: list[Any] = []
+        # What has arrived behind it, and what is being taken, with None for what has been. Their
+        # places are used again and again: lists that grow and shrink take longer.
+        self._arrived: list[Any] = NONE
+        self._count = 0  # how many have arrived
+        self._leaving: list[Any] = NONE
+        self._next = 0  # the place of the oldest of those
+        self._end = 0  # and where they end
 
     def is_full(self) -> bool:
         """Whether there is no room for another message."""
@@ -47,7 +57,13 @@ class Inbox:
     def put(self, message: Any) -> None:
         """Add a message; whether there is room is for the caller to ask."""
         if self.waiting:
-            self._arrived.append(message)
+            if self._count < len(self._arrived):
+                self._arrived[self._count] = message
+            elif self._count:
+                self._arrived.append(message)
+            else:
+                self._arrived = [message]
+            self._count += 1
         else:
             self._oldest = message
         self.waiting += 1
@@ -59,10 +75,18 @@ class Inbox:
         if message is not None:
             self._oldest = None
             return message
-        if not self._taken:
-            self._arrived, self._taken = self._taken, self._arrived
-            self._taken.reverse()
-        return self._taken.pop()
+        if self._next == self._end:
+            self._arrived, self._leaving = self._leaving, self._arrived
+            self._next = 0
+            self._end = self._count
+            self._count = 0
+        message = self._leaving[self._next]
+        self._leaving[self._next] = None
+        self._next += 1
+        if not self.waiting and len(self._leaving) + len(self._arrived) > KEPT:
+            self._arrived = self._leaving = NONE
+            self._next = self._end = 0
+        return message
 
     def take_all(self) -> list[Any]:
         """Take all messages, oldest first."""
@@ -73,8 +97,8 @@ class Inbox:
     def clear(self) -> None:
         """Drop all messages."""
         self._oldest = None
-        self._arrived = []
-        self._taken = []
+        self._arrived = self._leaving = NONE
+        self._count = self._next = self._end = 0
         self.waiting = 0
 
     def __len__(self) -> int:
@@ -83,4 +107,5 @@ class Inbox:
     def __iter__(self) -> Iterator[Any]:
         """Go over the messages that wait, oldest first, without taking them."""
         oldest = [] if self._oldest is None else [self._oldest]
-        return iter(oldest + self._taken[::-1] + self._arrived)
+        leaving = self._leaving[self._next : self._end]
+        return iter(oldest + leaving + self._arrived[: self._count])

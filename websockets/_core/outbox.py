@@ -16,7 +16,7 @@ from typing import Any, Callable, Optional, Union
 from .constants import NOW, OP_BINARY, OP_CLOSE, OP_TEXT
 from .gathering import Gathering
 from .keys import masking_key
-from .pack import pack_frame, pack_header, to_bytes
+from .pack import append_frame, pack_frame, pack_header, to_bytes
 from .tally import CLIENTS, SERVERS
 
 __all__ = ["Outbox"]
@@ -41,12 +41,14 @@ class Outbox:
             for each other with; 0 if each leaves at once.
 
     Attributes:
-        frames: byte strings to send, oldest first; take them with :meth:`collect`.
-        size: how many bytes that is.
+        size: how many bytes wait; take them with :meth:`collect`.
     """
 
     def __init__(self, masked: bool, extensions: Any, thread_size: int, gather: int) -> None:
-        self.frames: list[bytes] = NONE
+        # Most frames leave alone, and need no list.
+        self._alone: Optional[bytes] = None
+        self._frames: list[bytes] = NONE
+        self._joined: Optional[bytearray] = None  # short frames behind those
         self.size = 0
         self._masked = masked
         self._tally = CLIENTS if masked else SERVERS
@@ -58,8 +60,15 @@ class Outbox:
         self._fresh = False  # messages came where none was left since the program sent one
 
     def __iter__(self) -> Iterator[bytes]:
-        """Go over the frames, oldest first, without taking them."""
-        return iter(self.frames)
+        """Go over what waits, oldest first, without taking it."""
+        alone = [] if self._alone is None else [self._alone]
+        joined = [bytes(self._joined)] if self._joined else []
+        return iter(alone + self._frames + joined)
+
+    @property
+    def frames(self) -> list[bytes]:
+        """What waits, oldest first."""
+        return list(self)
 
     # What was received, as far as it tells when to send
 
@@ -151,30 +160,65 @@ class Outbox:
             frames: what connections have made of the message so far; begin with an empty dict.
         """
         self._tally.messages_sent += 1
-        key = None
-        if not self._masked:
-            # RFC 6455 5.3: a client masks each frame with a key of its own.
-            key = () if self._extensions is None else getattr(self._extensions, "sharing_key", None)
-        if key is None:
+        frame = self._shared(opcode, payload, frames)
+        if frame is None:
             self.put(True, opcode, payload)
-            return
+        else:
+            self.put_bytes(frame)
+
+    def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> Optional[bytes]:
+        """
+        Make such a message a frame that leaves at once, while nothing waits.
+
+        Returns:
+            the frame; None if it was put in, as there is none that others could be sent.
+        """
+        frame = self._shared(opcode, payload, frames)
+        self._tally.messages_sent += 1
+        if frame is None:
+            self.put(True, opcode, payload)
+        else:
+            self._tally.bytes_sent += len(frame)
+        return frame
+
+    def _shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> Optional[bytes]:
+        """Find or make the frame of a message for connections like this; None if it is its own."""
+        if self._masked:
+            # RFC 6455 5.3: a client masks each frame with a key of its own.
+            return None
+        key = () if self._extensions is None else getattr(self._extensions, "sharing_key", None)
+        if key is None:
+            return None
         frame = frames.get(key)
         if frame is None:
             byte0 = opcode
             if self._extensions is not None:
                 byte0, payload = self._encode(True, opcode, payload, None)
             frame = frames[key] = pack_frame(0x80 | byte0, payload, b"")
-        self.put_bytes(frame)
+        return frame
 
     def collect(self) -> list[bytes]:
         """Take all frames, which are about to leave."""
         self._tally.bytes_sent += self.size
-        frames = self.frames or []
-        self.frames = NONE
+        self._line_up()
+        frames = self._frames or []
+        self._frames = NONE
         self.size = 0
         if self._gathering is not None:
             self._gathering.left()
         return frames
+
+    def collect_alone(self) -> Optional[bytes]:
+        """Take the frame that waits, which is about to leave; None if there isn't just one."""
+        alone = self._alone
+        if alone is None or self._joined is not None:
+            return None
+        self._tally.bytes_sent += self.size
+        self._alone = None
+        self.size = 0
+        if self._gathering is not None:
+            self._gathering.left()
+        return alone
 
     def turned(self) -> None:
         """Note that the event loop has turned, as LATER asked for."""
@@ -182,13 +226,20 @@ class Outbox:
             self._gathering.turned()
 
     def _put_frame(self, byte0: int, payload: Any) -> None:
-        if self._masked:
-            self.put_bytes(pack_frame(byte0, payload, masking_key()))
-        elif type(payload) is bytes and len(payload) >= self._large:
+        kind = type(payload)
+        key = masking_key() if self._masked else b""
+        if (kind is str or kind is bytes) and len(payload) < LARGE:
+            if self.size and self._gathering is not None:
+                # What waits for others is joined with them.
+                if self._joined is None:
+                    self._joined = bytearray()
+                self.size += append_frame(self._joined, byte0, payload, key)
+                return
+        elif kind is bytes and not self._masked and len(payload) >= self._large:
             self.put_bytes(pack_header(byte0, len(payload), b""))
             self.put_bytes(payload)
-        else:
-            self.put_bytes(pack_frame(byte0, payload, b""))
+            return
+        self.put_bytes(pack_frame(byte0, payload, key))
 
     def _encode(
         self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
@@ -203,13 +254,26 @@ class Outbox:
 
     def put_bytes(self, data: bytes) -> None:
         """Put bytes in that are framed already."""
-        # Most leave alone: a list of one is made faster than one that grows.
-        if self.frames:
-            self.frames.append(data)
+        if self._alone is None and not self._frames:
+            self._alone = data
         else:
-            self.frames = [data]
+            self._line_up()
+            self._frames.append(data)
         self.size += len(data)
+
+    def _line_up(self) -> None:
+        """Make one list of all that waits."""
+        alone = self._alone
+        if alone is not None:
+            self._alone = None
+            self._frames = [alone]
+        joined = self._joined
+        if joined is not None:
+            self._joined = None
+            if joined:
+                self._frames.append(bytes(joined))
 
     def put_in_front(self, data: bytes) -> None:
         """Put what is no frame before all others; it doesn't count."""
-        self.frames = [data, *self.frames]
+        self._line_up()
+        self._frames = [data, *self._frames]

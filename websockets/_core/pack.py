@@ -13,7 +13,7 @@ from typing import Union
 
 from .mask import apply_mask
 
-__all__ = ["pack_frame", "pack_header", "to_bytes"]
+__all__ = ["append_frame", "pack_frame", "pack_header", "to_bytes"]
 
 Payload = Union[str, bytes, bytearray, memoryview]
 
@@ -55,6 +55,13 @@ def pack_frame(byte0: int, payload: Payload, key: bytes) -> bytes:
     data = to_bytes(payload)
     header = pack_header(byte0, len(data), key)
     return header + (apply_mask(data, key) if key else data)
+
+
+def append_frame(frames: bytearray, byte0: int, payload: Payload, key: bytes) -> int:
+    """Build a whole frame behind others, as :func:`pack_frame` does; return its size."""
+    frame = pack_frame(byte0, payload, key)
+    frames += frame
+    return len(frame)
 
 
 def to_bytes(payload: Payload) -> bytes:

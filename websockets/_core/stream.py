@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional, Union
 
+from .clock import read_clock
 from .constants import FULL, LATER, NOT_SENT, NOW, SENT, SENT_WAIT
 from .endpoint import Endpoint
 from .waiter import Waiter
@@ -124,9 +125,12 @@ class MessageStream:
             NOT_SENT, SENT or SENT_WAIT.
         """
         kind = type(message)
-        if self.endpoint.holds or not (kind is str or kind is bytes):
+        endpoint = self.endpoint
+        if endpoint.holds or not (kind is str or kind is bytes):
             return NOT_SENT
-        return self.send(message)
+        # Nothing holds it, so it is open.
+        due = endpoint.outbox.put_message(message, read_clock(self._clock), endpoint.inbox.waiting)
+        return self._leave(due) if due else SENT
 
     def send(
         self,
@@ -135,7 +139,11 @@ class MessageStream:
         opcode: int = 0,
     ) -> int:
         """Send a message, or let it wait for others; return SENT or SENT_WAIT."""
-        due = self.endpoint.send_message(message, self._clock(), compress, opcode)
+        now = read_clock(self._clock)
+        return self._leave(self.endpoint.send_message(message, now, compress, opcode))
+
+    def _leave(self, due: int) -> int:
+        """Write what waits, or have the event loop call; return SENT or SENT_WAIT."""
         if due & LATER:
             self._loop.call_soon(self._turned)
         if due & NOW and self.flush():
@@ -152,16 +160,25 @@ class MessageStream:
         Returns:
             whether it was sent.
         """
-        if self.endpoint.holds:
+        endpoint = self.endpoint
+        if endpoint.holds:
             return False
-        self.endpoint.send_shared(opcode, payload, frames)
-        self.flush()
+        frame = endpoint.share(opcode, payload, frames)
+        if frame is None:
+            self.flush()
+        else:
+            self._writer.write_frame(frame)
         return True
 
     def flush(self) -> bool:
         """Write the frames that wait; return whether to wait before there are more."""
-        written = self._writer.write(self.endpoint.collect())
-        return not written or self.endpoint.holds & FULL != 0
+        endpoint = self.endpoint
+        frame = endpoint.collect_alone()
+        if frame is None:
+            written = self._writer.write(endpoint.collect())
+        else:
+            written = self._writer.write_frame(frame)
+        return not written or endpoint.holds & FULL != 0
 
     def _turned(self) -> None:
         """Write the frames that still wait when the event loop turns."""

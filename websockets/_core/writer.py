@@ -42,6 +42,10 @@ class Writer:
         hand_over(pieces, self._transport)
         return True
 
+    def write_frame(self, frame: bytes) -> bool:
+        """Write one byte string; return whether the transport is still there."""
+        return self.write([frame])
+
     def write_before_closing(self, pieces: list[bytes]) -> None:
         """
         Write what was held back, and then the program closed the transport itself.

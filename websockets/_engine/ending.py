@@ -32,6 +32,7 @@ class Ending:
     Attributes:
         timeout: as given; it may be changed until the first step is taken.
         log: a function that is told of steps, for logs, or None.
+        begun: whether a step was taken.
         eof: whether the peer has ended its side of TCP.
         is_over: whether the transport is gone.
         expired: whether all steps together have taken too long.
@@ -44,6 +45,7 @@ class Ending:
         "_timer",
         "_transport",
         "_whole",
+        "begun",
         "eof",
         "expired",
         "is_over",
@@ -59,17 +61,13 @@ class Ending:
         self.timeout = timeout
         self.log: Optional[Callable[[str], None]] = None
         self._step = GOING_ON
+        self.begun = False
         self._timer: Any = None
         self._whole = whole
         self.expired = False
         self._closed = Gate()
         self.eof = False
         self.is_over = False
-
-    @property
-    def begun(self) -> bool:
-        """Whether a step was taken."""
-        return self._step != GOING_ON
 
     def await_close(self) -> None:
         """Our close frame is sent: wait for the peer's."""
@@ -112,6 +110,7 @@ class Ending:
         """The transport is gone: there is nothing to wait for."""
         self.is_over = True
         self._step = HUNG_UP
+        self.begun = True
         self._closed.open()
         if self._timer is not None:
             self._timer.cancel()
@@ -122,6 +121,7 @@ class Ending:
         if self._step >= step:
             return False
         self._step = step
+        self.begun = True
         if self.timeout is None:
             return True
         if not self._whole:

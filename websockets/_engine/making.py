@@ -15,8 +15,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from .phases import Phase
-
 __all__ = ["copies_of", "let_out", "maker", "watch_end"]
 
 
@@ -80,13 +78,12 @@ def copies_of(protocol: Any) -> Callable[[], Any]:
         protocol: one whose class is ours, so that nothing else than attributes comes of making it.
     """
     cls: Any = type(protocol)
-    settings = {
-        name: value for name, value in vars(protocol).items() if not isinstance(value, Phase)
-    }
+    settings = list(vars(protocol).items())
+    new = object.__new__
 
     def make() -> Any:
-        copy = cls.__new__(cls)
-        for name, value in settings.items():
+        copy = new(cls)
+        for name, value in settings:
             setattr(copy, name, value)
         return copy
 

@@ -24,7 +24,7 @@ from .._core import (
     UNUSUAL,
     Endpoint,
 )
-from .._transports.descriptors import is_link, plain_socket
+from .._transports.descriptors import is_ours, plain_socket
 from .._transports.reading import InPlace, read_buffer
 from ..exceptions import ConcurrencyError, WebSocketException
 from ..framing import OP_PING, OP_PONG
@@ -99,10 +99,8 @@ class Session(Driver, Phase):  # type: ignore[override]
         if opening.full:
             self.endpoint.holds |= FULL
         stream.host = self
-        if is_link(self._transport):
+        if is_ours(self._transport):
             self._transport.carry(stream)
-        elif hasattr(self._transport, "before_closing"):
-            self._transport.before_closing = stream.flush
 
     def begin(self, early: bytes) -> None:
         """
@@ -114,7 +112,8 @@ class Session(Driver, Phase):  # type: ignore[override]
         self.endpoint.opened()
         if early:
             self.endpoint.receive(early)
-        self.attend()
+        if early or self.endpoint.urgent or self.stream.reading_paused:
+            self.attend()
 
     # Facts
 
@@ -195,7 +194,8 @@ class Session(Driver, Phase):  # type: ignore[override]
 
     def flush(self) -> bool:
         """Write the frames that wait; return whether to wait before there are more."""
-        self._check_thread()
+        if self._thread:
+            self._check_thread()
         full: bool = self.stream.flush()
         return full
 
@@ -319,9 +319,12 @@ class Session(Driver, Phase):  # type: ignore[override]
         endpoint = self.endpoint
         if endpoint.urgent:
             self.flush()
-        self._take_pongs()
-        offload(self.loop, endpoint, self._go_on)
-        self._pace_reading()
+        if endpoint.pongs is not None:
+            self._take_pongs()
+        if endpoint.work is not None:
+            offload(self.loop, endpoint, self._go_on)
+        if endpoint.stalled or self.stream.reading_paused:
+            self._pace_reading()
         if self.stream.read_buffer is None and self.stream.space() is not None:
             self._read_in_place()
         if endpoint.phase != TALKING:
@@ -360,10 +363,7 @@ class Session(Driver, Phase):  # type: ignore[override]
     def _read_in_place(self) -> None:
         """Have a transport that would give us bytes read them into their place, for a while."""
         transport = self._transport
-        read_into = getattr(transport, "read_into", None)
-        if read_into is not None:
-            read_into(self.stream)
-        elif plain_socket(transport) is not None and transport.get_protocol() is self.face:
+        if plain_socket(transport) is not None and transport.get_protocol() is self.face:
             transport.set_protocol(InPlace(self.face, transport, self.stream))
 
     # The end
@@ -424,7 +424,8 @@ class Session(Driver, Phase):  # type: ignore[override]
             ending.timeout = self.face.close_timeout
             if self.keepalive is not None:
                 self.keepalive.stop()
-            self._log_fault(self.face._ws_logger)
+            if self.endpoint.failure is not None:
+                self._log_fault(self.face._ws_logger)
         self.face._ws_changed()
         if endpoint.phase < OVER:
             ending.await_close()

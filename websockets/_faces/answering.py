@@ -16,6 +16,7 @@ from typing import Any, Optional, TypeVar
 
 from .._core import forget_frames
 from .._sansio.server import ServerProtocol
+from ..datastructures import Headers
 from ..http11 import SERVER, Request, Response
 from ..typing import StatusLike
 from .facts import Facts
@@ -53,6 +54,7 @@ class Answering(Facts):
     handler: Any
     handler_kwargs: dict[str, Any]
 
+    _ws_is_client = False
     _ws_awaits = True  # whether a program's functions may be coroutine functions
 
     def respond(self, status: StatusLike, text: str) -> Response:
@@ -76,7 +78,11 @@ class Answering(Facts):
             # The program may have taken its time.
             response = self._ws_accept(request) if self._ws_is_served() else self._ws_refusal()
         if server_header is not None:
-            response.headers["Server"] = server_header
+            headers = response.headers
+            if server_header is SERVER and type(headers) is Headers and "Server" not in headers:
+                headers._put_new("Server", "server", SERVER)  # It needs no check.
+            else:
+                headers["Server"] = server_header
         self.response = response
         if process_response is not None:
             other = await self._ws_ask("process_response", process_response, request, response)

@@ -202,15 +202,10 @@ class Facts:
         is_client: bool = self.protocol.side is Side.CLIENT
         return is_client
 
-    @overridable
-    def _ws_max_size(self) -> Optional[int]:
-        limit: Optional[int] = self.protocol.max_message_size
-        return limit
-
-    @overridable
-    def _ws_max_frame(self) -> Optional[int]:
-        limit: Optional[int] = self.protocol.max_fragment_size
-        return limit
+    def _ws_limits(self) -> tuple[Optional[int], Optional[int]]:
+        """Return the most bytes of a message, and of a frame."""
+        protocol = self.protocol
+        return protocol.max_message_size, protocol.max_fragment_size
 
     def _ws_endpoint(self, gathered: int = 0) -> Any:
         """
@@ -220,22 +215,23 @@ class Facts:
             gathered: bytes that messages which are sent quickly may wait for each other with.
         """
         high, low = limits_of_queue(self.max_queue)
+        message, frame = self._ws_limits()
         return _core.Endpoint(
             self._ws_is_client,
-            self._ws_max_size,
+            message,
             high,
             self.max_fragments,
             self._ws_chain(),
             gathered,
             low,
-            self._ws_max_frame,
+            frame,
             self._ws_in_fragments,
         )
 
     def _ws_chain(self) -> Any:
         """Return what passes frames through the extensions, None if nobody wants to see them."""
         protocol, chain = self.protocol, None
-        if protocol.extensions or protocol.debug:
+        if protocol._agreed or protocol.debug:
             logger = self.logger if protocol.debug else None
             chain = chain_of(protocol.extensions, logger, self._ws_offloads)
         if type(self).process_event is not Facts.process_event:

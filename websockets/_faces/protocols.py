@@ -7,6 +7,7 @@ Owns what is checked once for all of them. Must never know what carries their by
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import Any, Optional
 
@@ -33,22 +34,40 @@ def offers(subprotocols: Any, compression: Optional[str], extensions: Any, enabl
 
 
 def server_protocols(
-    *, subprotocols: Any, compression: Optional[str], extensions: Any, **arguments: Any
+    *, subprotocols: Any, compression: Optional[str], extensions: Any, logger: Any, **arguments: Any
 ) -> Callable[[], ServerProtocol]:
     """
     Return what makes protocols of a server's connections.
 
     Arguments:
         compression: as ``serve()`` takes it.
+        logger: where to log.
         subprotocols, extensions, arguments: those of :class:`ServerProtocol`.
 
     Raises:
         TypeError, ValueError: if one of the first three isn't valid.
     """
     extensions = offers(subprotocols, compression, extensions, enable_server_permessage_deflate)
-    return functools.partial(
-        ServerProtocol, subprotocols=subprotocols, extensions=extensions, **arguments
+    create = functools.partial(
+        ServerProtocol,
+        subprotocols=subprotocols,
+        extensions=extensions,
+        logger=logger,
+        **arguments,
     )
+    copy: Optional[Callable[[], ServerProtocol]] = None
+
+    def make() -> ServerProtocol:
+        nonlocal copy
+        if copy is not None and not logger.isEnabledFor(logging.DEBUG):
+            return copy()
+        protocol = create()
+        if copy is None and not protocol.debug:
+            copy = protocol._copier()
+            return copy()
+        return protocol
+
+    return make
 
 
 def client_protocols(

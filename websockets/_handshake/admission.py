@@ -24,6 +24,9 @@ from .lists import check_list
 
 __all__ = ["check_framing", "check_host", "check_origin", "check_start"]
 
+# RFC 9112 6: what tells that there is a body.
+BODIES = frozenset({"content-length", "transfer-encoding"})
+
 
 def check_start(method: str, protocol: str) -> None:
     """
@@ -47,6 +50,9 @@ def check_framing(headers: Headers) -> None:
         InvalidHeader: if Host isn't there exactly once (RFC 9112 3.2), or the request has a body:
             it would be taken for frames.
     """
+    values = headers._values
+    if type(values.get("host")) is str and BODIES.isdisjoint(values):
+        return
     if headers._lone("host") is None:
         several = "Host" in headers
         raise InvalidHeader("Host", "more than one Host header found" if several else None)
@@ -95,6 +101,8 @@ def check_origin(
         InvalidHeader: if there is more than one.
         TypeError: if ``origins`` is a text.
     """
+    if origins is None and "origin" not in headers._values:
+        return None
     check_list("origins", origins)
     values = headers.get_all("Origin")
     if len(values) > 1:

@@ -8,6 +8,7 @@ suits it; here are only names and their order.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, Optional
 
@@ -55,9 +56,9 @@ def choose_extensions(
     Raises:
         InvalidHeader: if the client's header is malformed.
     """
-    offers = headers.get_all(EXTENSIONS)
-    if not offers or not factories:
+    if not factories or "sec-websocket-extensions" not in headers._values:
         return None, []
+    offers = headers.get_all(EXTENSIONS)
     answers: list[ExtensionHeader] = []
     extensions: list[Any] = []
     for name, params in parse_extension(", ".join(offers)):
@@ -71,7 +72,13 @@ def choose_extensions(
             answers.append((name, answer))
             extensions.append(extension)
             break
-    return build_extension(answers) if answers else None, extensions
+    return shared(build_extension(answers)) if answers else None, extensions
+
+
+@functools.lru_cache(maxsize=64)
+def shared(text: str) -> str:
+    """Return a text; while it is remembered, all who ask for an equal one have the same."""
+    return text
 
 
 def agreed_extensions(headers: Headers, factories: Optional[Sequence[Any]]) -> list[Any]:
@@ -121,8 +128,9 @@ def offered_subprotocols(headers: Headers) -> list[Subprotocol]:
     Raises:
         InvalidHeader: if its header is malformed.
     """
-    offers = headers.get_all(SUBPROTOCOL)
-    return parse_subprotocol(", ".join(offers)) if offers else []
+    if "sec-websocket-protocol" not in headers._values:
+        return []
+    return parse_subprotocol(", ".join(headers.get_all(SUBPROTOCOL)))
 
 
 def choose_subprotocol(

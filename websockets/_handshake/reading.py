@@ -26,9 +26,10 @@ class RequestReader:
         rest: the bytes that came behind it.
     """
 
+    message: Any = None
+    rest = b""
+
     def __init__(self) -> None:
-        self.message: Any = None
-        self.rest = b""
         self._head = MessageHeadReader()
 
     def feed(self, data: bytes) -> bool:

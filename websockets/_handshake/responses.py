@@ -12,11 +12,18 @@ import http
 import time
 from typing import Optional
 
-from .._core import make_head
-from ..datastructures import Headers
-from .upgrade import accept_key, build_answer
+from .._core import accept_key, make_head, usual_head
+from ..datastructures import Headers, headers_of
+from ..http11 import Response
 
-__all__ = ["accepting", "add_answer", "add_usual_headers", "http_date", "serialize_response"]
+__all__ = [
+    "accepting",
+    "add_usual_headers",
+    "dated",
+    "http_date",
+    "serialize_any",
+    "serialize_response",
+]
 
 DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -33,16 +40,47 @@ def accepting(key: str, extensions: Optional[str], subprotocol: Optional[str]) -
         extensions: the header of the chosen extensions, if there are any.
         subprotocol: the chosen subprotocol, if there is one.
     """
-    headers = Headers()
-    add_answer(headers, accept_key(key), extensions, subprotocol)
+    accept = accept_key(key)
+    headers = headers_of(
+        [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)],
+        {"upgrade": "websocket", "connection": "Upgrade", "sec-websocket-accept": accept},
+    )
+    add_choice(headers, extensions, subprotocol)
     return headers
 
 
-def add_answer(
-    headers: Headers, accept: str, extensions: Optional[str], subprotocol: Optional[str]
-) -> None:
-    """Add what opens a connection; ``accept`` answers the request's key, others as above."""
-    build_answer(headers, accept)
+def dated(
+    seconds: float, accept: str, extensions: Optional[str], subprotocol: Optional[str]
+) -> Headers:
+    """
+    Build the same headers, behind the time.
+
+    Arguments:
+        seconds: the time, for Date.
+        accept: what answers the request's key.
+        extensions, subprotocol: as for :func:`accepting`.
+    """
+    date = http_date(int(seconds))
+    headers = headers_of(
+        [
+            ("Date", date),
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Accept", accept),
+        ],
+        {
+            "date": date,
+            "upgrade": "websocket",
+            "connection": "Upgrade",
+            "sec-websocket-accept": accept,
+        },
+    )
+    add_choice(headers, extensions, subprotocol)
+    return headers
+
+
+def add_choice(headers: Headers, extensions: Optional[str], subprotocol: Optional[str]) -> None:
+    """Add what was chosen for a connection."""
     if extensions is not None:
         headers.set_insecure("Sec-WebSocket-Extensions", extensions)
     if subprotocol is not None:
@@ -66,10 +104,10 @@ def add_usual_headers(headers: Headers, seconds: float, server: Optional[str]) -
         seconds: the time, for Date.
         server: value of the Server header, None for no such header.
     """
-    if "Date" not in headers:
-        headers.set_insecure("Date", http_date(int(seconds)))
-    if server is not None and "Server" not in headers:
-        headers.set_insecure("Server", server)
+    if "date" not in headers._values:
+        headers._put_new("Date", "date", http_date(int(seconds)))
+    if server is not None and "server" not in headers._values:
+        headers._put_new("Server", "server", server)
 
 
 def serialize_response(status: int, headers: Headers, body: Optional[bytes] = None) -> bytes:
@@ -81,3 +119,17 @@ def serialize_response(status: int, headers: Headers, body: Optional[bytes] = No
     """
     head: bytes = make_head(f"HTTP/1.1 {status} {REASONS.get(status, '')}", headers)
     return head if body is None else head + body
+
+
+def serialize_any(response: Response, line: str) -> bytes:
+    """
+    Return a response of a program's own as it is sent; what is in it is the program's affair.
+
+    Arguments:
+        line: its first line.
+    """
+    if type(response) is Response and type(response.headers) is Headers:
+        head: Optional[bytes] = usual_head(line, response.headers)
+        if head is not None:
+            return head + response.body if response.body else head
+    return response.serialize()

@@ -10,13 +10,12 @@ containers, so nothing but ``get_all()``, if there is one, and item access is us
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Optional
 
+from .._core import GUID, USUAL_CONNECTIONS, USUAL_UPGRADES, accept_key, usual_key
 from ..datastructures import Headers
 from ..exceptions import InvalidHeader, InvalidHeaderValue, InvalidUpgrade
 from ..headers import parse_connection, parse_upgrade
@@ -32,24 +31,8 @@ __all__ = [
     "generate_key",
 ]
 
-# RFC 6455 1.3: what a server mixes into the key to prove that it speaks WebSocket.
-GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-# What browsers and most libraries send is told without the grammar, whose answer it is.
-_USUAL_CONNECTIONS = frozenset({"Upgrade", "upgrade", "keep-alive, Upgrade", "Upgrade, keep-alive"})
-_USUAL_UPGRADES = frozenset({"websocket", "WebSocket"})
-
 # 16 bytes in Base64: 22 characters hold 132 bits, 21 would hold 126.
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
-
-
-def accept_key(key: str) -> str:
-    """
-    Return the ``Sec-WebSocket-Accept`` that answers a ``Sec-WebSocket-Key`` (RFC 6455 4.2.2).
-    """
-    # SHA-1 proves no secret here; systems that ban it for secrets must still let us compute it.
-    digest = hashlib.sha1((key + GUID).encode(), usedforsecurity=False).digest()
-    return binascii.b2a_base64(digest, newline=False).decode()
 
 
 def generate_key() -> str:
@@ -98,9 +81,10 @@ def check_request(headers: Mapping[str, str], repeated: Optional[str] = None) ->
     Raises:
         InvalidHandshake: if the request is invalid; its answer is 400 Bad Request.
     """
-    usual_key = _usual_key(headers)
-    if usual_key is not None:
-        return usual_key
+    if type(headers) is Headers:
+        usual: Optional[str] = usual_key(headers._values)
+        if usual is not None:
+            return usual
     _check_upgrade(headers)
     key = _get_one(headers, "Sec-WebSocket-Key", repeated)
     # RFC 6455 4.2.1: 16 bytes in Base64.
@@ -115,20 +99,6 @@ def check_request(headers: Mapping[str, str], repeated: Optional[str] = None) ->
     if version != "13":
         raise InvalidHeaderValue("Sec-WebSocket-Version", version)
     return key
-
-
-def _usual_key(headers: Mapping[str, str]) -> Optional[str]:
-    """Return the key of a request that needs no closer look, as nearly all are."""
-    if (
-        type(headers) is Headers
-        and headers._lone("upgrade") in _USUAL_UPGRADES
-        and headers._lone("connection") in _USUAL_CONNECTIONS
-        and headers._lone("sec-websocket-version") == "13"
-    ):
-        key = headers._lone("sec-websocket-key")
-        if key is not None and _KEY.fullmatch(key) is not None:
-            return key
-    return None
 
 
 def build_response(headers: MutableMapping[str, str], key: str) -> None:
@@ -171,11 +141,12 @@ def check_response(headers: Mapping[str, str], key: str, repeated: Optional[str]
 def _check_upgrade(headers: Mapping[str, str]) -> None:
     """Check what requests and responses share (RFC 6455 4.2.1 and 4.1)."""
     connection = _get_list(headers, "Connection")
-    if connection not in _USUAL_CONNECTIONS:
+    # What most send is told without the grammar, whose answer it is.
+    if connection not in USUAL_CONNECTIONS:
         if "upgrade" not in [option.lower() for option in parse_connection(connection)]:
             raise InvalidUpgrade("Connection", connection)
     upgrade = _get_list(headers, "Upgrade")
-    if upgrade not in _USUAL_UPGRADES:
+    if upgrade not in USUAL_UPGRADES:
         if [protocol.lower() for protocol in parse_upgrade(upgrade)] != ["websocket"]:
             raise InvalidUpgrade("Upgrade", upgrade)
 

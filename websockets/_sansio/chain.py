@@ -155,8 +155,18 @@ def chain_of(extensions: Sequence[Any], logger: Any = None, offloads: bool = Fal
         logger: where to log frames; None for nowhere.
         offloads: whether there is somebody who works on large frames elsewhere.
     """
-    chain = FrameChain(extensions, offloads) if extensions else None
+    chain = None
+    if extensions:
+        chain = alone(extensions, offloads) or FrameChain(extensions, offloads)
     return chain if logger is None else LoggedChain(chain, logger)
+
+
+def alone(extensions: Sequence[Any], offloads: bool) -> Any:
+    """Return what does without a chain if there is one extension only, None if none does."""
+    if len(extensions) != 1:
+        return None
+    find = getattr(extensions[0], "_alone", None)
+    return None if find is None else find(offloads)
 
 
 def rsv_of(frame: Any) -> int:

@@ -37,13 +37,15 @@ class Opening:
     unfinished = False
     phase = -1  # before all phases of endpoints
 
+    # What has its usual value takes no time of a connection that is made.
+    state: int = State.CONNECTING
+    ended = False
+    eof_sent = False
+    early: Any = None
+    error: Optional[Exception] = None
+    complete = False
+
     def __init__(self, reader: Any) -> None:
-        self.state: int = State.CONNECTING
-        self.ended = False
-        self.eof_sent = False
-        self.early: Any = None
-        self.error: Optional[Exception] = None
-        self.complete = False
         self.reader = reader
         self.events: list[Any] = []
         self.writes: list[bytes] = []

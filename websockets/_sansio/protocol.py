@@ -87,9 +87,15 @@ class Protocol(Conversation):
         handshake_exc: what made the opening handshake fail, or None.
     """
 
-    # Whether somebody gives an endpoint once this is open, and what came behind the handshake.
-    _takes_over = False
-    _rest = b""
+    origin: Optional[Origin]
+    subprotocol: Optional[Subprotocol]
+    _rest = b""  # what came behind the handshake, for who takes over
+
+    # What has its usual value takes neither time nor memory of a connection that is made.
+    _id: Optional[uuid.UUID] = None
+    _blamed: Optional[BaseException] = None  # the failure that was logged last
+    _logged_eof = False
+    _logged_state: Optional[State] = None
 
     def __init__(
         self,
@@ -101,18 +107,11 @@ class Protocol(Conversation):
     ) -> None:
         self.side = side
         self.logger = LOGGERS[side] if logger is None else logger
-        self.debug: bool = self.logger.isEnabledFor(logging.DEBUG)
-        self.origin: Optional[Origin] = None
-        self.subprotocol: Optional[Subprotocol] = None
-        self.handshake_exc: Optional[Exception] = None
+        if self.logger.isEnabledFor(logging.DEBUG):
+            self.debug = True
         self.max_message_size, self.max_fragment_size = (
             max_size if isinstance(max_size, tuple) else (max_size, None)
         )
-        self._id: Optional[uuid.UUID] = None
-        self._extensions: list[Any] = []
-        self._blamed: Optional[BaseException] = None  # the failure that was logged last
-        self._logged_eof = False
-        self._logged_state: Optional[State] = None
         Conversation.__init__(self)
         if state == CONNECTING:
             self._go_on_with(Opening(self._reader()))
@@ -132,12 +131,12 @@ class Protocol(Conversation):
         endpoint = EventEndpoint(
             self.side == CLIENT, self.max_message_size, self.max_fragment_size, FRAMES
         )
-        if self._extensions or self.debug:
+        if self._agreed or self.debug:
             endpoint.use(self._chain())
         return endpoint
 
     def _chain(self) -> Any:
-        return chain_of(self._extensions, self.logger if self.debug else None)
+        return chain_of(self._agreed or (), self.logger if self.debug else None)
 
     # Facts
 
@@ -174,11 +173,13 @@ class Protocol(Conversation):
     @property
     def extensions(self) -> list[Any]:
         """The extensions agreed upon."""
-        return self._extensions
+        if self._agreed is None:
+            self._agreed = []
+        return self._agreed
 
     @extensions.setter
     def extensions(self, extensions: list[Any]) -> None:
-        self._extensions = extensions
+        self._agreed = extensions
         if not self._takes_over:
             self._endpoint.use(self._chain())
 
@@ -394,10 +395,17 @@ class Protocol(Conversation):
 
     # The opening handshake
 
+    def _read(self, data: bytes) -> Any:
+        """Take bytes from the peer; return its half of the handshake, None until that is there."""
+        self.receive_data(data)
+        events = self.events_received()
+        return events[-1] if events else None
+
     def _open(self, rest: bytes = b"") -> None:
         """Begin with messages; ``rest`` is what came behind the handshake."""
         if self._takes_over:
-            self._rest += rest
+            if rest:
+                self._rest += rest
             return
         opening = self._endpoint
         endpoint = opening.early

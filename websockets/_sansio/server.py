@@ -22,7 +22,7 @@ from .._handshake.negotiation import (
 )
 from .._handshake.reading import RequestReader
 from .._handshake.refusal import explanation, rejection, status_for
-from .._handshake.responses import add_answer, http_date
+from .._handshake.responses import dated, serialize_any
 from .._handshake.upgrade import accept_key, check_request
 from .._states import CONNECTING, SERVER, State
 from ..datastructures import Headers
@@ -46,6 +46,9 @@ from .protocol import Protocol
 __all__ = ["ServerProtocol"]
 
 MULTIPLE = "multiple values"
+
+# What isn't in the dict of a protocol.
+SETTINGS = ("logger", "max_message_size", "max_fragment_size", "available_extensions")
 
 # What DEBUG logs call a failure, by the first class that it is of.
 FAILURES: list[tuple[Any, str]] = [
@@ -79,6 +82,14 @@ class ServerProtocol(Protocol):
         accept_called: whether :meth:`accept` was called.
     """
 
+    side = SERVER
+    origins: Optional[Sequence[Union[Origin, Pattern[str], None]]] = None
+    available_extensions: Optional[Sequence[ServerExtensionFactory]]
+    available_subprotocols: Optional[Sequence[Subprotocol]] = None
+    _select: Optional[Callable[[ServerProtocol, Sequence[Subprotocol]], Optional[Subprotocol]]] = (
+        None
+    )
+
     def __init__(
         self,
         *,
@@ -93,11 +104,13 @@ class ServerProtocol(Protocol):
         logger: Any = None,
     ) -> None:
         super().__init__(SERVER, state=state, max_size=max_size, logger=logger)
-        self.origins = origins
+        if origins is not None:
+            self.origins = origins
         self.available_extensions = extensions
-        self.available_subprotocols = subprotocols
-        self.accept_called = False
-        self._select = select_subprotocol
+        if subprotocols is not None:
+            self.available_subprotocols = subprotocols
+        if select_subprotocol is not None:
+            self._select = select_subprotocol
 
     # The handshake
 
@@ -114,8 +127,7 @@ class ServerProtocol(Protocol):
         except Exception as exc:
             request._exception = exc
             return self._refusal(exc)
-        headers = Headers(Date=http_date(int(time.time())))
-        add_answer(headers, accept, extensions, subprotocol)
+        headers = dated(time.time(), accept, extensions, subprotocol)
         return Response(101, "Switching Protocols", headers)
 
     def reject(self, status: StatusLike, text: str) -> Response:
@@ -133,10 +145,10 @@ class ServerProtocol(Protocol):
 
     def send_response(self, response: Response) -> None:
         """Send a response: one with status 101 opens the connection, others end it."""
-        line = f"{response.status_code:d} {response.reason_phrase}"
+        line = f"HTTP/1.1 {response.status_code:d} {response.reason_phrase}"
         if self.debug:
-            self._log_head(">", f"HTTP/1.1 {line}", response)
-        self._endpoint.write(response.serialize())
+            self._log_head(">", line, response)
+        self._endpoint.write(serialize_any(response, line))
         SERVERS.answer(response.status_code)
         if response.status_code == 101:
             if self._endpoint.phase < 0:
@@ -168,9 +180,11 @@ class ServerProtocol(Protocol):
         headers = request.headers
         key = check_request(headers, MULTIPLE)
         self.origin = self.process_origin(headers)
-        extensions, self.extensions = self.process_extensions(headers)
+        header, extensions = self.process_extensions(headers)
+        if extensions or self._agreed:
+            self.extensions = extensions
         self.subprotocol = self.process_subprotocol(headers)
-        return accept_key(key), extensions, self.subprotocol
+        return accept_key(key), header, self.subprotocol
 
     def process_origin(self, headers: Headers) -> Optional[Origin]:
         """
@@ -222,6 +236,41 @@ class ServerProtocol(Protocol):
 
     def _reader(self) -> Any:
         return RequestReader()
+
+    def _copier(self) -> Callable[[], ServerProtocol]:
+        """Return what makes protocols that are as this, which has just been made."""
+        new: Any = ServerProtocol.__new__
+        usual = new(ServerProtocol)
+        settings: Any = {name: getattr(self, name) for name in SETTINGS}
+        settings.update(vars(self))
+        settings = {n: v for n, v in settings.items() if getattr(usual, n, n) is not v}.items()
+
+        def copy() -> ServerProtocol:
+            protocol: ServerProtocol = new(ServerProtocol)
+            for name, value in settings:
+                setattr(protocol, name, value)
+            protocol._go_on_with(Opening(RequestReader()))
+            return protocol
+
+        return copy
+
+    def _read(self, data: bytes) -> Any:
+        opening = self._endpoint
+        if self.debug or opening.phase >= 0 or opening.reader is None or opening.ended:
+            return super()._read(data)
+        # The same, on a short way.
+        reader = opening.reader
+        try:
+            if not reader.feed(data):
+                return None
+        except Exception as exc:
+            opening.error = exc
+            self._attend()
+            return None
+        opening.reader = None
+        if reader.rest:
+            self._rest = reader.rest
+        return reader.message
 
     def _attend_opening(self, opening: Opening) -> None:
         if opening.error is not None:

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, Optional
 from urllib.parse import unquote, urlsplit
 
 from .. import _core
+from .._transports.tls import calls_openssl
 from .._unbuilt import complaint
 from ..extensions._zlibs import chosen
 from ..version import distribution_version, version
@@ -237,6 +238,7 @@ def examine() -> dict[str, Any]:
         "platform": platform.platform(),
         "event_loops": event_loops(),
         "tls": ssl.OPENSSL_VERSION,
+        "direct_tls": calls_openssl(),
         "zlib": zlib.ZLIB_RUNTIME_VERSION,
         "compiled_zlib": native,
         "zlib_backend": chosen().module.__name__,
@@ -272,7 +274,7 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
         "backend": report["backend"] + (f" ({report['why_pure']})" if report["why_pure"] else ""),
         "compression": compression(report),
         "event loops": ", ".join(report["event_loops"]),
-        "TLS": report["tls"],
+        "TLS": report["tls"] + (", called directly" if report["direct_tls"] else ""),
         "Python": f"{report['python']}, {report['platform']}",
         "optional": ", ".join(optional),
     }.items():

@@ -12,9 +12,9 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from .._core import Link, Writer
+from .._core import Link, TLSConnection, Writer
 
-__all__ = ["is_link", "plain_socket", "writer_of"]
+__all__ = ["is_ours", "plain_socket", "writer_of"]
 
 ASYNCIO = ("asyncio.selector_events", "_SelectorSocketTransport")
 UVLOOP = {("uvloop.loop", "TCPTransport"), ("uvloop.loop", "UnixTransport")}
@@ -27,15 +27,15 @@ def name_of(kind: type) -> tuple[str, str]:
 
 def writer_of(transport: Any) -> Any:
     """Return what frames are written to a transport with."""
-    if is_link(transport):
+    if is_ours(transport):
         return transport.writer()
     return Writer(transport, plain_socket(transport))
 
 
-def is_link(transport: Any) -> bool:
+def is_ours(transport: Any) -> bool:
     """Tell whether a transport is ours, and not something that wraps it."""
     # Its __class__ says what asyncio wants to hear.
-    return type(transport) is Link
+    return issubclass(type(transport), (Link, TLSConnection))
 
 
 def plain_socket(transport: Any) -> Any:

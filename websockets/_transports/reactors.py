@@ -185,9 +185,11 @@ def connector(loop: Any, usual: Callable[..., Any], wanted: Any) -> Callable[...
         return usual
 
     async def connect(factory: Callable[[], Any], **kwds: Any) -> Any:
-        if not kwds.keys() <= CONNECTING:
+        # None says the same as if it weren't there, as in ssl=None.
+        given = {name: value for name, value in kwds.items() if value is not None}
+        if not given.keys() <= CONNECTING:
             return await usual(factory, **kwds)
-        sock = await connected(loop, **kwds)
+        sock = await connected(loop, **given)
         protocol = factory()
         link = Link(reactor, loop, sock.detach(), contextvars.copy_context(), Dressing)
         try:

@@ -30,8 +30,15 @@ class Shaking(Handshake, asyncio.Protocol, asyncio.BufferedProtocol):
     """The TLS handshake of one connection, as asyncio's classes describe protocols."""
 
 
-class Layer(TLSLayer, asyncio.Protocol, asyncio.BufferedProtocol, asyncio.Transport):
-    """TLS on one connection, as asyncio's classes describe protocols and transports."""
+class Layer(TLSLayer, asyncio.Protocol, asyncio.BufferedProtocol):
+    """
+    TLS on one connection, as asyncio's classes describe protocols, and transports.
+
+    What is compiled can't have asyncio's transports as a base, only say that it is one.
+    """
+
+    __slots__ = ()
+    __class__ = property(lambda self: asyncio.Transport)
 
 
 def time_limit(kwds: dict[str, Any], name: str, default: float) -> float:

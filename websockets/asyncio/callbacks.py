@@ -138,10 +138,10 @@ class Callbacks(Facts, asyncio.Protocol, asyncio.BufferedProtocol):
 
     async def _ws_handshaken(self) -> Any:
         """Return the peer's half of the opening handshake, None if it is no such thing."""
-        reader = await self._ws_phase.head()
-        self._ws_write()
-        message = reader.message
-        if message is not None:
+        message = (await self._ws_phase.head()).message
+        if message is None:
+            self._ws_write()  # The protocol has refused what has come.
+        else:
             self.process_event(message)
         self._ws_tell("handshaken")
         return message
@@ -162,8 +162,15 @@ class Callbacks(Facts, asyncio.Protocol, asyncio.BufferedProtocol):
         """Begin with messages: the opening handshake is complete."""
         before = self._ws_phase
         opening = before.opening
-        gathered = min(limits_of_writing(self.write_limit)[0], GATHERED)
-        endpoint = self._ws_endpoint(gathered if self.gather_writes else 0)
+        gathered = 0
+        if self.gather_writes:
+            gathered = self.write_limit
+            # Most have a number, which was checked.
+            if type(gathered) is not int:
+                gathered = limits_of_writing(gathered)[0]
+            if gathered > GATHERED:
+                gathered = GATHERED
+        endpoint = self._ws_endpoint(gathered)
         loop, transport = self.loop, self.transport
         stream = _core.MessageStream(
             endpoint,
@@ -220,15 +227,12 @@ class HandshakeReader:
 
     def feed(self, data: bytes) -> bool:
         """Take bytes; return whether nothing more is to be read."""
-        self._protocol.receive_data(data)
-        return self._is_complete()
+        self.message = self._protocol._read(data)
+        return self.message is not None or self._protocol.handshake_exc is not None
 
     def feed_eof(self) -> bool:
         """Take notice that the stream ends; return whether nothing more is to be read."""
         self._protocol.receive_eof()
-        return self._is_complete()
-
-    def _is_complete(self) -> bool:
         for event in self._protocol.events_received():
             self.message = event
         return self.message is not None or self._protocol.handshake_exc is not None

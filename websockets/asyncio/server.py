@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 from .._core import forget_frames
 from .._engine import broadcasting
 from .._engine.arguments import TODAYS_SERVE
-from .._engine.connecting import within
+from .._engine.deadlines import Deadlines
 from .._engine.journal import name_of
 from .._engine.making import copies_of, maker
 from .._engine.overridable import made_once
@@ -73,6 +73,8 @@ class ServerConnection(Answering, Connection):
         username: the user, once ``basic_auth()`` has let the client in.
         handler, handler_kwargs: what a router has found for the request.
     """
+
+    _ws_expired = False
 
     def __init__(
         self,
@@ -171,13 +173,12 @@ class ServerConnection(Answering, Connection):
     async def _ws_open(self) -> bool:
         """Perform the opening handshake; return whether the connection is open."""
         server = self.server
+        seconds = server.open_timeout
         try:
-            await within(
-                server.open_timeout,
-                lambda: self.handshake(*server.handshake_arguments),
-                "timed out during opening handshake",
-                self.loop,
-            )
+            if seconds is None:
+                await self.handshake(*server.handshake_arguments)
+            else:
+                await self._ws_open_within(server._ws_deadlines(seconds, expire))
         except asyncio.TimeoutError as exc:
             self.logger.debug("! %s", exc)
             self.transport.abort()
@@ -193,6 +194,21 @@ class ServerConnection(Answering, Connection):
             return False
         return True
 
+    async def _ws_open_within(self, deadlines: Deadlines) -> None:
+        """Perform the opening handshake in time; otherwise raise asyncio.TimeoutError."""
+        deadlines.add(self)
+        try:
+            await self.handshake(*self.server.handshake_arguments)
+        except asyncio.CancelledError:
+            # Since Python 3.11 a task counts its cancellations, of which only one here is ours.
+            if self._ws_expired and getattr(self.handler_task, "cancelling", int)() <= 1:
+                raise asyncio.TimeoutError("timed out during opening handshake") from None
+            raise
+        finally:
+            deadlines.remove(self)
+            if self._ws_expired and hasattr(self.handler_task, "uncancel"):
+                self.handler_task.uncancel()
+
     def _ws_shut_down(self, closing: Optional[tuple[int, str]]) -> None:
         """Take part in the server's shutdown."""
         if self.state is State.CONNECTING:
@@ -206,6 +222,12 @@ class ServerConnection(Answering, Connection):
                 self._ws_phase.close(*closing)
             else:
                 self._ws_closing = self.loop.create_task(self.close(*closing))
+
+
+def expire(connection: ServerConnection) -> None:
+    """End an opening handshake that takes too long."""
+    connection._ws_expired = True
+    connection.handler_task.cancel()
 
 
 def factory_of(create: Any, new_protocol: Callable[[], Any], server: Server) -> Any:

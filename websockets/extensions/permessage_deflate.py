@@ -188,6 +188,19 @@ class PerMessageDeflate(Extension):
             return None
         return self._compression.passes, self._compression.decode, self._compression.encode
 
+    def _alone(self, offloads: bool) -> Any:
+        """
+        Return what does it for an endpoint that has no other extension, None as above.
+
+        Arguments:
+            offloads: whether there is somebody who works on large frames elsewhere.
+        """
+        if type(self) is not PerMessageDeflate:
+            return None
+        self._compression.sharing_key = self.sharing_key
+        self._compression.thread_size = self.thread_size if offloads else None
+        return self._compression
+
     def decode(self, frame: Frame, *, max_size: Optional[int] = None) -> Frame:
         """Decompress a received frame; RFC 7692 7.2.2."""
         if frame.opcode > OP_BINARY:

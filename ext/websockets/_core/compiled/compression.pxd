@@ -4,6 +4,8 @@ cdef int OP_BINARY, OP_CONT, RSV1
 
 
 cdef class Compression:
+    cdef public object sharing_key
+    cdef public object thread_size
     cdef object _deflater
     cdef object _inflater
     cdef Py_ssize_t _min_size

@@ -82,10 +82,13 @@ cdef class Endpoint:
     cpdef send_frame(self, int opcode, payload, bint fin=*, compress=*)
     cpdef int send_message(self, message, double now, compress=*, int opcode=*) except -1
     cpdef send_shared(self, int opcode, payload, dict frames)
+    cpdef bytes share(self, int opcode, payload, dict frames)
     cpdef send_data(self, int opcode, data, bint fin)
     cpdef send_control(self, int opcode, data)
     cpdef list take_events(self)
     cpdef list collect(self)
+    @cython.locals(frame=bytes)
+    cpdef bytes collect_alone(self)
     cdef _answer_held(self)
     cdef _answer(self, int opcode, bytes payload)
     cdef int _check_open(self) except -1

@@ -9,6 +9,7 @@ cdef int OP_BINARY, OP_CLOSE, OP_PONG
 
 cpdef check_opcode(int opcode)
 cpdef check_control(bint fin, long long length)
+cpdef check_length(unsigned long long length, int form)
 @cython.locals(opcode=int)
 cpdef check_start(int byte0, int byte1, bint masked, bint any_rsv)
 
@@ -44,6 +45,7 @@ cdef class FrameReader:
     cdef bint _require(self, long long count) except -1
     @cython.locals(
         chunk=bytes, start=Py_ssize_t, byte0=int, byte1=int, opcode=int, form=int, extended=int,
-        size=Py_ssize_t, length="long long",
+        size=Py_ssize_t, length="long long", i=Py_ssize_t,
+        needed="long long",
     )
     cdef bint _read_header(self) except -1

@@ -30,6 +30,7 @@ cdef class HeadReader:
     @cython.locals(end=Py_ssize_t, stop=Py_ssize_t)
     cdef Py_ssize_t _end_of_line(self, bytes text, Py_ssize_t start) except -1
     @cython.locals(path=str)
+    cdef bint _usual_start(self, bytes line) except -1
     cdef _start_line(self, bytes line)
     @cython.locals(stop=Py_ssize_t, taken=Py_ssize_t)
     cdef Py_ssize_t _fields(self, bytes text, Py_ssize_t start, Py_ssize_t end) except -1

@@ -1,5 +1,7 @@
 # C types of websockets/_core/inbox.py.
 
+cdef Py_ssize_t KEPT
+
 
 cdef class Inbox:
     cdef readonly Py_ssize_t waiting
@@ -7,7 +9,10 @@ cdef class Inbox:
     cdef long long _low
     cdef object _oldest
     cdef list _arrived
-    cdef list _taken
+    cdef Py_ssize_t _count
+    cdef list _leaving
+    cdef Py_ssize_t _next
+    cdef Py_ssize_t _end
 
     cpdef bint is_full(self) except -1
     cpdef bint is_low(self) except -1

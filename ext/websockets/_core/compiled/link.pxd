@@ -2,6 +2,7 @@
 
 from websockets._core.compiled.reactor cimport Reactor, Watched
 from websockets._core.compiled.stream cimport MessageStream
+from websockets._core.compiled.tls cimport TLSConnection
 from websockets._core.compiled.writer cimport Writer
 
 cdef extern from "poller.h":
@@ -16,6 +17,7 @@ cdef class Link(Watched):
     cdef object _dressing
     cdef object _protocol
     cdef MessageStream _stream
+    cdef TLSConnection _tls
     cdef object _socket
     cdef object _duplicate
     cdef object _context
@@ -52,6 +54,8 @@ cdef class Link(Watched):
     cdef int nothing_came(self, Py_ssize_t count) except -1
     cdef int report(self, exc, str message) except -1
     cdef int put(self, list pieces) except -1
+    cdef int put_one(self, bytes data) except -1
+    cdef int left(self, list pieces, Py_ssize_t taken) except -1
     cdef int keep(self, list pieces, Py_ssize_t taken) except -1
     cdef int send_unsent(self) except -1
     cdef int look_at_room(self) except -1

@@ -4,7 +4,7 @@ cimport cython
 
 from websockets._core.compiled.gathering cimport Gathering
 from websockets._core.compiled.keys cimport masking_key
-from websockets._core.compiled.pack cimport pack_frame, pack_header, to_bytes
+from websockets._core.compiled.pack cimport append_frame, pack_frame, pack_header, to_bytes
 from websockets._core.compiled.tally cimport Tally
 
 cdef int NOW, OP_BINARY, OP_CLOSE, OP_TEXT
@@ -12,7 +12,9 @@ cdef Py_ssize_t LARGE
 
 
 cdef class Outbox:
-    cdef readonly list frames
+    cdef bytes _alone
+    cdef list _frames
+    cdef bytearray _joined
     cdef readonly Py_ssize_t size
     cdef bint _masked
     cdef Tally _tally
@@ -29,12 +31,21 @@ cdef class Outbox:
     cpdef int put_message(self, message, double now, Py_ssize_t waiting, compress=*, int opcode=*) except -1
     @cython.locals(byte0=int)
     cpdef put(self, bint fin, int opcode, payload, compress=*)
-    @cython.locals(byte0=int)
+    @cython.locals(frame=bytes)
     cpdef put_shared(self, int opcode, payload, dict frames)
+    @cython.locals(frame=bytes)
+    cpdef bytes share(self, int opcode, payload, dict frames)
+    @cython.locals(byte0=int)
+    cdef bytes _shared(self, int opcode, payload, dict frames)
     @cython.locals(frames=list)
     cpdef list collect(self)
+    @cython.locals(alone=bytes)
+    cpdef bytes collect_alone(self)
     cpdef turned(self)
+    @cython.locals(key=bytes)
     cdef _put_frame(self, int byte0, payload)
+    @cython.locals(alone=bytes, joined=bytearray)
+    cdef _line_up(self)
     cdef tuple _encode(self, bint fin, int opcode, payload, compress)
     cpdef put_bytes(self, bytes data)
     cpdef put_in_front(self, bytes data)

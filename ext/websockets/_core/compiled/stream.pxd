@@ -2,6 +2,7 @@
 
 cimport cython
 
+from websockets._core.compiled.clock cimport read_clock
 from websockets._core.compiled.endpoint cimport Endpoint
 from websockets._core.compiled.waiter cimport Waiter
 from websockets._core.compiled.writer cimport Writer
@@ -29,11 +30,14 @@ cdef class MessageStream:
     cpdef space(self)
     cpdef filled(self, Py_ssize_t size)
     cdef _arrived(self, bint eventful)
+    @cython.locals(endpoint=Endpoint, due=int)
     cpdef int try_send(self, message) except -1
-    @cython.locals(due=int)
+    @cython.locals(now=double)
     cpdef int send(self, message, compress=*, int opcode=*) except -1
+    cdef int _leave(self, int due) except -1
+    @cython.locals(endpoint=Endpoint, frame=bytes)
     cpdef bint try_share(self, int opcode, payload, dict frames) except -1
-    @cython.locals(written=bint)
+    @cython.locals(endpoint=Endpoint, frame=bytes, written=bint)
     cpdef bint flush(self) except -1
     cpdef _turned(self)
 
