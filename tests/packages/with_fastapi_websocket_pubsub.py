@@ -6,7 +6,7 @@ import contextlib
 import uvicorn
 from fastapi import FastAPI
 from fastapi_websocket_pubsub import PubSubClient, PubSubEndpoint
-from fastapi_websocket_rpc import RpcMethodsBase, WebsocketRPCEndpoint, WebSocketRpcClient
+from fastapi_websocket_rpc import RpcMethodsBase, WebSocketRpcClient, WebsocketRPCEndpoint
 from loopback import main, raises, refusing, scenario, serving
 
 import websockets
