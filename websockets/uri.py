@@ -12,7 +12,6 @@ are injected. Here, whatever the pattern doesn't describe is an error.
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address
 from typing import Any, NamedTuple, Optional, overload
 from urllib.parse import quote, unquote
 
@@ -140,6 +139,8 @@ def _parse_host(ipv6: str | None, name: str) -> str:
     if ipv6 is not None:
         # RFC 6874 2: the percent sign before the zone is itself escaped.
         address, percent, zone = ipv6.replace("%25", "%").partition("%")
+        from ipaddress import IPv6Address
+
         IPv6Address(address)
         return address.lower() + percent + zone
     # RFC 3987 3.1: the host of an IRI is mapped with IDNA, which leaves ASCII as it is.

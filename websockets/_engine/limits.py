@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import operator
-from numbers import Real
 from typing import Any, NoReturn, Optional
 
 __all__ = [
@@ -57,6 +56,8 @@ def seconds(name: str, value: Any) -> None:
     """
     if type(value) in (int, float) and 0 <= value < HUGE:
         return
+    from numbers import Real  # takes its time, and few have other numbers
+
     wanted = "None or a number of seconds"
     if isinstance(value, bool) or not isinstance(value, Real):
         refuse(TypeError, name, wanted, value)
