@@ -409,7 +409,7 @@ class Connect(Starting):
         self._target = _Target(uri, wsuri, options, extra_headers)
 
     def __await__(self) -> Generator[Any, None, WebSocketClientProtocol]:
-        return self._open().__await__()
+        return self.__await_impl__().__await__()
 
     async def __aenter__(self) -> WebSocketClientProtocol:
         self.protocol = await self
@@ -428,7 +428,8 @@ class Connect(Starting):
             lambda: self, self._logger, self.process_exception, self.reconnect_delays
         )
 
-    async def _open(self) -> WebSocketClientProtocol:
+    # Subclasses that are awaited in their own way call this, by the name it has in former releases.
+    async def __await_impl__(self) -> WebSocketClientProtocol:
         target = self._target
 
         def redirect(exc: Exception) -> bool:

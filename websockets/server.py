@@ -611,7 +611,7 @@ class Serve(Starting):
         self._kwds: dict[str, Any] = options
 
     def __await__(self) -> Generator[Any, None, WebSocketServer]:
-        return self._start().__await__()
+        return self.__await_impl__().__await__()
 
     async def __aenter__(self) -> WebSocketServer:
         return await self
@@ -624,7 +624,8 @@ class Serve(Starting):
     ) -> None:
         await self.ws_server.__aexit__(exc_type, exc_value, traceback)
 
-    async def _start(self) -> WebSocketServer:
+    # Subclasses that are awaited in their own way call this, by the name it has in former releases.
+    async def __await_impl__(self) -> WebSocketServer:
         loop = asyncio.get_running_loop()
         self.ws_server = WebSocketServer(loop, self._logger)
         create_protocol: Any = functools.partial(

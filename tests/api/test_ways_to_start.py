@@ -81,6 +81,41 @@ async def test_connect_that_is_subclassed():
         assert session.entered and ws.closed
 
 
+async def test_subclasses_that_are_awaited_in_their_own_way():
+    """They find out what they need, then call the coroutine that awaiting runs."""
+
+    class Session(websockets.connect):
+        def __init__(self, find):
+            self.find = find
+
+        def __await__(self):
+            return self.find_and_connect().__await__()
+
+        async def find_and_connect(self):
+            super().__init__(await self.find())
+            return await self.__await_impl__()
+
+    class Serving(websockets.serve):
+        def __await__(self):
+            return self.serve_twice().__await__()
+
+        async def serve_twice(self):
+            self.other = await self.__await_impl__()
+            return await self.__await_impl__()
+
+    async def find():
+        return uri_of(server)
+
+    serving = Serving(echo, "127.0.0.1", 0)
+    server = await serving
+    async with Session(find) as ws:
+        await ws.send("message")
+        assert await ws.recv() == "message"
+    for running in server, serving.other:
+        running.close()
+        await running.wait_closed()
+
+
 async def test_a_context_that_is_entered_by_hand():
     async with websockets.serve(echo, "127.0.0.1", 0) as server:
         connecting = websockets.connect(uri_of(server))
