@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
     commands = main.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="list scenarios and contestants")
     full = commands.add_parser(
-        "all", help="measure everything, for 50 minutes; keep tables, charts"
+        "all", help="measure everything, for 40 minutes; keep tables, charts"
     )
     add_options(full, rounds=3, warmup=0.2, seconds=0.8)
     full.set_defaults(scenario=scenarios.ALL, loop=LOOPS, output=RESULTS, charts=CHARTS)

@@ -3,6 +3,7 @@ Keepalive: pings at their intervals, any bytes as a sign of life, and the end of
 """
 
 import asyncio
+import contextlib
 
 import pytest
 from peer import PING, PONG, TEXT, both_sides, server_and_peer, turns
@@ -26,6 +27,29 @@ async def test_keepalive_sends_pings_that_a_peer_answers(connection):
             payloads.add(payload)
             peer.send(PONG, payload)
         assert len(payloads) == 3
+
+
+@both_sides
+async def test_each_connection_has_its_own_times(connection):
+    times = []
+
+    async def ping_of(peer):
+        assert (await peer.read())[0] == 0x80 | PING
+        times.append(now())
+
+    async with contextlib.AsyncExitStack() as opened:
+        peers = []
+        for interval in (20, 20, 15, 20):
+            options = {"ping_interval": interval, "ping_timeout": None}
+            pair = await opened.enter_async_context(connection(**options))
+            peers.append(pair)
+            await asyncio.sleep(3)
+        # Who leaves takes nobody's time along.
+        ws, peer = peers.pop(0)
+        ws.transport.abort()
+        await ws.wait_closed()
+        await asyncio.gather(*(ping_of(peer) for _, peer in peers))
+    assert times == [6 + 15, 3 + 20, 9 + 20]
 
 
 @both_sides

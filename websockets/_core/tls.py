@@ -409,11 +409,15 @@ class TLSConnection:
         if self.before_closing is not None:
             self.before_closing()
         self._state = CLOSING
-        self._timer = self._loop.call_later(self._shutdown_timeout, self._tcp.abort)
+        self._timer = self.limit(self._loop, self._shutdown_timeout, self._tcp.abort)
         self._paused = False
         if self._stopped:
             self._loop.call_soon(self._go_on)
         self._say_goodbye()
+
+    def limit(self, loop: Any, seconds: float, function: Callable[[], Any]) -> Any:
+        """Call a function after a time, unless what is returned is cancelled."""
+        return loop.call_later(seconds, function)
 
     def abort(self) -> None:
         """End TCP at once."""

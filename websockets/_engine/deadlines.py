@@ -2,22 +2,24 @@
 Many things that may each take as many seconds, as the opening handshakes of a server.
 
 Owns one timer for all of them. Must never know what lasts. Key decision: what began first is due
-first, so that to begin and to be done in time costs an entry in a dict, and no timer. The timer is
-left to go off once more when nothing waits.
+first, so that to begin and to be done in time costs an entry in a dict, and no timer.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable
+import weakref
+from typing import Any, Callable, Optional
 
 from .._transports.verdicts import Verdict
 
-__all__ = ["Deadlines"]
+__all__ = ["Deadlines", "LoneDeadline", "shared_deadlines"]
 
 
 class Deadlines:
     """
     End what takes too long.
+
+    The timer is left to go off once more when nothing waits.
 
     Arguments:
         loop: the event loop.
@@ -25,20 +27,20 @@ class Deadlines:
         expire: a function of what takes longer.
     """
 
-    __slots__ = ("_expire", "_loop", "_timer", "_waiting", "seconds")
+    __slots__ = ("__weakref__", "_timer", "_waiting", "expire", "loop", "seconds")
 
     def __init__(self, loop: Any, seconds: float, expire: Callable[[Any], None]) -> None:
         self.seconds = seconds
-        self._loop = loop
-        self._expire = expire
+        self.loop = loop
+        self.expire = expire
         self._timer: Any = None
         self._waiting: dict[Any, float] = {}
 
     def add(self, thing: Any) -> None:
         """Begin to wait for something to be done."""
-        self._waiting[thing] = self._loop.time() + self.seconds
+        self._waiting[thing] = self.loop.time() + self.seconds
         if self._timer is None:
-            self._timer = self._loop.call_later(self.seconds, self._look)
+            self._timer = self.loop.call_later(self.seconds, self._look)
 
     def remove(self, thing: Any) -> None:
         """Take notice that it is done, or has expired."""
@@ -54,18 +56,77 @@ class Deadlines:
     def _look(self) -> None:
         """Give what is due its verdict, and wait for what is due next."""
         self._timer = None
-        now = self._loop.time()
+        now = self.loop.time()
         late = []
         for thing, due in self._waiting.items():
             if due > now:
-                self._timer = self._loop.call_at(due, self._look)
+                self._timer = self.loop.call_at(due, self._look)
                 break
             late.append((thing, due))
-        Verdict(self._loop, 0, self._end, late)
+        Verdict(self.loop, 0, self._end, late)
 
     def _end(self, late: list[tuple[Any, float]]) -> None:
         """End what isn't done, now that what had arrived is read."""
         for thing, due in late:
             if self._waiting.get(thing) == due:
                 del self._waiting[thing]
-                self._expire(thing)
+                try:
+                    self.expire(thing)
+                except Exception as exc:  # The others' turn comes all the same.
+                    message = "error when a time limit was reached"
+                    self.loop.call_exception_handler({"message": message, "exception": exc})
+
+
+class SharedDeadlines(Deadlines):
+    """The same, without a timer when nothing waits."""
+
+    __slots__ = ()
+
+    def remove(self, thing: Any) -> None:
+        """Take notice that it is done, or has expired."""
+        self._waiting.pop(thing, None)
+        if not self._waiting:
+            self.stop()
+
+
+class LoneDeadline:
+    """The same for one thing, with a timer of its own."""
+
+    __slots__ = ("_made_of", "_verdict")
+
+    def __init__(self, loop: Any, seconds: float, expire: Callable[[Any], None]) -> None:
+        self._made_of = loop, seconds, expire
+
+    def add(self, thing: Any) -> None:
+        """Begin to wait for it to be done."""
+        self._verdict = Verdict(*self._made_of, thing)
+
+    def remove(self, thing: Any) -> None:
+        """Take notice that it is done, or has expired."""
+        self._verdict.cancel()
+
+
+# Those of event loops, by what they were made of, and the one that was asked for last; they live as
+# long as somebody needs them.
+_shared: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+_latest: Optional[weakref.ref[SharedDeadlines]] = None
+
+
+def shared_deadlines(loop: Any, seconds: float, expire: Callable[[Any], None]) -> SharedDeadlines:
+    """Return what ends whatever takes longer in an event loop; ``expire`` is always the same."""
+    global _latest
+    deadlines = None if _latest is None else _latest()
+    if (
+        deadlines is None
+        or deadlines.loop is not loop
+        or deadlines.seconds != seconds
+        or deadlines.expire is not expire
+    ):
+        of_loop = _shared.get(loop)
+        if of_loop is None:
+            of_loop = _shared[loop] = weakref.WeakValueDictionary()
+        deadlines = of_loop.get((seconds, expire))
+        if deadlines is None:
+            deadlines = of_loop[seconds, expire] = SharedDeadlines(loop, seconds, expire)
+        _latest = weakref.ref(deadlines)
+    return deadlines

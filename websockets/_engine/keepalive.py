@@ -1,16 +1,15 @@
 """
 Keepalive: regular pings, and the verdict on a peer that gives no sign of life.
 
-Owns one timer. Must never know how a ping is sent or a connection is failed. Key decisions: any
-bytes count as life, once they are read, which the verdict waits for; and whoever lives but hasn't
-answered is asked again, because where nothing is read, only writing tells that TCP is gone.
+Must never know how a ping is sent or a connection is failed, nor how many others wait for as long.
+Key decisions: any bytes count as life, once they are read, which the verdict waits for; and whoever
+lives but hasn't answered is asked again, because where nothing is read, only writing tells that TCP
+is gone.
 """
 
 from __future__ import annotations
 
-from typing import Any, Optional
-
-from .._transports.verdicts import Verdict
+from typing import Any
 
 __all__ = ["Keepalive"]
 
@@ -22,23 +21,23 @@ class Keepalive:
     Programs see it in place of a task, and may end it as they would end one.
 
     Arguments:
-        loop: the event loop.
         times: an object with the attributes ``ping_interval``, seconds from one ping to the next,
             or None to end this; and ``ping_timeout``, seconds to wait for a sign of life after a
             ping, or None to wait for ever. They may change.
         host: an object with the methods ``send_ping()``, which returns a future for the pong,
             ``repeat_ping()``, ``has_heard()``, which tells whether there was a sign of life since
-            it was called last, and ``expire()``.
+            it was called last, ``expire()``, and ``deadlines(seconds, expire)``, which returns
+            something with the methods ``add()`` and ``remove()`` of
+            :class:`~.deadlines.Deadlines`.
     """
 
-    __slots__ = ("_host", "_loop", "_sent", "_times", "_timer")
+    __slots__ = ("_host", "_next", "_times", "_verdict")
 
-    def __init__(self, loop: Any, times: Any, host: Any) -> None:
-        self._loop = loop
+    def __init__(self, times: Any, host: Any) -> None:
         self._times = times
         self._host = host
-        self._timer: Any = None
-        self._sent = loop.time()
+        self._next: Any = None  # what tells when to send the next ping
+        self._verdict: Any = None  # what tells when to look for a sign of life
         self._rest()
 
     def done(self) -> bool:
@@ -55,45 +54,57 @@ class Keepalive:
 
     def stop(self) -> None:
         """Stop for good, and let go of the host."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._host = self._times = None
+        if self._next is not None:
+            self._next.remove(self)
+        if self._verdict is not None:
+            self._verdict.remove(self)
+        self._host = self._times = self._next = self._verdict = None
 
     def _rest(self) -> None:
         """Wait until it is time for the next ping."""
-        interval: Optional[float] = self._times.ping_interval
+        interval = self._times.ping_interval
         if interval is None:
             self.stop()
         else:
-            # A pong that was late is no reason to hurry.
-            due, now = self._sent + interval, self._loop.time()
-            self._timer = self._loop.call_at(due if due > now else now + interval, self._ping)
+            self._next = deadlines = self._host.deadlines(interval, Keepalive._ping)
+            deadlines.add(self)
+
+    def _wait(self, timeout: float) -> None:
+        """Wait for a sign of life."""
+        self._verdict = self._host.deadlines(timeout, Keepalive._look)
+        self._verdict.add(self)
 
     def _ping(self) -> None:
-        self._sent = self._loop.time()
+        self._next = None
+        if self._verdict is not None:
+            return  # A pong that is late is no reason to hurry.
+        self._rest()
+        if self._host is None:
+            return
         self._host.has_heard()
         pong = self._host.send_ping()
         timeout = self._times.ping_timeout
-        if timeout is None:
-            self._rest()
-        else:
-            self._timer = Verdict(self._loop, timeout, self._look)
+        if timeout is not None:
+            self._wait(timeout)
             pong.add_done_callback(self._pong)
 
     def _pong(self, pong: Any) -> None:
         # When the connection ends its pongs are done, too, but then the host is gone.
-        if self._host is not None:
-            self._timer.cancel()
+        if self._host is not None and self._verdict is not None:
+            self._verdict.remove(self)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Send pings again, or go on with that."""
+        self._verdict = None
+        if self._next is None:
             self._rest()
 
     def _look(self) -> None:
-        if self._host.has_heard():
-            # What was asked for at the time of the ping may be asked no more.
-            timeout = self._times.ping_timeout
-            if timeout is None:
-                self._rest()
-            else:
-                self._host.repeat_ping()
-                self._timer = Verdict(self._loop, timeout, self._look)
-        else:
+        if not self._host.has_heard():
             self._host.expire()
+        elif self._times.ping_timeout is None:
+            self._go_on()  # What was asked for at the time of the ping is asked no more.
+        else:
+            self._host.repeat_ping()
+            self._wait(self._times.ping_timeout)

@@ -29,6 +29,7 @@ from .._transports.reading import InPlace, read_buffer
 from ..exceptions import ConcurrencyError, WebSocketException
 from ..framing import OP_PING, OP_PONG
 from ..typing import DataLike
+from .deadlines import shared_deadlines
 from .driving import ANSWER_TIME, Driver
 from .ended import Ended, Remains
 from .keepalive import Keepalive
@@ -232,7 +233,11 @@ class Session(Driver, Phase):  # type: ignore[override]
     def start_keepalive(self) -> None:
         """Begin to send pings regularly, unless that was begun before or it is too late."""
         if self.keepalive is None and not self.ending.begun:
-            self.keepalive = Keepalive(self.loop, self.face, self)
+            self.keepalive = Keepalive(self.face, self)
+
+    def deadlines(self, seconds: float, expire: Callable[[Any], None]) -> Any:
+        """Return what ends whatever takes longer."""
+        return shared_deadlines(self.loop, seconds, expire)
 
     def send_ping(self) -> Any:  # type: ignore[override]
         """Send a ping without waiting; return a future for its pong."""

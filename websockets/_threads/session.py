@@ -23,6 +23,7 @@ from .._core import (
     OWING,
     TALKING,
 )
+from .._engine.deadlines import LoneDeadline
 from .._engine.driving import ANSWER_TIME, Awaited, Driver
 from .._engine.ending import Ending
 from .._engine.fragments import FragmentDecoder
@@ -257,7 +258,11 @@ class Session(Driver):
     def start_keepalive(self) -> None:
         """Begin to send pings regularly, unless that was begun before or it is too late."""
         if self.keepalive is None and not self.ending.begun:
-            self.keepalive = Keepalive(self, self.face, self)
+            self.keepalive = Keepalive(self.face, self)
+
+    def deadlines(self, seconds: float, expire: Callable[[Any], None]) -> LoneDeadline:
+        """Return what ends whatever takes longer."""
+        return LoneDeadline(self, seconds, expire)
 
     def has_heard(self) -> bool:
         """Tell whether the peer gave a sign of life since the last call, or wasn't let to."""

@@ -21,6 +21,7 @@ from .._core import PORTION, Records, TLSConnection
 from .descriptors import writer_of
 from .known import extra_info
 from .reading import read_buffer
+from .verdicts import Verdict
 
 __all__ = ["PORTION", "TLSLayer", "calls_openssl"]
 
@@ -85,6 +86,10 @@ class TLSLayer(TLSConnection):  # type: ignore[misc]
         self._context = handshake.context
         self._own_context = own_context
         self._read_buffer: Any = None
+
+    def limit(self, loop: Any, seconds: float, function: Callable[[], Any]) -> Verdict:
+        """Call a function after a time, when what had arrived by then is read."""
+        return Verdict(loop, seconds, function)
 
     @property
     def is_direct(self) -> bool:
