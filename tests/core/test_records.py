@@ -420,8 +420,8 @@ def test_an_interpreter_that_is_not_known(compiled_core, certificates):
     program = """if True:
         import ssl, sys
         sys.path[:0] = ["tests/support"]
-        CHANGE
         from websockets import _core
+        CHANGE
         a, b = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).wrap_bio(a, b, True)._sslobj
         print(_core.load("compiled").records.Records(tls, a, b, ssl.SSLWantReadError, True).direct)
