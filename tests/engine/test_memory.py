@@ -56,7 +56,8 @@ async def test_an_idle_connection_of_a_server(compression):
     with measured():
         async with idle(SOME, compression=compression):
             kept = tracemalloc.get_traced_memory()[0]
-    assert kept < 12 * KIB * SOME
+    # Before Python 3.11, the frames of coroutines take more.
+    assert kept < (12 if sys.version_info >= (3, 11) else 13) * KIB * SOME
 
 
 @contextlib.asynccontextmanager
