@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional
 
 from .._transports.verdicts import Verdict
 
-__all__ = ["Deadlines", "LoneDeadline", "shared_deadlines"]
+__all__ = ["Deadlines", "LoneDeadline", "SharedTimes", "shared_deadlines"]
 
 
 class Deadlines:
@@ -63,6 +63,10 @@ class Deadlines:
                 self._timer = self.loop.call_at(due, self._look)
                 break
             late.append((thing, due))
+        self._judge(late)
+
+    def _judge(self, late: list[tuple[Any, float]]) -> None:
+        """End what isn't done when what had arrived is read."""
         Verdict(self.loop, 0, self._end, late)
 
     def _end(self, late: list[tuple[Any, float]]) -> None:
@@ -89,6 +93,15 @@ class SharedDeadlines(Deadlines):
             self.stop()
 
 
+class SharedTimes(SharedDeadlines):
+    """The same for what is no verdict, and is done at once."""
+
+    __slots__ = ()
+
+    def _judge(self, late: list[tuple[Any, float]]) -> None:
+        self._end(late)
+
+
 class LoneDeadline:
     """The same for one thing, with a timer of its own."""
 
@@ -112,7 +125,12 @@ _shared: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 _latest: Optional[weakref.ref[SharedDeadlines]] = None
 
 
-def shared_deadlines(loop: Any, seconds: float, expire: Callable[[Any], None]) -> SharedDeadlines:
+def shared_deadlines(
+    loop: Any,
+    seconds: float,
+    expire: Callable[[Any], None],
+    kind: type[SharedDeadlines] = SharedDeadlines,
+) -> SharedDeadlines:
     """Return what ends whatever takes longer in an event loop; ``expire`` is always the same."""
     global _latest
     deadlines = None if _latest is None else _latest()
@@ -127,6 +145,6 @@ def shared_deadlines(loop: Any, seconds: float, expire: Callable[[Any], None]) -
             of_loop = _shared[loop] = weakref.WeakValueDictionary()
         deadlines = of_loop.get((seconds, expire))
         if deadlines is None:
-            deadlines = of_loop[seconds, expire] = SharedDeadlines(loop, seconds, expire)
+            deadlines = of_loop[seconds, expire] = kind(loop, seconds, expire)
         _latest = weakref.ref(deadlines)
     return deadlines

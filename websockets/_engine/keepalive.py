@@ -26,9 +26,9 @@ class Keepalive:
             ping, or None to wait for ever. They may change.
         host: an object with the methods ``send_ping()``, which returns a future for the pong,
             ``repeat_ping()``, ``has_heard()``, which tells whether there was a sign of life since
-            it was called last, ``expire()``, and ``deadlines(seconds, expire)``, which returns
-            something with the methods ``add()`` and ``remove()`` of
-            :class:`~.deadlines.Deadlines`.
+            it was called last, ``expire()``, and ``deadlines(seconds, expire)`` and
+            ``times(seconds, act)``, which return something with the methods ``add()`` and
+            ``remove()`` of :class:`~.deadlines.Deadlines`, for verdicts and for other things.
     """
 
     __slots__ = ("_host", "_next", "_times", "_verdict")
@@ -66,7 +66,7 @@ class Keepalive:
         if interval is None:
             self.stop()
         else:
-            self._next = deadlines = self._host.deadlines(interval, Keepalive._ping)
+            self._next = deadlines = self._host.times(interval, Keepalive._ping)
             deadlines.add(self)
 
     def _wait(self, timeout: float) -> None:
@@ -78,11 +78,12 @@ class Keepalive:
         self._next = None
         if self._verdict is not None:
             return  # A pong that is late is no reason to hurry.
-        self._rest()
-        if self._host is None:
-            return
         self._host.has_heard()
         pong = self._host.send_ping()
+        if self._host is not None:
+            self._rest()
+        if self._host is None:
+            return
         timeout = self._times.ping_timeout
         if timeout is not None:
             self._wait(timeout)
@@ -107,4 +108,5 @@ class Keepalive:
             self._go_on()  # What was asked for at the time of the ping is asked no more.
         else:
             self._host.repeat_ping()
-            self._wait(self._times.ping_timeout)
+            if self._host is not None:
+                self._wait(self._times.ping_timeout)

@@ -29,7 +29,7 @@ from .._transports.reading import InPlace, read_buffer
 from ..exceptions import ConcurrencyError, WebSocketException
 from ..framing import OP_PING, OP_PONG
 from ..typing import DataLike
-from .deadlines import shared_deadlines
+from .deadlines import SharedTimes, shared_deadlines
 from .driving import ANSWER_TIME, Driver
 from .ended import Ended, Remains
 from .keepalive import Keepalive
@@ -238,6 +238,10 @@ class Session(Driver, Phase):  # type: ignore[override]
     def deadlines(self, seconds: float, expire: Callable[[Any], None]) -> Any:
         """Return what ends whatever takes longer."""
         return shared_deadlines(self.loop, seconds, expire)
+
+    def times(self, seconds: float, act: Callable[[Any], None]) -> Any:
+        """Return what does something when a time has passed."""
+        return shared_deadlines(self.loop, seconds, act, SharedTimes)
 
     def send_ping(self) -> Any:  # type: ignore[override]
         """Send a ping without waiting; return a future for its pong."""

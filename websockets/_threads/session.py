@@ -264,6 +264,8 @@ class Session(Driver):
         """Return what ends whatever takes longer."""
         return LoneDeadline(self, seconds, expire)
 
+    times = deadlines
+
     def has_heard(self) -> bool:
         """Tell whether the peer gave a sign of life since the last call, or wasn't let to."""
         stream = self.stream
