@@ -76,12 +76,13 @@ class Starting:
     """What is awaited or entered to start something; a subclass sets ``_function``."""
 
     _function: Function
+    __signature__: inspect.Signature
 
     def __init_subclass__(cls) -> None:
         # What __new__() takes isn't for people.
         if "__init__" in vars(cls):
             first, *others = inspect.signature(cls.__init__).parameters.values()
-            cls.__signature__ = inspect.Signature(others)  # type: ignore[attr-defined]
+            cls.__signature__ = inspect.Signature(others)
 
     def __await__(self) -> Generator[Any, None, Any]:
         raise NotImplementedError

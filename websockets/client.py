@@ -65,7 +65,7 @@ __all__ = [
     "unix_connect",
 ]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 # Arguments of the protocol that connect() takes beyond the documented ones.
@@ -412,7 +412,7 @@ class Connect(Starting):
         return self.__await_impl__().__await__()
 
     async def __aenter__(self) -> WebSocketClientProtocol:
-        self.protocol = await self
+        self.protocol: WebSocketClientProtocol = await self
         return self.protocol
 
     async def __aexit__(

@@ -336,7 +336,9 @@ class WebSocketCommonProtocol(Connection):
         if self.ping_interval is not None:
             self._ws_phase.start_keepalive()
         if type(self).close_connection is not WebSocketCommonProtocol.close_connection:
-            self.close_connection_task = self.loop.create_task(self.close_connection())
+            self.close_connection_task: asyncio.Task[None] = self.loop.create_task(
+                self.close_connection()
+            )
 
     @overridable
     def _ws_is_client(self) -> bool:

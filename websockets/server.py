@@ -163,7 +163,7 @@ class WebSocketServerProtocol(  # type: ignore[misc]
         """Take a transport, and start the task that serves it."""
         Connection.connection_made(self, transport)
         self.ws_server.register(self)
-        self.handler_task = self.loop.create_task(self.handler())
+        self.handler_task: asyncio.Task[None] = self.loop.create_task(self.handler())
 
     async def handler(self) -> None:
         """Serve the connection from the opening handshake to the end of TCP."""
@@ -627,7 +627,7 @@ class Serve(Starting):
     # Subclasses that are awaited in their own way call this, by the name it has in former releases.
     async def __await_impl__(self) -> WebSocketServer:
         loop = asyncio.get_running_loop()
-        self.ws_server = WebSocketServer(loop, self._logger)
+        self.ws_server: WebSocketServer = WebSocketServer(loop, self._logger)
         create_protocol: Any = functools.partial(
             self._create_protocol.func,
             *self._create_protocol.args,

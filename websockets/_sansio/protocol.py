@@ -89,6 +89,9 @@ class Protocol(Conversation):
 
     origin: Optional[Origin]
     subprotocol: Optional[Subprotocol]
+    handshake_exc: Optional[Exception]
+    max_message_size: Optional[int]
+    max_fragment_size: Optional[int]
     _rest = b""  # what came behind the handshake, for who takes over
 
     # What has its usual value takes neither time nor memory of a connection that is made.
@@ -106,7 +109,7 @@ class Protocol(Conversation):
         logger: Any = None,
     ) -> None:
         self.side = side
-        self.logger = LOGGERS[side] if logger is None else logger
+        self.logger: Any = LOGGERS[side] if logger is None else logger
         if self.logger.isEnabledFor(logging.DEBUG):
             self.debug = True
         self.max_message_size, self.max_fragment_size = (

@@ -21,6 +21,7 @@ from .._engine.overridable import by_name
 from .._engine.pings import ping_payload
 from .._transports.known import extra_info
 from ..exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK
+from ..http11 import Request, Response
 from ..typing import Data, DataLike
 from .hooks import Hooks
 
@@ -69,6 +70,10 @@ class Connection(Hooks):
     write_limit: Any = 2**15
     read_limit: int = 2**16
     gather_writes: bool = True
+
+    request: Optional[Request]
+    response: Optional[Response]
+    connection_exc: Optional[BaseException]
 
     _ws_quiet_end: Any = ConnectionClosedOK  # what ends an iteration without being an error
 

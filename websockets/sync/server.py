@@ -65,6 +65,8 @@ class ServerConnection(Answering, Connection):
         handler, handler_kwargs: what a router has found for the request.
     """
 
+    response: Optional[Response]
+
     _ws_awaits = False
 
     def __init__(

@@ -30,6 +30,7 @@ from ..exceptions import (
     InvalidState,
 )
 from ..framing import OP_BINARY, OP_TEXT
+from ..http11 import Request, Response
 from ..typing import Data, DataLike
 from ._sending import send, send_fragments
 from ._session import RUNNING, Session
@@ -71,6 +72,10 @@ class Connection(Facts, trio.abc.AsyncResource):
 
     # It is there whatever a subclass does before it calls __init__().
     _ws_phase: Any = UNCONNECTED
+
+    request: Optional[Request]
+    response: Optional[Response]
+    connection_exc: Optional[BaseException]
 
     def __init__(
         self,
