@@ -13,7 +13,6 @@ from typing import Any, Callable, Optional
 
 from .._core import FULL, OP_PING, OPEN, OWING, forget_frames, serialize_close
 from ..exceptions import WebSocketException
-from .pings import PongAwaited
 
 __all__ = ["ANSWER_TIME", "Awaited", "Driver"]
 
@@ -117,11 +116,7 @@ class Driver:
         Raises:
             PongAwaited: if another with the same data is waiting for its pong.
         """
-        if payload is None:
-            payload = self.pings.new_payload()
-        if payload in self.pings:
-            raise PongAwaited("already waiting for a pong with the same data")
-        self.pings.add(payload, waiter)
+        payload = self.pings.add(payload, waiter)
         try:
             self.endpoint.send_frame(OP_PING, payload)
         except WebSocketException:

@@ -36,7 +36,7 @@ from .keepalive import Keepalive
 from .offloading import offload
 from .opening import Opening
 from .phases import Phase
-from .pings import Pings, PongAwaited
+from .pings import Pings
 from .sending import Sending
 
 __all__ = ["Session"]
@@ -204,11 +204,8 @@ class Session(Driver, Phase):  # type: ignore[override]
 
     async def ping(self, data: Optional[bytes]) -> Any:
         """Send a ping, return a future for its pong; of data of our own if None is given."""
-        payload = self.pings.new_payload() if data is None else data
-        if payload in self.pings:
-            raise PongAwaited("already waiting for a pong with the same data")
         waiter = self.loop.create_future()
-        self.pings.add(payload, waiter)
+        payload = self.pings.add(data, waiter)
         try:
             await self.sending.frame(OP_PING, payload)
         except WebSocketException:
@@ -246,9 +243,7 @@ class Session(Driver, Phase):  # type: ignore[override]
     def send_ping(self) -> Any:  # type: ignore[override]
         """Send a ping without waiting; return a future for its pong."""
         waiter = self.loop.create_future()
-        payload = self.pings.new_payload()
-        self.pings.add(payload, waiter)
-        self.endpoint.send_frame(OP_PING, payload)
+        self.put_ping(None, waiter)
         self.flush()
         log = self.ending.log
         if log is not None:
