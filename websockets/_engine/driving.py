@@ -98,6 +98,11 @@ class Driver:
         """The pings that wait for their pongs, by payload."""
         return self.pings.waiters
 
+    def push(self) -> None:
+        """Write what was put in the endpoint's outbox by hand, and act on it."""
+        self.flush()
+        self.attend()
+
     def closed_exc(self) -> Exception:
         """Return what tells how the connection ended."""
         return self._closed_exc(self.endpoint)
@@ -122,6 +127,14 @@ class Driver:
         except WebSocketException:
             self.pings.discard(payload)
             raise
+
+    def acknowledge_pings(self, payload: bytes) -> None:
+        """Take a pong: the ping with this payload, and those before it, are answered."""
+        self.pings.acknowledge(payload)
+
+    def terminate_pings(self) -> None:
+        """Release all who wait for pongs, with what tells how the connection ended."""
+        self.pings.abort(self.closed_exc)
 
     def _take_pongs(self) -> None:
         """Release those whose pongs have come."""

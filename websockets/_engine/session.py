@@ -217,14 +217,6 @@ class Session(Driver, Phase):  # type: ignore[override]
         """Send a pong."""
         await self.sending.frame(OP_PONG, payload)
 
-    def acknowledge_pings(self, payload: bytes) -> None:
-        """Take a pong: the ping with this payload, and those before it, are answered."""
-        self.pings.acknowledge(payload)
-
-    def terminate_pings(self) -> None:
-        """Release all who wait for pongs, with what tells how the connection ended."""
-        self.pings.abort(self.closed_exc)
-
     # What keepalive asks
 
     def start_keepalive(self) -> None:
@@ -310,11 +302,6 @@ class Session(Driver, Phase):  # type: ignore[override]
             self.flush()
         if self._sending is not None:
             self._sending.drained()
-
-    def push(self) -> None:
-        """Write what was put in the endpoint's outbox by hand, and act on it."""
-        self.flush()
-        self.attend()
 
     # What has come of bytes
 
