@@ -33,7 +33,7 @@ from ._handshake.redirects import follow, for_another_server
 from ._sansio.client import ClientProtocol
 from ._sansio.renamed import ClientConnection as ClientConnection
 from ._sides.client import WebSocketClientProtocol
-from ._starting import Function, Starting
+from ._starting import Function, Starting, closing_time, is_deflate
 from .asyncio import client as todays
 from .datastructures import HeadersLike
 from .exceptions import RedirectHandshake
@@ -198,10 +198,7 @@ class Connect(Starting):
         options: Any = kwds
         self._function.check(locals(), options)
         klass = options.pop("klass", None)
-        # The older name of close_timeout counts where the newer one isn't given.
-        timeout = options.pop("timeout", None)
-        if timeout is not None and close_timeout == 10:
-            close_timeout = timeout
+        close_timeout = closing_time(close_timeout, options.pop("timeout", None))
         self.open_timeout: Optional[float] = options.pop("open_timeout", 10)
         self.process_exception: Callable[[Exception], Optional[Exception]] = (
             options.pop("process_exception", None) or process_exception
@@ -226,10 +223,8 @@ class Connect(Starting):
             warn_of_loop()
         if isinstance(extra_headers, Iterator):
             extra_headers = list(extra_headers)  # for more than one attempt
-        if compression == "deflate":
+        if is_deflate(compression):
             extensions = enable_client_permessage_deflate(extensions)
-        elif compression is not None:
-            raise ValueError(f"compression must be 'deflate' or None, not {compression!r}")
         if options.get("ssl") and not wsuri.secure:
             raise ValueError("ssl was given for a ws:// URI; use a wss:// URI to have TLS")
         if "ssl" in options and not options["ssl"] and wsuri.secure:

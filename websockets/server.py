@@ -24,7 +24,7 @@ from ._sansio.renamed import ServerConnection as ServerConnection
 from ._sansio.server import ServerProtocol
 from ._sides.server import HeadersOrCallable, Origins, WebSocketServerProtocol
 from ._sides.server import HTTPResponse as HTTPResponse
-from ._starting import Function, Starting
+from ._starting import Function, Starting, closing_time, is_deflate
 from ._transports.reactors import listen
 from ._transports.secure import served_over_tls
 from .asyncio import server as todays
@@ -149,10 +149,7 @@ class Serve(Starting):
         klass = options.pop("klass", None)
         if ws_handler is None and create_protocol is None and klass is None:
             raise TypeError("ws_handler must be a coroutine function, not None")
-        # The older name of close_timeout counts where the newer one isn't given.
-        timeout = options.pop("timeout", None)
-        if timeout is not None and close_timeout == 10:
-            close_timeout = timeout
+        close_timeout = closing_time(close_timeout, options.pop("timeout", None))
         open_timeout = options.get("open_timeout", 10)
         if options.get("ssl") is not None and open_timeout is not None:
             # A client that dribbles its TLS handshake has no protocol yet that could cut it off.
@@ -161,10 +158,8 @@ class Serve(Starting):
             warn_of_loop()
         if isinstance(extra_headers, Iterator):
             extra_headers = list(extra_headers)  # for more than one connection
-        if compression == "deflate":
+        if is_deflate(compression):
             extensions = enable_server_permessage_deflate(extensions)
-        elif compression is not None:
-            raise ValueError(f"compression must be 'deflate' or None, not {compression!r}")
         # Handed on only where they are given: create_protocol may know nothing of them.
         added = {name: options.pop(name) for name in ADDED_ARGUMENTS if name in kwds}
         self._create_protocol = functools.partial(
