@@ -28,6 +28,7 @@ from ._core import (
     serialize_close,
 )
 from .exceptions import PayloadTooBig
+from .typing import BytesLike
 
 __all__ = [
     "CTRL_OPCODES",
@@ -48,8 +49,6 @@ __all__ = [
 
 DATA_OPCODES = OP_CONT, OP_TEXT, OP_BINARY
 CTRL_OPCODES = OP_CLOSE, OP_PING, OP_PONG
-
-BytesLike = Union[bytes, bytearray, memoryview]
 
 
 class _FrameFields(NamedTuple):

@@ -3,7 +3,7 @@ The face of 8.1's connections: what that API has in its own way, or more than to
 
 Owns names, arguments, defaults and exceptions of that API, as far as they aren't those of
 asyncio/connection.py. Must never know a rule of the protocol nor keep a flag of the connection:
-those are the engine's. Subclasses in server.py and client.py add the opening handshake.
+those are the engine's. Subclasses in _sides/ add the opening handshake.
 """
 
 from __future__ import annotations

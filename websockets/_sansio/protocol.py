@@ -32,7 +32,7 @@ from ..exceptions import (
 )
 from ..frames import Frame
 from ..http11 import Request, Response
-from ..typing import Origin, Subprotocol
+from ..typing import BytesLike, Origin, Subprotocol
 from .chain import OPCODES, chain_of
 from .opening import Opening
 
@@ -49,8 +49,6 @@ Event = Union[Request, Response, Frame]
 
 SEND_EOF = b""
 """What :meth:`Protocol.data_to_send` has where TCP is to be half-closed."""
-
-BytesLike = Union[bytes, bytearray, memoryview]
 
 STATES = tuple(State)
 LOGGERS = {

@@ -16,7 +16,7 @@ from typing import Any, Optional, Union
 
 from .. import _core
 from .._engine.arguments import CONNECTION, set_unless_usual
-from .._engine.fragments import FragmentDecoder, fragments_of
+from .._engine.fragments import RUNNING, FragmentDecoder, fragments_of
 from .._engine.overridable import by_name
 from .._engine.pings import ping_payload
 from .._transports.known import extra_info
@@ -26,8 +26,6 @@ from ..typing import Data, DataLike
 from .hooks import Hooks
 
 __all__ = ["Connection"]
-
-RUNNING = "cannot call {} while another coroutine is already running recv or recv_streaming"
 
 
 class Connection(Hooks):
@@ -148,7 +146,7 @@ class Connection(Hooks):
         if stream is None:
             await self._ws_ensure_open()
         if stream.waiter.waiting or stream.streaming:
-            raise ConcurrencyError(RUNNING.format("recv_streaming"))
+            raise ConcurrencyError(RUNNING.format("recv_streaming", "coroutine"))
         stream.streaming = True
         decoder = FragmentDecoder(decode)
         try:
