@@ -23,10 +23,9 @@ from ._closes import Close, CloseCode
 from ._core import masking_key, pack_frame, quicken
 from ._environment import MAX_LOG_SIZE
 from .exceptions import PayloadTooBig, ProtocolError
+from .typing import BytesLike
 
 __all__ = ["Close", "CloseCode", "Frame", "Opcode"]
-
-BytesLike = Union[bytes, bytearray, memoryview]
 
 
 @quicken

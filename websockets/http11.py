@@ -48,7 +48,8 @@ _is_target = re.compile(rb"[^\x00-\x20\x7f]+").fullmatch
 _is_length = re.compile(rb"[0-9]{1,18}").fullmatch
 _is_chunk_size = re.compile(rb"[0-9A-Fa-f]{1,15}").fullmatch
 
-_BODIES = frozenset({"content-length", "transfer-encoding"})
+# RFC 9112 6: what tells that there is a body.
+BODIES = frozenset({"content-length", "transfer-encoding"})
 
 
 def d(value: Bytes) -> str:
@@ -263,8 +264,7 @@ def parse_header(line: Bytes) -> tuple[str, str]:
 
 def check_no_body(headers: Headers) -> None:
     """Refuse a request that has a body, with a ValueError: it would be taken for frames."""
-    # RFC 9112 6: these two tell that there is a body.
-    if _BODIES.isdisjoint(headers._values):
+    if BODIES.isdisjoint(headers._values):
         return
     if "Transfer-Encoding" in headers:
         raise ValueError("unsupported request body")

@@ -49,6 +49,7 @@ MODULES = (
     "reactor",
     "receiver",
     "records",
+    "scout",
     "stream",
     "tally",
     "tls",

@@ -42,10 +42,8 @@ from websockets.exceptions import (
     WebSocketException,
 )
 
-from .closing import parse_close, serialize_close
+from .closing import code_for, parse_close, serialize_close
 from .constants import (
-    AS_BYTES,
-    AS_TEXT,
     AWAITING,
     CLOSED,
     CLOSING,
@@ -53,12 +51,10 @@ from .constants import (
     GONE,
     IN_FRAGMENTS,
     NOT_OPEN,
-    OP_BINARY,
     OP_CLOSE,
     OP_CONT,
     OP_PING,
     OP_PONG,
-    OP_TEXT,
     OPEN,
     OVER,
     OWING,
@@ -69,8 +65,16 @@ from .constants import (
 )
 from .frames import FrameReader, check_control
 from .inbox import Inbox
-from .messages import Fragment, FragmentAssembler, InvalidText, MessageAssembler
+from .messages import (
+    Fragment,
+    FragmentAssembler,
+    InvalidText,
+    MessageAssembler,
+    in_form,
+    joined,
+)
 from .outbox import Outbox
+from .scout import Scout
 from .tally import CLIENTS, SERVERS
 
 __all__ = ["Endpoint", "forget_frames"]
@@ -85,9 +89,6 @@ CROWD = 64
 
 # Payloads of which so many bytes are still to come may be read straight into their place.
 LONG = 65536
-
-# While we await the peer's close frame, so many bytes behind a full inbox stay readable.
-KEPT = 65536
 
 
 def forget_frames(exc: BaseException) -> None:
@@ -192,8 +193,7 @@ class Endpoint:
         self._held_pong: Optional[bytes] = None
         self._owed_close: Optional[bytes] = None  # payload of the close frame held back
         self._stopped = False  # parsing has stopped for want of room
-        self._scout: Optional[FrameReader] = None  # looks for a close frame further on
-        self._lacking = False  # bytes were left out behind those that wait to be parsed
+        self._scout: Optional[Scout] = None  # looks for a close frame further on
 
     # Properties that may change while the connection is open
 
@@ -339,30 +339,21 @@ class Endpoint:
 
     def _formed(self, message: Any, form: int) -> Union[str, bytes, Fragment, None]:
         """Give a message, or what has come of it, the form that is asked for."""
-        if type(message) is not Fragment:
+        try:
+            if type(message) is not Fragment:
+                return in_form(message, form)
             if form == IN_FRAGMENTS:
-                opcode = OP_TEXT if type(message) is str else OP_BINARY
-                return Fragment(opcode, message, True)
-            if type(message) is str:
-                return message.encode() if form == AS_BYTES else message
-            text, data = form == AS_TEXT, message
-        elif form == IN_FRAGMENTS:
-            return message
-        else:
+                return message
             if self.fragments is None:
                 self.fragments = []
             self.fragments.append(message)
             if len(self.fragments) > self._max_fragments:
-                self.reject(TooManyFragments(self._max_fragments))
-                return None
+                raise TooManyFragments(self._max_fragments)
             if not message.fin:
                 return None
             fragments, self.fragments = self.fragments, None
-            text = form == AS_TEXT or (form == USUAL and fragments[0].opcode == OP_TEXT)
-            data = b"".join([fragment.data for fragment in fragments])
-        try:
-            return str(data, "utf-8") if text else data
-        except UnicodeDecodeError as exc:
+            return joined(fragments, form)
+        except (TooManyFragments, UnicodeDecodeError) as exc:
             self.reject(exc)
             return None
 
@@ -458,26 +449,15 @@ class Endpoint:
                 self._look_ahead(b"")
 
     def _look_ahead(self, data: bytes) -> None:
-        """
-        Look for the peer's close frame in what can't be parsed yet, without parsing it.
-
-        A program that closes needn't read before the connection ends (RFC 6455 7.1.1), and one that
-        was cut off shall know how. It costs no memory: bytes beyond KEPT are left out afterwards.
-        """
-        reader, scout = self._reader, self._scout
-        if scout is None:
-            scout = self._scout = reader.copy()
+        """Look for the peer's close frame in what can't be parsed yet, without parsing it."""
+        if self._scout is None:
+            self._scout = Scout(self._reader)
         elif data:
-            scout.append(data)
-            if self._lacking or reader.buffered > KEPT:
-                self._lacking = True
-            else:
-                reader.append(data)
+            self._scout.append(data)
         try:
-            while scout.next():
-                if scout.opcode == OP_CLOSE and not scout.rsv:
-                    self._peer_closed(scout.payload())
-                    return
+            payload = self._scout.find()
+            if payload is not None:
+                self._peer_closed(payload)
         except (ProtocolError, UnicodeDecodeError) as exc:
             self._fail_for(exc)
 
@@ -495,19 +475,8 @@ class Endpoint:
 
     def _fail_for(self, exc: Exception) -> None:
         """Fail the connection with the code and the words for what went wrong."""
-        if isinstance(exc, InvalidText):
-            self.fail(1007, str(exc), exc)
-        elif isinstance(exc, ProtocolError):
-            self.fail(1002, str(exc), exc)
-        elif isinstance(exc, PayloadTooBig):
-            self.fail(1009, str(exc), exc)
-        elif isinstance(exc, UnicodeDecodeError):
-            self.fail(1007, f"{exc.reason} at position {exc.start}", exc)
-        elif isinstance(exc, TooManyFragments):
-            self.fail(1009, "too many fragments", exc)
-        else:
-            # An extension that somebody else wrote went wrong.
-            self.fail(1011, "", exc)
+        code, reason = code_for(exc)
+        self.fail(code, reason, exc)
 
     def _discard(self) -> None:
         """Forget all that isn't a whole message."""

@@ -47,26 +47,31 @@ class Pings:
         self.waiters = NONE
         self.latency = 0.0
 
-    def __contains__(self, payload: bytes) -> bool:
-        return payload in self.waiters
-
     def latest(self) -> Optional[bytes]:
         """Return the payload of the ping that was sent last, of those that wait for a pong."""
         return next(reversed(self.waiters), None)
 
-    def new_payload(self) -> bytes:
-        """Return 4 random bytes that no other waiting ping has."""
-        payload = os.urandom(4)
-        while payload in self.waiters:
-            payload = os.urandom(4)
-        return payload
+    def add(self, payload: Optional[bytes], waiter: Any) -> bytes:
+        """
+        Note that a ping is about to be sent; its pong may come before the call returns.
 
-    def add(self, payload: bytes, waiter: Any) -> None:
-        """Note that a ping is about to be sent; its pong may come before the call returns."""
+        Returns:
+            the payload; 4 random bytes that no other waiting ping has if None is given.
+
+        Raises:
+            PongAwaited: if another with the same payload is waiting for its pong.
+        """
+        if payload is None:
+            payload = os.urandom(4)
+            while payload in self.waiters:
+                payload = os.urandom(4)
+        elif payload in self.waiters:
+            raise PongAwaited("already waiting for a pong with the same data")
         if self.waiters is NONE:
             # A dict would look for its first ping behind all that have gone.
             self.waiters = OrderedDict()
         self.waiters[payload] = waiter, perf_counter()
+        return payload
 
     def discard(self, payload: bytes) -> None:
         """Forget a ping that couldn't be sent."""

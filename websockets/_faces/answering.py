@@ -49,6 +49,7 @@ class Answering(Facts):
     __slots__ = ()
 
     protocol: ServerProtocol
+    response: Any
     server: Any
     username: str
     handler: Any

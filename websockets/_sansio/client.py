@@ -61,7 +61,7 @@ class ClientProtocol(Protocol):
         self.origin = origin
         self.available_extensions = extensions
         self.available_subprotocols = subprotocols
-        self.key = generate_key()
+        self.key: str = generate_key()
 
     def connect(self) -> Request:
         """Return a request to open a connection; it may be changed before it is sent."""
@@ -92,7 +92,7 @@ class ClientProtocol(Protocol):
         headers = response.headers
         check_response(headers, self.key, "multiple values")
         self.extensions = self.process_extensions(headers)
-        self.subprotocol = self.process_subprotocol(headers)
+        self.subprotocol: Optional[Subprotocol] = self.process_subprotocol(headers)
 
     def process_extensions(self, headers: Headers) -> list[Extension]:
         """

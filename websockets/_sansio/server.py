@@ -179,11 +179,11 @@ class ServerProtocol(Protocol):
         check_start(request.method, request.protocol)
         headers = request.headers
         key = check_request(headers, MULTIPLE)
-        self.origin = self.process_origin(headers)
+        self.origin: Optional[Origin] = self.process_origin(headers)
         header, extensions = self.process_extensions(headers)
         if extensions or self._agreed:
             self.extensions = extensions
-        self.subprotocol = self.process_subprotocol(headers)
+        self.subprotocol: Optional[Subprotocol] = self.process_subprotocol(headers)
         return accept_key(key), header, self.subprotocol
 
     def process_origin(self, headers: Headers) -> Optional[Origin]:
@@ -306,7 +306,7 @@ class ServerProtocol(Protocol):
         response = self.reject(status, explanation(exc))
         response.headers.update(headers)
         forget_frames(exc)
-        self.handshake_exc = exc
+        self.handshake_exc: Optional[Exception] = exc
         return response
 
     def _log_failure(self, exc: Exception) -> None:

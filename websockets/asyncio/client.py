@@ -49,8 +49,9 @@ class ClientConnection(Asking, Connection):
     Arguments are those of :class:`~websockets.asyncio.connection.Connection`.
     """
 
-    # Before Python 3.11 inspect.signature() finds an __init__() only where it is the class's own.
-    __init__ = Connection.__init__
+    if not TYPE_CHECKING:
+        # Before Python 3.11 inspect.signature() finds an __init__() only where it is a class's own.
+        __init__ = Connection.__init__
 
     @made_once
     def response_rcvd(self) -> asyncio.Future[None]:
@@ -250,7 +251,7 @@ class connect(Destination, Starting):
     async def __aenter__(self) -> ClientConnection:
         if hasattr(self, "connection"):
             raise RuntimeError("connect() isn't reentrant")
-        self.connection = await self
+        self.connection: ClientConnection = await self
         return self.connection
 
     async def __aexit__(

@@ -16,17 +16,16 @@ from typing import Any, Optional, Union
 
 from .. import _core
 from .._engine.arguments import CONNECTION, set_unless_usual
-from .._engine.fragments import FragmentDecoder, fragments_of
+from .._engine.fragments import RUNNING, FragmentDecoder, fragments_of
 from .._engine.overridable import by_name
 from .._engine.pings import ping_payload
 from .._transports.known import extra_info
 from ..exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK
+from ..http11 import Request, Response
 from ..typing import Data, DataLike
 from .hooks import Hooks
 
 __all__ = ["Connection"]
-
-RUNNING = "cannot call {} while another coroutine is already running recv or recv_streaming"
 
 
 class Connection(Hooks):
@@ -69,6 +68,10 @@ class Connection(Hooks):
     write_limit: Any = 2**15
     read_limit: int = 2**16
     gather_writes: bool = True
+
+    request: Optional[Request]
+    response: Optional[Response]
+    connection_exc: Optional[BaseException]
 
     _ws_quiet_end: Any = ConnectionClosedOK  # what ends an iteration without being an error
 
@@ -143,7 +146,7 @@ class Connection(Hooks):
         if stream is None:
             await self._ws_ensure_open()
         if stream.waiter.waiting or stream.streaming:
-            raise ConcurrencyError(RUNNING.format("recv_streaming"))
+            raise ConcurrencyError(RUNNING.format("recv_streaming", "coroutine"))
         stream.streaming = True
         decoder = FragmentDecoder(decode)
         try:

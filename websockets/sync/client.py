@@ -188,7 +188,9 @@ class reconnect(Destination):
         self.open_timeout = open_timeout
         self.reconnect_delays = reconnect_delays
         self.logger = logger
-        self.create_connection = create_connection or ClientConnection
+        self.create_connection: Callable[..., ClientConnection] = (
+            create_connection or ClientConnection
+        )
         self.create_connection_kwargs: dict[str, Any] = options
 
     # What subclasses may override
@@ -282,7 +284,7 @@ class reconnect(Destination):
     def __enter__(self) -> ClientConnection:
         if hasattr(self, "connection"):
             raise RuntimeError("connect() isn't reentrant")
-        self.connection = self.connect()
+        self.connection: ClientConnection = self.connect()
         return self.connection
 
     def __exit__(

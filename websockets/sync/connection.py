@@ -31,6 +31,7 @@ from .._threads.session import Session
 from .._threads.sockets import end_of, plain_of, recv_within, send_within
 from .._threads.system import SYSTEM
 from ..exceptions import ConnectionClosedOK
+from ..http11 import Request, Response
 from ..typing import Data, DataLike
 
 if TYPE_CHECKING:
@@ -91,8 +92,12 @@ class Connection(Facts, BlockingConversation):
     # They are there whatever a subclass does before it calls __init__().
     _ws_phase: Any = UNCONNECTED
 
+    request: Optional[Request]
+    response: Optional[Response]
+    connection_exc: Optional[BaseException]
+
     recv_bufsize: int = 65536
-    pending_legacy_warning = False
+    pending_legacy_warning: bool = False
 
     def __init__(
         self,
@@ -106,7 +111,7 @@ class Connection(Facts, BlockingConversation):
     ) -> None:
         self.socket = sock
         self.protocol = protocol
-        self.protocol_mutex = _core.Mutex()
+        self.protocol_mutex: Any = _core.Mutex()
         set_unless_usual(
             self,
             CONNECTION,

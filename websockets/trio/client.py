@@ -313,7 +313,7 @@ class connect(Destination):
         self._context = trio.open_nursery()
         nursery = await self._context.__aenter__()
         try:
-            self.connection = await self._open(nursery)
+            self.connection: ClientConnection = await self._open(nursery)
         except BaseException:
             await self._leave(nursery)
             raise

@@ -4,15 +4,18 @@ cimport cython
 
 from websockets._core.compiled.frames cimport FrameReader
 from websockets._core.compiled.inbox cimport Inbox
-from websockets._core.compiled.messages cimport Fragment, FragmentAssembler, MessageAssembler
+from websockets._core.compiled.messages cimport (
+    Fragment, FragmentAssembler, MessageAssembler, in_form, joined,
+)
 from websockets._core.compiled.outbox cimport Outbox
+from websockets._core.compiled.scout cimport Scout
 from websockets._core.compiled.tally cimport Tally
 
 cdef int AWAITING, CLOSED, CLOSING, FULL, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING, UNUSUAL
-cdef int OP_BINARY, OP_CLOSE, OP_CONT, OP_PING, OP_PONG, OP_TEXT
-cdef int AS_BYTES, AS_TEXT, IN_FRAGMENTS, USUAL
+cdef int OP_CLOSE, OP_CONT, OP_PING, OP_PONG
+cdef int IN_FRAGMENTS, USUAL
 cdef long long UNLIMITED
-cdef Py_ssize_t CROWD, KEPT, LONG
+cdef Py_ssize_t CROWD, LONG
 
 
 cdef class Endpoint:
@@ -43,8 +46,7 @@ cdef class Endpoint:
     cdef bytes _held_pong
     cdef bytes _owed_close
     cdef bint _stopped
-    cdef FrameReader _scout
-    cdef bint _lacking
+    cdef Scout _scout
     cdef bint _counted
     cdef bint _in_fragments
     cdef readonly bint unfinished
@@ -60,12 +62,12 @@ cdef class Endpoint:
     cdef bint _eventful(self) except -1
     cpdef bint is_eventful(self) except -1
     cpdef take(self, int form=*)
-    @cython.locals(text=bint, fragment=Fragment)
+    @cython.locals(fragments=list)
     cdef _formed(self, message, int form)
     cpdef reject(self, exc)
     @cython.locals(reader=FrameReader)
     cdef _parse(self)
-    @cython.locals(reader=FrameReader, scout=FrameReader)
+    @cython.locals(payload=bytes)
     cdef _look_ahead(self, bytes data)
     cdef _blame(self, exc)
     cdef _fail_for(self, exc)
