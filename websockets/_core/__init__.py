@@ -50,6 +50,7 @@ MODULES = (
     "receiver",
     "records",
     "scout",
+    "sender",
     "stream",
     "tally",
     "tls",
