@@ -286,14 +286,8 @@ class TLSConnection:
         """Return what frames are written with."""
         return TLSWriter(self)
 
-    def put(self, pieces: list[bytes]) -> bool:
-        """Send byte strings; return whether there still is somebody to send them to."""
-        head, data = b"", pieces[0]
-        if len(pieces) == 2 and len(data) <= HEAD:
-            # It is in front of a large payload, which needn't be copied for that.
-            head, data = data, pieces[1]
-        elif len(pieces) > 1:
-            data = b"".join(pieces)
+    def put(self, head: bytes, data: bytes) -> bool:
+        """Send two byte strings as one; return whether there still is somebody to send them to."""
         if self._state != OPEN:
             return False
         if self._unsent:
@@ -314,15 +308,13 @@ class TLSConnection:
         size = len(head) + len(data)
         done = 0
         while done < size:
-            # One by one, so that OpenSSL's buffer, which never shrinks, doesn't grow.
-            sealed: list[bytes] = []
             try:
-                done = records.seal(head, data, done, sealed)
+                sealed = records.seal(head, data, done)
             except Exception as exc:
-                self._writer.write(sealed)
                 self._fail(exc)
                 return b""
-            if not self._writer.write(sealed):
+            done = records.done
+            if sealed and not self._writer.write_frame(sealed):
                 self._tcp_ended = True
                 return b""
             if records.refused:
@@ -388,7 +380,7 @@ class TLSConnection:
     def write(self, data: Any) -> None:
         """Send bytes."""
         if self._state == OPEN and data:
-            self.put([data if type(data) is bytes else bytes(data)])
+            self.put(b"", data if type(data) is bytes else bytes(data))
 
     def writelines(self, list_of_data: Any) -> None:
         """Send byte strings."""
@@ -492,16 +484,26 @@ class TLSWriter(Writer):
 
     def write(self, pieces: list[bytes]) -> bool:
         """Write byte strings; return whether there still is somebody to write to."""
-        layer = self._layer
-        if layer is None:
+        if self._layer is None:
             return False
         if not pieces:
-            return not layer.is_closing()
+            return not self._layer.is_closing()
+        if len(pieces) == 2 and len(pieces[0]) <= HEAD:
+            # It is in front of a large payload, which needn't be copied for that.
+            return self._put(pieces[0], pieces[1])
+        return self._put(b"", pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    def write_frame(self, frame: bytes) -> bool:
+        """Write one byte string; return whether there still is somebody to write to."""
+        return self._layer is not None and self._put(b"", frame)
+
+    def _put(self, head: bytes, data: bytes) -> bool:
+        layer = self._layer
         if has_own(layer, "write"):
             # A program has given it another way to write, perhaps, as tests of networks do.
-            layer.write(b"".join(pieces))
+            layer.write(head + data)
             return True
-        written: bool = layer.put(pieces)
+        written: bool = layer.put(head, data)
         return written
 
     def write_before_closing(self, pieces: list[bytes]) -> None:

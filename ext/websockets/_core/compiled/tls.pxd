@@ -52,9 +52,9 @@ cdef class TLSConnection:
     @cython.locals(records=Records)
     cdef _discard(self)
     cdef _stop(self)
-    @cython.locals(head=bytes, data=bytes, rest=bytes)
-    cdef bint put(self, list pieces) except -1
-    @cython.locals(records=Records, size=Py_ssize_t, done=Py_ssize_t, sealed=list)
+    @cython.locals(rest=bytes)
+    cdef bint put(self, bytes head, bytes data) except -1
+    @cython.locals(records=Records, size=Py_ssize_t, done=Py_ssize_t, sealed=bytes)
     cdef bytes _encrypt(self, bytes head, bytes data)
     @cython.locals(data=bytes, rest=bytes)
     cdef _resend(self)
@@ -68,6 +68,8 @@ cdef class TLSConnection:
 cdef class TLSWriter(Writer):
     cdef TLSConnection _layer
 
-    @cython.locals(layer=TLSConnection)
     cpdef bint write(self, list pieces) except -1
+    cpdef bint write_frame(self, bytes frame) except -1
+    @cython.locals(layer=TLSConnection)
+    cdef bint _put(self, bytes head, bytes data) except -1
     cpdef int write_before_closing(self, list pieces) except -1
