@@ -75,6 +75,31 @@ static void *websockets_method;
 /* A BIO that nobody uses, if there is one. */
 static void *websockets_spare;
 
+#if !defined(_WIN32) && !defined(PYPY_VERSION) && !defined(Py_GIL_DISABLED) && \
+    PY_VERSION_HEX >= 0x03090000 && PY_VERSION_HEX < 0x030F0000
+
+#include <dlfcn.h>
+
+#define WEBSOCKETS_OPENSSL 1
+
+/* The beginnings of objects of _ssl. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *socket;
+    void *ssl;
+    PyObject *context;
+} websockets_ssl_object;
+
+typedef struct {
+    PyObject_HEAD
+    void *ctx;
+} websockets_ssl_context;
+
+typedef struct {
+    PyObject_HEAD
+    void *bio;
+} websockets_memory_bio;
+
 /* Give an SSL what has come. It takes the header of a record and the rest apart, never more. */
 static int
 websockets_bio_read(void *bio, char *buffer, int size)
@@ -138,31 +163,6 @@ websockets_make_method(void)
     websockets_method = method;
     return 1;
 }
-
-#if !defined(_WIN32) && !defined(PYPY_VERSION) && !defined(Py_GIL_DISABLED) && \
-    PY_VERSION_HEX >= 0x03090000 && PY_VERSION_HEX < 0x030F0000
-
-#include <dlfcn.h>
-
-#define WEBSOCKETS_OPENSSL 1
-
-/* The beginnings of objects of _ssl. */
-typedef struct {
-    PyObject_HEAD
-    PyObject *socket;
-    void *ssl;
-    PyObject *context;
-} websockets_ssl_object;
-
-typedef struct {
-    PyObject_HEAD
-    void *ctx;
-} websockets_ssl_context;
-
-typedef struct {
-    PyObject_HEAD
-    void *bio;
-} websockets_memory_bio;
 
 #define WEBSOCKETS_FIND(name)                                          \
     do {                                                               \
@@ -335,7 +335,7 @@ websockets_wants_more(void *ssl, int result)
 static size_t
 websockets_open(void *ssl, websockets_flow *flow, char *place, size_t room, int *state)
 {
-    size_t size = 0;
+    size_t size = 0, some;
     int count;
     void *bio = websockets_borrow(flow);
     if (bio == NULL) {
@@ -347,14 +347,17 @@ websockets_open(void *ssl, websockets_flow *flow, char *place, size_t room, int 
     /* What SSL_get_error() says of it is only true if no error is left from before. */
     if (openssl.ERR_peek_error() != 0)
         openssl.ERR_clear_error();
-    do {
-        count = openssl.SSL_read(ssl, place + size, (int)(room - size < INT_MAX ? room - size : INT_MAX));
+    while (size < room) {
+        some = room - size < INT_MAX ? room - size : INT_MAX;
+        count = openssl.SSL_read(ssl, place + size, (int)some);
         if (count <= 0) {
             *state = websockets_wants_more(ssl, count) ? 0 : -1;
             break;
         }
         size += (size_t)count;
-    } while (size < room && (flow->left || flow->kept));
+        if (!flow->left && !flow->kept)
+            break;
+    }
     openssl.BIO_up_ref(flow->rbio);
     openssl.SSL_set0_rbio(ssl, flow->rbio);
     websockets_give_back(bio);
@@ -375,19 +378,19 @@ websockets_seal(void *ssl, websockets_flow *flow, const char *head, size_t first
     const char *part;
     size_t size, some;
     int count;
-    void *bio = websockets_borrow(flow);
-    if (bio == NULL) {
+    void *bio;
+    /* What was said before stays in front of this. */
+    flow->overflown = websockets_pending(flow->wbio) > 0;
+    if ((bio = websockets_borrow(flow)) == NULL) {
         *state = -1;
         return start;
     }
     *state = 1;
-    /* What was said before stays in front of this. */
-    flow->overflown = websockets_pending(flow->wbio) > 0;
     openssl.SSL_set0_wbio(ssl, bio);
     while (start < whole && records--) {
         size = whole - start < WEBSOCKETS_RECORD ? whole - start : WEBSOCKETS_RECORD;
         if (start < first) {
-            some = first - start;
+            some = first - start < size ? first - start : size;
             memcpy(joined, head + start, some);
             memcpy(joined + some, data, size - some);
             part = joined;

@@ -49,6 +49,7 @@ MODULES = (
     "reactor",
     "receiver",
     "records",
+    "sealing",
     "stream",
     "tally",
     "tls",
