@@ -50,6 +50,7 @@ MODULES = (
     "receiver",
     "records",
     "scout",
+    "sealing",
     "sender",
     "stream",
     "tally",
