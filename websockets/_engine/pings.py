@@ -6,7 +6,6 @@ Owns their futures, in the order in which the pings were sent. Must never know w
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from time import perf_counter
 from typing import Any, Callable, Optional
@@ -56,10 +55,13 @@ class Pings:
 
     def new_payload(self) -> bytes:
         """Return 4 random bytes that no other waiting ping has."""
-        payload = os.urandom(4)
-        while payload in self.waiters:
-            payload = os.urandom(4)
-        return payload
+        import random  # which takes its time, and is needed where there are pings
+
+        while True:
+            # It needn't be a secret: it has to be told from those that wait.
+            payload = random.getrandbits(32).to_bytes(4, "big")
+            if payload not in self.waiters:
+                return payload
 
     def add(self, payload: bytes, waiter: Any) -> None:
         """Note that a ping is about to be sent; its pong may come before the call returns."""
