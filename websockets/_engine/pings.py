@@ -6,7 +6,6 @@ Owns their futures, in the order in which the pings were sent. Must never know w
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from time import perf_counter
 from typing import Any, Callable, Optional
@@ -25,6 +24,13 @@ def ping_payload(data: Any) -> bytes:
     if not isinstance(data, (str, bytes, bytearray, memoryview)):
         raise TypeError("data must be str or bytes-like")
     return encode_data(data)
+
+
+def random_payload() -> bytes:
+    """Return 4 random bytes, which needn't be a secret: they tell a ping from others."""
+    import random  # which takes its time, and is needed where there are pings
+
+    return random.getrandbits(32).to_bytes(4, "big")
 
 
 class PongAwaited(ConcurrencyError, ValueError):
@@ -62,9 +68,9 @@ class Pings:
             PongAwaited: if another with the same payload is waiting for its pong.
         """
         if payload is None:
-            payload = os.urandom(4)
+            payload = random_payload()
             while payload in self.waiters:
-                payload = os.urandom(4)
+                payload = random_payload()
         elif payload in self.waiters:
             raise PongAwaited("already waiting for a pong with the same data")
         if self.waiters is NONE:

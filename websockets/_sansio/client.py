@@ -77,7 +77,7 @@ class ClientProtocol(Protocol):
     def send_request(self, request: Request) -> None:
         """Send a request; its response will be an event."""
         if self.debug:
-            self._log_head(">", f"{request.method} {request.path} {request.protocol}", request)
+            self._log_head(">", "GET %s HTTP/1.1", (request.path,), request)
         self._endpoint.write(request.serialize())
 
     def process_response(self, response: Response) -> None:
@@ -127,8 +127,8 @@ class ClientProtocol(Protocol):
             opening.complete = False
             response, rest = opening.reader.message, opening.reader.rest
             if self.debug:
-                line = f"HTTP/1.1 {response.status_code} {response.reason_phrase}"
-                self._log_head("<", line, response)
+                words = (response.status_code, response.reason_phrase)
+                self._log_head("<", "HTTP/1.1 %d %s", words, response)
             opening.events.append(response)
             try:
                 self.process_response(response)

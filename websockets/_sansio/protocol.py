@@ -452,10 +452,14 @@ class Protocol(Conversation):
             self._logged_eof = True
             self.logger.debug("> EOF")
 
-    def _log_head(self, mark: str, line: str, message: Union[Request, Response]) -> None:
-        self.logger.debug("%s %s", mark, line)
+    def _log_head(
+        self, mark: str, line: str, words: tuple[object, ...], message: Union[Request, Response]
+    ) -> None:
+        """Log a request or a response: ``words`` are what its first line has for each ``%``."""
+        self.logger.debug(f"{mark} {line}", *words)
+        header = f"{mark} %s: %s"
         for name, value in message.headers.raw_items():
-            self.logger.debug("%s %s: %s", mark, name, value)
+            self.logger.debug(header, name, value)
         body = getattr(message, "body", b"")
         if body:
-            self.logger.debug("%s [body] (%d bytes)", mark, len(body))
+            self.logger.debug(f"{mark} [body] (%d bytes)", len(body))

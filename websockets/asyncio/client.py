@@ -266,8 +266,17 @@ class connect(Destination, Starting):
 
     def __aiter__(self) -> AsyncIterator[ClientConnection]:
         return reconnecting(
-            lambda: self, self.logger, self.process_exception, self.reconnect_delays
+            self.__aenter__,
+            self.logger,
+            self.process_exception,
+            self.reconnect_delays,
+            self._leave,
         )
+
+    async def _leave(self, connection: ClientConnection) -> None:
+        """Close a connection of the loop, and be free for another."""
+        del self.connection
+        await connection.close()
 
 
 def unix_connect(path: Optional[str] = None, uri: Optional[str] = None, **kwargs: Any) -> connect:

@@ -86,6 +86,7 @@ class ClientConnection(Asking, Connection):
         refused = self._ws_refused()
         if refused is None:
             self._ws_begin()
+            self.start_keepalive()
             return
         try:
             raise refused
@@ -301,7 +302,7 @@ class reconnect(Destination):
         series = Series(self.logger, self.process_exception, self.reconnect_delays)
         while True:
             try:
-                connection = self.connect()
+                connection = self.__enter__()
             except Exception as exc:
                 pause = series.failed(exc)
             else:
@@ -310,6 +311,7 @@ class reconnect(Destination):
                 try:
                     yield connection
                 finally:
+                    del self.connection
                     connection.close()
                 del connection
             if pause:

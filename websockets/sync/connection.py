@@ -66,7 +66,8 @@ class Connection(Facts, BlockingConversation):
         sock: the socket, connected.
         protocol: a :class:`~websockets.client.ClientProtocol` or
             :class:`~websockets.server.ServerProtocol`, which has the rules of the opening handshake
-            and the limits of messages.
+            and the limits of messages. If its state is OPEN, so is the connection, and
+            ``start_keepalive()`` is the program's to call.
         ping_interval: seconds between keepalive pings (RFC 6455 5.5.2); None for no keepalive.
         ping_timeout: seconds to wait for a sign of life after a keepalive ping before the
             connection fails with code 1011; None to wait for ever.
@@ -121,6 +122,8 @@ class Connection(Facts, BlockingConversation):
             max_queue=max_queue,
         )
         protocol._takes_over = True
+        if protocol.state is State.OPEN:
+            self._ws_begin()
 
     def _ws_address(self, name: str) -> Any:
         # OSError once the socket is closed
@@ -395,7 +398,6 @@ class Connection(Facts, BlockingConversation):
             protocol._open_with(endpoint)
             self._ws_phase, self._ws_stream = session, stream
             session.begin(protocol._rest)
-        self.start_keepalive()
 
     def _ws_event(self) -> threading.Event:
         """Return an event for the peer's half of the opening handshake, which is mostly there."""

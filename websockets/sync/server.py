@@ -127,6 +127,7 @@ class ServerConnection(Answering, Connection):
             if self._ws_opens():
                 # It is open before the client can know.
                 self._ws_begin()
+                self.start_keepalive()
                 return
             self._ws_write(deadline)
         except TimeoutError:

@@ -374,6 +374,8 @@ class Connections:
         return self
 
     async def __anext__(self) -> ClientConnection:
+        if hasattr(self._connecting, "_context"):
+            raise RuntimeError("connect() isn't reentrant")
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.aclose()
