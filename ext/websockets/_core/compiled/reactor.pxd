@@ -36,4 +36,5 @@ cdef class Reactor:
 
     cdef void close_poller(self) noexcept
     cdef int change(self, Watched watched, int events) except -1
+    cdef int go_round(self, int most, bint idle) except -1
     cdef int add(self, Watched watched) except -1
