@@ -14,6 +14,7 @@ cpdef check_length(unsigned long long length, int form)
 cpdef check_start(int byte0, int byte1, bint masked, bint any_rsv)
 
 
+@cython.final
 cdef class FrameReader:
     cdef public bint fin
     cdef public int rsv

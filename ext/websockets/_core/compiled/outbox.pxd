@@ -11,6 +11,7 @@ cdef int NOW, OP_BINARY, OP_CLOSE, OP_TEXT
 cdef Py_ssize_t LARGE
 
 
+@cython.final
 cdef class Outbox:
     cdef bytes _alone
     cdef list _frames

@@ -1,5 +1,7 @@
 # C types of ext/payloads.pyx.
 
+cimport cython
+
 from cpython.ref cimport PyObject
 
 from websockets._core.compiled.utf8 cimport Utf8Validator
@@ -9,6 +11,7 @@ cpdef bytes unpack(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key, lo
 cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key)
 
 
+@cython.final
 cdef class PayloadBuffer:
     cdef PyObject *_buffer
     cdef Py_ssize_t _size

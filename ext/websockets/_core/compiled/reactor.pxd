@@ -1,5 +1,7 @@
 # What Cython modules use of ext/reactor.pyx.
 
+cimport cython
+
 from libc.stdint cimport uint32_t
 
 cdef extern from "poller.h":
@@ -23,6 +25,7 @@ cdef class Watched:
     cdef int watch(self, int events) except -1
 
 
+@cython.final
 cdef class Reactor:
     cdef int _poller
     cdef int _process

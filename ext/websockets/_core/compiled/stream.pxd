@@ -10,6 +10,7 @@ from websockets._core.compiled.writer cimport Writer
 cdef int FULL, LATER, NOW, NOT_SENT, SENT, SENT_WAIT
 
 
+@cython.final
 cdef class MessageStream:
     cdef readonly Endpoint endpoint
     cdef readonly Waiter waiter
