@@ -20,7 +20,7 @@ from ._closes import CLOSE_CODE_EXPLANATIONS as CLOSE_CODE_EXPLANATIONS
 from ._closes import EXTERNAL_CLOSE_CODES as EXTERNAL_CLOSE_CODES
 from ._closes import OK_CLOSE_CODES as OK_CLOSE_CODES
 from ._closes import Close, CloseCode
-from ._core import masking_key, pack_frame, quicken
+from ._core import NO_KEY, masking_key, pack_frame, quicken
 from ._environment import MAX_LOG_SIZE
 from .exceptions import PayloadTooBig, ProtocolError
 
@@ -162,7 +162,7 @@ class Frame:
             frame = as_frame(extension.encode(frame))
         rsv = frame.rsv1 << 6 | frame.rsv2 << 5 | frame.rsv3 << 4
         byte0 = frame.fin << 7 | rsv | frame.opcode
-        packed: bytes = pack_frame(byte0, frame.data, masking_key() if mask else b"")
+        packed: bytes = pack_frame(byte0, frame.data, masking_key() if mask else NO_KEY)
         return packed
 
     def check(self) -> None:

@@ -52,6 +52,7 @@ from .constants import (
     FULL,
     GONE,
     IN_FRAGMENTS,
+    NO_KEY,
     NOT_OPEN,
     OP_BINARY,
     OP_CLOSE,
@@ -555,7 +556,7 @@ class Endpoint:
             self._control(opcode, payload)
         else:
             self._messages.begin_frame(opcode, fin, len(payload))
-            message = self._messages.add(payload, 0, len(payload), b"", 0, 0)
+            message = self._messages.add(payload, 0, len(payload), NO_KEY, 0, 0)
             if message is not None:
                 self.inbox.put(message)
                 self.tally.messages_received += fin

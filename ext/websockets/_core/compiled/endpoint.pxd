@@ -11,7 +11,7 @@ from websockets._core.compiled.tally cimport Tally
 cdef int AWAITING, CLOSED, CLOSING, FULL, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING, UNUSUAL
 cdef int OP_BINARY, OP_CLOSE, OP_CONT, OP_PING, OP_PONG, OP_TEXT
 cdef int AS_BYTES, AS_TEXT, IN_FRAGMENTS, USUAL
-cdef long long UNLIMITED
+cdef long long NO_KEY, UNLIMITED
 cdef Py_ssize_t CROWD, KEPT, LONG
 
 
