@@ -424,7 +424,7 @@ class Endpoint:
         self._stopped = False
         try:
             while self.work is None:
-                if self.inbox.is_full():
+                if self.inbox.is_full() and reader.buffered:
                     self._stopped = True
                     reader.release()
                     break
