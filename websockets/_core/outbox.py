@@ -105,7 +105,10 @@ class Outbox:
         """
         if opcode == 0:
             opcode = OP_TEXT if isinstance(message, str) else OP_BINARY
-        self.put(True, opcode, message, compress)
+        if self._extensions is None:
+            self._put_frame(0x80 | opcode, message)
+        else:
+            self.put(True, opcode, message, compress)
         self._tally.messages_sent += 1
         first_answer = self._fresh
         last_answer = self._answering and not waiting
