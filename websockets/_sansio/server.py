@@ -147,7 +147,8 @@ class ServerProtocol(Protocol):
         """Send a response: one with status 101 opens the connection, others end it."""
         line = f"HTTP/1.1 {response.status_code:d} {response.reason_phrase}"
         if self.debug:
-            self._log_head(">", line, response)
+            words = (response.status_code, response.reason_phrase)
+            self._log_head(">", "HTTP/1.1 %d %s", words, response)
         self._endpoint.write(serialize_any(response, line))
         SERVERS.answer(response.status_code)
         if response.status_code == 101:
@@ -179,11 +180,11 @@ class ServerProtocol(Protocol):
         check_start(request.method, request.protocol)
         headers = request.headers
         key = check_request(headers, MULTIPLE)
-        self.origin = self.process_origin(headers)
+        self.origin: Optional[Origin] = self.process_origin(headers)
         header, extensions = self.process_extensions(headers)
         if extensions or self._agreed:
             self.extensions = extensions
-        self.subprotocol = self.process_subprotocol(headers)
+        self.subprotocol: Optional[Subprotocol] = self.process_subprotocol(headers)
         return accept_key(key), header, self.subprotocol
 
     def process_origin(self, headers: Headers) -> Optional[Origin]:
@@ -288,7 +289,8 @@ class ServerProtocol(Protocol):
             opening.complete = False
             request, rest = opening.reader.message, opening.reader.rest
             if self.debug:
-                self._log_head("<", f"{request.method} {request.path} {request.protocol}", request)
+                words = (request.method, request.path, request.protocol)
+                self._log_head("<", "%s %s %s", words, request)
             opening.events.append(request)
             opening.reader = None
             if self._takes_over:
@@ -306,12 +308,12 @@ class ServerProtocol(Protocol):
         response = self.reject(status, explanation(exc))
         response.headers.update(headers)
         forget_frames(exc)
-        self.handshake_exc = exc
+        self.handshake_exc: Optional[Exception] = exc
         return response
 
     def _log_failure(self, exc: Exception) -> None:
         for cls, words in FAILURES:
             if isinstance(exc, cls):
-                self.logger.debug("! %s", words, exc_info=exc)
+                self.logger.debug(f"! {words}", exc_info=exc)
                 return
         self.logger.error("opening handshake failed", exc_info=exc)

@@ -74,6 +74,8 @@ class ServerConnection(Answering, Connection):
         handler, handler_kwargs: what a router has found for the request.
     """
 
+    response: Optional[Response]
+
     _ws_expired = False
 
     def __init__(
@@ -106,7 +108,7 @@ class ServerConnection(Answering, Connection):
         """Take a transport, and start the task that serves it."""
         super().connection_made(transport)
         self.server.register(self)
-        self.handler_task = self.loop.create_task(self._ws_serve())
+        self.handler_task: asyncio.Task[None] = self.loop.create_task(self._ws_serve())
 
     # The opening handshake
 
@@ -141,7 +143,7 @@ class ServerConnection(Answering, Connection):
         return serving
 
     def _ws_answer(self) -> None:
-        self.protocol.send_response(self.response)
+        self.protocol.send_response(self.response)  # type: ignore[arg-type]  # It was decided.
         self._ws_write()
 
     # The task
