@@ -222,7 +222,8 @@ class End(asyncio.Transport):
         self.protocol = protocol
 
     def set_write_buffer_limits(self, high=None, low=None):
-        self.high, self.low = high, low
+        self.high = 65536 if high is None else high
+        self.low = self.high // 4 if low is None else low
 
     def get_write_buffer_size(self):
         return self.size
