@@ -53,6 +53,7 @@ FLOORS = {
     "websockets.extensions": 5,
     "websockets.handshake": 5,
     "websockets.utils": 5,
+    "websockets.speedups": 5,
     "websockets.frames": 4,
     "websockets.framing": 4,
     "websockets.http": 4,
@@ -72,6 +73,7 @@ FLOORS = {
     "websockets.datastructures": 1,
     "websockets.streams": 1,
     "websockets.typing": 1,
+    "websockets.imports": 1,
     "websockets.version": 1,
 }
 

@@ -1,11 +1,13 @@
 """Types, versions, the environment, helpers, and modules that had other names."""
 
+import importlib
 import importlib.metadata
 import os
 import re
 import socket
 import subprocess
 import sys
+import types as types_of_modules
 import typing
 
 import pytest
@@ -13,6 +15,8 @@ import pytest
 import websockets
 from websockets import frames, handshake, http, http11, utils, version
 from websockets import typing as types
+from websockets.imports import import_name, lazy_import
+from websockets.sync.utils import Deadline
 
 pytestmark = pytest.mark.one_backend
 
@@ -196,3 +200,59 @@ def test_connection_is_called_protocol(monkeypatch):
 
 def test_http_constants_are_of_both():
     assert http11.USER_AGENT != http.USER_AGENT
+
+
+# Names that are imported when they are asked for
+
+
+def lazy_module(**names):
+    module = types_of_modules.ModuleType("package.module")
+    module.__package__ = "websockets.asyncio"
+    lazy_import(vars(module), **names)
+    return module
+
+
+def test_lazy_names():
+    module = lazy_module(
+        aliases={"Headers": "..datastructures"}, deprecated_aliases={"Request": "..http11"}
+    )
+    assert [name for name in dir(module) if name[0] != "_"] == ["Headers", "Request"]
+    assert module.Headers is websockets.datastructures.Headers
+    for _ in range(2):
+        with pytest.warns(DeprecationWarning, match=r"^package\.module\.Request is deprecated$"):
+            assert module.Request is http11.Request
+    with pytest.raises(AttributeError, match="^module 'package.module' has no attribute 'other'$"):
+        module.other  # noqa: B018 (it raises)
+
+
+def test_lazy_names_are_given_once():
+    with pytest.raises(AssertionError, match="^namespace conflict$"):
+        lazy_module(aliases={"a": ".client"}, deprecated_aliases={"a": ".server"})
+    with pytest.raises(AssertionError, match="^namespace conflict$"):
+        lazy_module(aliases={"__name__": ".client"})
+
+
+def test_a_name_from_a_module():
+    found = import_name("Headers", "..datastructures", {"__package__": "websockets.asyncio"})
+    assert found is websockets.datastructures.Headers
+
+
+# Deadlines
+
+
+def test_deadlines():
+    assert Deadline(None).timeout() is None
+    assert 0 < Deadline(60).timeout() <= 60
+    late = Deadline(-1)
+    assert late.timeout(raise_if_elapsed=False) < -1
+    with pytest.raises(TimeoutError, match="^timed out$"):
+        late.timeout()
+
+
+def test_speedups_are_there_where_they_are_compiled():
+    if websockets.backend == "pure":
+        with pytest.raises(ImportError):
+            importlib.import_module("websockets.speedups")
+    else:
+        speedups = importlib.import_module("websockets.speedups")
+        assert speedups.apply_mask(b"abcd", b"\1\1\1\1") == b"`cbe"
