@@ -162,6 +162,8 @@ class WebSocketServerProtocol(  # type: ignore[misc]
     def connection_made(self, transport: Any) -> None:
         """Take a transport, and start the task that serves it."""
         Connection.connection_made(self, transport)
+        if isinstance(self.ws_server, WebSocketServer):
+            self._ws_phase.ending.server = self.ws_server
         self.ws_server.register(self)
         self.handler_task = self.loop.create_task(self.handler())
 

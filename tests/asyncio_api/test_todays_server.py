@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from peer import REQUEST, port_of, tcp_to, turns, until
-from todays import Records, echo, hold, uri_of
+from todays import Records, echo, hold, server_and_peer, uri_of
 
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -188,3 +188,30 @@ def test_what_ends_a_program_comes_out_and_leaves_no_connection(place, exc):
         loop.close()
     assert ended == [exc]
     assert any(line.startswith("ERROR") for line in records.lines)
+
+
+async def test_close_timeout_holds_behind_the_end_of_a_server():
+    async with server_and_peer(close_timeout=0.05) as (connection, peer):
+        peer.writer.transport.pause_reading()
+        connection.transport.write(bytes(2**25))
+        connection.handler_task.cancel()
+        await asyncio.wait([connection.handler_task])
+        connection.server.close()
+        await connection.server.wait_closed()
+        await asyncio.wait_for(connection.wait_closed(), 10)
+
+
+async def test_each_connection_has_a_close_timeout_of_its_own():
+    async with serve(hold, "127.0.0.1", 0, close_timeout=999) as server:
+        async with tcp_to(port_of(server)) as slow, tcp_to(port_of(server)) as quick:
+            for peer in (slow, quick):
+                peer.write(REQUEST + b"\r\n")
+                await peer.read_head()
+            first, second = server.connections
+            closing = asyncio.ensure_future(first.close())
+            await turns()
+            second.close_timeout = 0.05
+            await asyncio.wait_for(second.close(), 10)
+            assert second.close_code == 1006 and not closing.done()
+            first.transport.abort()
+            await closing

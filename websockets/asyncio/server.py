@@ -105,6 +105,7 @@ class ServerConnection(Answering, Connection):
     def connection_made(self, transport: Any) -> None:
         """Take a transport, and start the task that serves it."""
         super().connection_made(transport)
+        self._ws_phase.ending.server = self.server
         self.server.register(self)
         self.handler_task = self.loop.create_task(self._ws_serve())
 
