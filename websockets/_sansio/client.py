@@ -129,7 +129,7 @@ class ClientProtocol(Protocol):
             if self.debug:
                 line = f"HTTP/1.1 {response.status_code} {response.reason_phrase}"
                 self._log_head("<", line, response)
-            opening.events.append(response)
+            opening.events = (response,)
             try:
                 self.process_response(response)
             except Exception as exc:
