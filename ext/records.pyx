@@ -5,17 +5,17 @@ Owns what OpenSSL is asked after the handshake. Must never know what the bytes m
 come from and go.
 
 Key decision: OpenSSL's own functions are called, those of the library that Python's ssl has, on the
-SSL that Python's object has. Only what is plain is done so: bytes came of it, or more are needed
+SSL that Python's object has, and read and write where the bytes are and belong. Only what is plain is done so: bytes came of it, or more are needed
 first. In all other cases the object is asked the same again, with OpenSSL's errors as they are, so
 that it says what it always says. Where it isn't sure that an object is what it should be, it is
 asked from the start, as the pure twin does.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Contains, PyDict_Size
 from cpython.ref cimport PyObject
-from libc.string cimport memcpy
+from libc.limits cimport INT_MAX
 
 cdef extern from "Python.h":
     object new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size)
@@ -25,20 +25,33 @@ cdef extern from "Python.h":
     PyObject **_PyObject_GetDictPtr(object transport)
 
 cdef extern from "openssl.h":
+    enum:
+        SIZE "WEBSOCKETS_RECORD"
     bint WEBSOCKETS_OPENSSL
     object owned "websockets_taken_over"(PyObject *reference)
     int websockets_find_openssl(const char *path, unsigned long version) noexcept
     void *websockets_find_ssl(
         PyObject *tls, PyObject *context, PyObject *incoming, PyObject *outgoing
     ) noexcept
-    long websockets_pending(void *bio) noexcept
     # These may call Python, which deals with its exceptions itself.
-    int websockets_ssl_read(void *ssl, void *buffer, int size) noexcept
-    int websockets_ssl_write(void *ssl, const void *data, int size) noexcept
-    bint websockets_wants_more(void *ssl, int result) noexcept
+    size_t websockets_open(
+        void *ssl, websockets_flow *flow, char *place, size_t room, int *state
+    ) noexcept
+    size_t websockets_seal(
+        void *ssl,
+        websockets_flow *flow,
+        const char *head,
+        size_t first,
+        const char *data,
+        size_t whole,
+        size_t start,
+        int records,
+        int *state,
+    ) noexcept
     int ssl_pending "openssl.SSL_pending"(void *ssl) noexcept
     void *get_rbio "openssl.SSL_get_rbio"(void *ssl) noexcept
     void *get_wbio "openssl.SSL_get_wbio"(void *ssl) noexcept
+    size_t websockets_pending(void *bio) noexcept
     int bio_read "openssl.BIO_read"(void *bio, void *buffer, int size) noexcept
     int bio_write "openssl.BIO_write"(void *bio, const void *data, int size) noexcept
 
@@ -48,13 +61,9 @@ RECORD = 2**14
 RECORDS = 5
 
 cdef enum:
-    SIZE = 16384  # RECORD, as a number of C
-    CHUNK = 16640  # a record, and what is around what it carries
     MOST = 5  # RECORDS
+    AROUND = 128  # bytes around what a record carries; if there are more, they go another way
     SHORT = 1024
-
-# What a record carries, until it is taken out a moment later.
-cdef char OPENED[SIZE]
 
 # Whether the functions are there; -1 as long as nobody has looked.
 cdef int found = -1
@@ -93,9 +102,9 @@ cdef class Records:
                 <PyObject *> tls, <PyObject *> context, <PyObject *> incoming, <PyObject *> outgoing
             )
             if self._ssl != NULL:
-                self._rbio = get_rbio(self._ssl)
-                self._wbio = get_wbio(self._ssl)
-                self._waiting = websockets_pending(self._rbio)
+                self._flow.rbio = get_rbio(self._ssl)
+                self._flow.wbio = get_wbio(self._ssl)
+                self._flow.kept = websockets_pending(self._flow.rbio)
 
     @property
     def direct(self):
@@ -111,95 +120,69 @@ cdef class Records:
         self.settle()
         if self._ssl == NULL:
             self._incoming.write(data)
-        elif PyBytes_CheckExact(data) and PyBytes_GET_SIZE(data) <= CHUNK:
-            self.put(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-        else:
-            PyObject_GetBuffer(data, &self._fed, PyBUF_SIMPLE)
-            self._holds = True
-            self._put = 0
-            self.put_some()
+            return
+        PyObject_GetBuffer(data, &self._fed, PyBUF_SIMPLE)
+        self._holds = True
+        self._flow.come = <char *> self._fed.buf
+        self._flow.left = self._fed.len
 
     cpdef int settle(self) except -1:
         """Have OpenSSL keep what it didn't look at."""
-        while self._holds:
-            self.put_some()
-        return 0
-
-    cdef int put(self, const void *data, Py_ssize_t size) except -1:
-        """Give bytes to OpenSSL, which isn't told to wait."""
-        if size and bio_write(self._rbio, data, <int> size) != size:
-            raise MemoryError("OpenSSL has no room for what comes")
-        self._waiting += size
-        return 0
-
-    cdef int put_some(self) except -1:
-        """Give OpenSSL as much as a record has: its buffer never shrinks."""
-        cdef Py_ssize_t size = min(self._fed.len - self._put, <Py_ssize_t> CHUNK)
-        self.put(<char *> self._fed.buf + self._put, size)
-        self._put += size
-        if self._put == self._fed.len:
-            self._holds = False
-            PyBuffer_Release(&self._fed)
+        cdef int size
+        if not self._holds:
+            return 0
+        while self._flow.left:
+            size = <int> min(self._flow.left, <size_t> INT_MAX)
+            if bio_write(self._flow.rbio, self._flow.come, size) != size:
+                raise MemoryError("OpenSSL has no room for what comes")
+            self._flow.come += size
+            self._flow.left -= size
+            self._flow.kept += size
+        self._holds = False
+        PyBuffer_Release(&self._fed)
         return 0
 
     cpdef Py_ssize_t waiting(self) except -1:
         """Return how many bytes are still to be looked at."""
         if self._ssl == NULL:
             return self._incoming.pending
-        if not self._holds:
-            return self._waiting
-        return self._waiting + self._fed.len - self._put
+        return self._flow.kept + self._flow.left
 
     cpdef bytes open(self):
         """Open all records that are complete; return what they carry."""
-        cdef list pieces = None
-        cdef bytes piece, first = None
+        cdef bytes opened, more
         if self._ssl == NULL:
             return self.open_by_python()
-        if self.waiting() > SIZE:
-            return self.open_large()
-        if not self._waiting and not ssl_pending(self._ssl):
+        if not self.waiting() and not ssl_pending(self._ssl):
             return b""
-        while True:
-            piece = self.open_one()
-            if piece is None:
-                break
-            if first is None:
-                first = piece
-            elif pieces is None:
-                pieces = [first, piece]
-            else:
-                pieces.append(piece)
-            if not self._waiting:
-                break
-        if pieces is not None:
-            return b"".join(pieces)
-        return b"" if first is None else first
+        # What OpenSSL has of a record that wasn't complete comes on top.
+        if self.waiting() <= SIZE:
+            return self.open_few()
+        return self.open_many(self.waiting() + SIZE)
 
-    cdef int read(self, void *place, int size) except -2:
-        """
-        Open a record, or a part of it; return how many bytes it carries.
+    cdef bytes open_few(self):
+        """Open records that are short."""
+        cdef char opened[2 * SIZE]
+        cdef int state
+        cdef size_t size = websockets_open(self._ssl, &self._flow, opened, sizeof(opened), &state)
+        return self.opened(new_bytes(opened, size), state)
 
-        Return 0 if more is needed for that, -1 if Python's object has to be asked.
-        """
-        cdef int count
-        while True:
-            count = websockets_ssl_read(self._ssl, place, size)
-            if count <= 0:
-                count = 0 if websockets_wants_more(self._ssl, count) else -1
-            self._waiting = websockets_pending(self._rbio)
-            if count < 0 or self._waiting or not self._holds:
-                return count
-            self.put_some()
-            if count:
-                return count
+    cdef bytes open_many(self, Py_ssize_t room):
+        """Open records into an object that has room for all."""
+        cdef PyObject *data = raw_bytes(NULL, room)
+        cdef int state
+        cdef size_t size
+        if data == NULL:
+            raise MemoryError
+        size = websockets_open(self._ssl, &self._flow, raw_string(data), room, &state)
+        resize(&data, size)
+        return self.opened(owned(data), state)
 
-    cdef bytes open_one(self):
-        """Open a record; return what it carries, None if there is none, nor will be for now."""
-        cdef int size = self.read(OPENED, SIZE)
-        if size > 0:
-            return new_bytes(OPENED, size)
-        return self.ask(SIZE, None) if size else None
+    cdef bytes opened(self, bytes data, int state):
+        """Return what was opened, with what Python's object makes of the rest if it has to."""
+        if state < 0:
+            return data + (self.ask(SIZE, None) or b"")
+        return data
 
     cdef object ask(self, size, space):
         """Have Python's object do it again, and say what it has to; return what it does, or None."""
@@ -213,7 +196,7 @@ cdef class Records:
             return None
         finally:
             if self._ssl != NULL:
-                self._waiting = websockets_pending(self._rbio)
+                self._flow.kept = websockets_pending(self._flow.rbio)
         if not opened:
             self.over = True
             return None
@@ -223,30 +206,6 @@ cdef class Records:
         """Return what was wrong with what the peer sent, once; None if it has ended TLS itself."""
         error, self._error = self._error, None
         return error
-
-    cdef bytes open_large(self):
-        """Open records into an object that has room for all."""
-        # What OpenSSL has of a record that wasn't complete comes on top.
-        cdef Py_ssize_t room = self.waiting() + SIZE, size = 0
-        cdef int count = 1
-        cdef PyObject *data = raw_bytes(NULL, room)
-        cdef bytes result
-        if data == NULL:
-            raise MemoryError
-        try:
-            while size < room:
-                count = self.read(raw_string(data) + size, <int> (room - size))
-                if count <= 0:
-                    break
-                size += count
-                if not self._waiting:
-                    break
-        finally:
-            resize(&data, size)
-            result = owned(data)
-        if count < 0:
-            result += self.ask(SIZE, None) or b""
-        return result
 
     cdef bytes open_by_python(self):
         """Open records as the pure twin does."""
@@ -264,81 +223,113 @@ cdef class Records:
         """Open records; return how many bytes were put into that memory."""
         cdef Py_buffer view
         cdef Py_ssize_t size = 0
-        cdef int count = 1
+        cdef int state = 1
         if self._ssl == NULL:
             size = self.ask(len(space), space) or 0
             return size
+        if not self.waiting():
+            return 0
         PyObject_GetBuffer(space, &view, PyBUF_WRITABLE)
-        try:
-            while size < view.len and self._waiting:
-                count = self.read(<char *> view.buf + size, <int> min(view.len - size, 2**30))
-                if count <= 0:
-                    break
-                size += count
-        finally:
-            PyBuffer_Release(&view)
-        if count < 0:
+        size = websockets_open(self._ssl, &self._flow, <char *> view.buf, view.len, &state)
+        PyBuffer_Release(&view)
+        if state < 0:
             size += self.ask(len(space) - size, space[size:]) or 0
         return size
 
-    cpdef Py_ssize_t seal(
-        self, bytes head, bytes data, Py_ssize_t start, list sealed
-    ) except -1:
-        """Seal bytes, in as many records as are to leave together; return how far it came."""
-        cdef Py_ssize_t first = PyBytes_GET_SIZE(head), whole = first + PyBytes_GET_SIZE(data)
-        cdef bytes part
+    cpdef bytes seal(self, bytes head, bytes data, Py_ssize_t start):
+        """Seal bytes, in as many records as are to leave together; return those."""
+        cdef Py_ssize_t whole = PyBytes_GET_SIZE(head) + PyBytes_GET_SIZE(data)
+        cdef Py_ssize_t size = min(whole - start, <Py_ssize_t> (MOST * SIZE))
+        cdef bytes sealed
+        cdef int state
         self.refused = False
-        while start < whole and len(sealed) < MOST:
-            if start < first:
-                part = (head + data[:SIZE])[start : start + SIZE]
-                start += self.seal_one(part, 0, PyBytes_GET_SIZE(part))
-            else:
-                start += self.seal_one(
-                    data, start - first, min(whole - start, <Py_ssize_t> SIZE)
-                )
-            if self.refused:
-                break
-            sealed.append(self.answer())
-        return start
+        self.done = start
+        if self._ssl == NULL:
+            return self.seal_by_python(head, data)
+        if size <= SHORT - AROUND:
+            sealed = self.seal_few(head, data, &state)
+        else:
+            sealed = self.seal_many(head, data, size + MOST * AROUND, &state)
+        self.refused = state == 0
+        if self._flow.overflown:
+            return sealed + self.answer()
+        if state < 0 and not sealed:
+            # Otherwise it fails again where the next begins.
+            return self.seal_by_python(head, data)
+        return sealed
 
-    cdef int seal_one(self, bytes data, Py_ssize_t start, Py_ssize_t size) except? -1:
-        """Seal a record; return how much went into it."""
-        cdef int count
-        if self._ssl != NULL:
-            count = websockets_ssl_write(self._ssl, PyBytes_AS_STRING(data) + start, <int> size)
-            if count > 0:
-                return count
-            if websockets_wants_more(self._ssl, count):
-                self.refused = True
-                return 0
+    cdef bytes seal_few(self, bytes head, bytes data, int *state):
+        """Seal what makes few bytes."""
+        cdef char place[SHORT]
+        self.seal_into(place, SHORT, head, data, state)
+        return new_bytes(place, self._flow.size)
+
+    cdef bytes seal_many(self, bytes head, bytes data, Py_ssize_t room, int *state):
+        """Seal into an object that has room for all."""
+        cdef PyObject *sealed = raw_bytes(NULL, room)
+        if sealed == NULL:
+            raise MemoryError
+        self.seal_into(raw_string(sealed), room, head, data, state)
+        resize(&sealed, self._flow.size)
+        return owned(sealed)
+
+    cdef void seal_into(
+        self, char *place, Py_ssize_t room, bytes head, bytes data, int *state
+    ) noexcept:
+        """Seal into a place."""
+        cdef Py_ssize_t first = PyBytes_GET_SIZE(head)
+        self._flow.place = place
+        self._flow.room = room
+        self._flow.size = 0
+        self.done = websockets_seal(
+            self._ssl,
+            &self._flow,
+            PyBytes_AS_STRING(head),
+            first,
+            PyBytes_AS_STRING(data),
+            first + PyBytes_GET_SIZE(data),
+            self.done,
+            MOST,
+            state,
+        )
+
+    cdef bytes seal_by_python(self, bytes head, bytes data):
+        """Seal as the pure twin does."""
+        cdef Py_ssize_t first = PyBytes_GET_SIZE(head), whole = first + PyBytes_GET_SIZE(data)
+        cdef Py_ssize_t start
+        cdef list pieces = []
         try:
-            return self._tls.write(memoryview(data)[start : start + size])
+            while self.done < whole and len(pieces) < MOST:
+                start = self.done - first
+                if start < 0:
+                    part = (head + data[:SIZE])[self.done : self.done + SIZE]
+                else:
+                    part = memoryview(data)[start : start + SIZE]
+                self.done += self._tls.write(part)
+                pieces.append(self.answer())
         except self._more:
             self.refused = True
-            return 0
+        except Exception:
+            if not pieces:
+                raise
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     cpdef bint answers(self) except -1:
         """Tell whether OpenSSL has something to say."""
         if self._ssl == NULL:
             return self._outgoing.pending > 0
-        return websockets_pending(self._wbio) > 0
+        return websockets_pending(self._flow.wbio) > 0
 
     cpdef bytes answer(self):
         """Return what OpenSSL has to say."""
-        cdef long size
-        cdef int count
+        cdef Py_ssize_t size
         cdef bytes data
-        cdef char short[SHORT]
         if self._ssl == NULL:
             return self._outgoing.read()
-        count = bio_read(self._wbio, short, SHORT)
-        if count < SHORT:
-            return new_bytes(short, max(count, 0))
-        size = websockets_pending(self._wbio)
-        data = new_bytes(NULL, SHORT + size)
-        memcpy(PyBytes_AS_STRING(data), short, SHORT)
+        size = websockets_pending(self._flow.wbio)
+        data = new_bytes(NULL, size)
         if size:
-            bio_read(self._wbio, PyBytes_AS_STRING(data) + SHORT, <int> size)
+            bio_read(self._flow.wbio, PyBytes_AS_STRING(data), <int> size)
         return data
 
 

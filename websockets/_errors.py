@@ -13,6 +13,8 @@ What a peer sent may stand in a message, therefore :func:`show` guards every wor
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "ConcurrencyError",
     "DuplicateParameter",
@@ -159,7 +161,7 @@ class InvalidHeaderFormat(InvalidHeader):
 
     def __init__(self, name: str, error: str, header: str, pos: int) -> None:
         super().__init__(name, f"{show(error)} at {show(pos)} in {show(header)}")
-        self.args = (name, error, header, pos)
+        self.args: tuple[Any, ...] = (name, error, header, pos)
         self.error = error
         self.header = header
         self.pos = pos
@@ -183,7 +185,7 @@ class InvalidOrigin(InvalidHeader):
 
     def __init__(self, origin: str | None) -> None:
         super().__init__("Origin", origin)
-        self.args = (origin,)
+        self.args: tuple[Any, ...] = (origin,)
 
 
 class InvalidUpgrade(InvalidHeader):
@@ -319,7 +321,7 @@ class PayloadTooBig(WebSocketException):
     def set_current_size(self, current_size: int) -> None:
         """Tell how many bytes of the message came before the frame; once at most."""
         if self.max_size is not None:
-            self.args = (self.size, self.max_size, current_size)
+            self.args: tuple[Any, ...] = (self.size, self.max_size, current_size)
             self.current_size = current_size
             self.max_size += current_size
 

@@ -42,10 +42,10 @@ class WebSocketServer:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, logger: Any = None) -> None:
         self.loop = loop
-        self.logger = logger or logging.getLogger("websockets.server")
+        self.logger: Any = logger or logging.getLogger("websockets.server")
         self.server: Any = None
         self.websockets: set[Any] = set()
-        self.handshakes = Handshakes(self.logger)
+        self.handshakes: Handshakes = Handshakes(self.logger)
         self.close_task: Optional[asyncio.Task[None]] = None
         self._deadlines: Optional[Deadlines] = None
         self._closing_deadlines: Optional[ClosingDeadlines] = None

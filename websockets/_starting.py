@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn, Optional
 
 from ._engine.arguments import Rules, check_arguments
 
-__all__ = ["Function", "Starting"]
+__all__ = ["Function", "Starting", "closing_time", "is_deflate"]
 
 # What the event loops' methods take but users don't give, and what is taken here, where TLS is
 # done, with every version of Python.
@@ -76,12 +76,13 @@ class Starting:
     """What is awaited or entered to start something; a subclass sets ``_function``."""
 
     _function: Function
+    __signature__: inspect.Signature
 
     def __init_subclass__(cls) -> None:
         # What __new__() takes isn't for people.
         if "__init__" in vars(cls):
             first, *others = inspect.signature(cls.__init__).parameters.values()
-            cls.__signature__ = inspect.Signature(others)  # type: ignore[attr-defined]
+            cls.__signature__ = inspect.Signature(others)
 
     def __await__(self) -> Generator[Any, None, Any]:
         raise NotImplementedError
@@ -97,6 +98,18 @@ class Starting:
 
     def __exit__(self, *exc_info: object) -> None:
         raise NotImplementedError
+
+
+def closing_time(close_timeout: Optional[float], timeout: Optional[float]) -> Optional[float]:
+    """Return ``close_timeout``, or what was given by its older name where it has its default."""
+    return timeout if timeout is not None and close_timeout == 10 else close_timeout
+
+
+def is_deflate(compression: Optional[str]) -> bool:
+    """Tell whether to negotiate permessage-deflate; raise ValueError for anything but None."""
+    if compression not in ("deflate", None):
+        raise ValueError(f"compression must be 'deflate' or None, not {compression!r}")
+    return compression is not None
 
 
 def methods_of_loops(name: str) -> list[Any]:

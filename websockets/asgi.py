@@ -74,6 +74,8 @@ class WebSocketProtocol(Connection):
     _ws_session = EventSession
     _ws_in_fragments = False
 
+    response: Optional[Response]
+
     _ws_expected = OPENING
     _ws_connecting = True  # whether the application hasn't been given its first event
     _ws_leaving = False  # whether the server is shutting down
@@ -153,7 +155,7 @@ class WebSocketProtocol(Connection):
         """Run the application, and see to it that it has said what is to become of the client."""
         config, transport = self.config, self.transport
         scope = self._ws_scope = scope_of(
-            self.request,
+            self.request,  # type: ignore[arg-type]  # It has come.
             config.root_path,
             extra_info(transport, "sslcontext") is not None,
             address_of(extra_info(transport, "sockname")),

@@ -1,9 +1,10 @@
 """
-WebSocket clients: ``connect()`` and the client's side of the opening handshake.
+WebSocket clients: ``connect()``.
 
-Owns what a client decides: where to connect, which redirects to follow and with which secrets, and
-whether the server's answer is acceptable (RFC 6455 section 4.1). Must never know frames. Key
-decision: each attempt is one coroutine that leaves no socket behind, however it ends.
+Owns how a client of 8.1's API comes to a connection: where to connect, which redirects to follow
+and with which secrets, and when to try again. Must never know what is asked and answered on the
+way, which is in ``_sides/client.py``. Key decision: each attempt is one coroutine that leaves no
+socket behind, however it ends.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequen
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ._core import CLIENTS
-from ._engine.arguments import CLIENT, CONNECT, set_unless_usual
+from ._engine.arguments import CONNECT
 from ._engine.connecting import complete, follow_redirects, within
 from ._engine.making import watch_end
 from ._engine.reaching import reach
@@ -29,20 +29,18 @@ from ._engine.reconnecting import (
     process_exception,
     reconnecting,
 )
-from ._handshake.negotiation import agreed_extensions, agreed_subprotocol
-from ._handshake.redirects import follow, for_another_server, redirect_location
-from ._handshake.requests import asking, replace_headers, serialize_request
-from ._handshake.upgrade import check_response
+from ._handshake.redirects import follow, for_another_server
 from ._sansio.client import ClientProtocol
 from ._sansio.renamed import ClientConnection as ClientConnection
-from ._starting import Function, Starting
+from ._sides.client import WebSocketClientProtocol
+from ._starting import Function, Starting, closing_time, is_deflate
 from .asyncio import client as todays
-from .datastructures import Headers, HeadersLike
-from .exceptions import InvalidMessage, InvalidStatusCode, RedirectHandshake
-from .extensions.base import ClientExtensionFactory, Extension
+from .datastructures import HeadersLike
+from .exceptions import RedirectHandshake
+from .extensions.base import ClientExtensionFactory
 from .extensions.permessage_deflate import enable_client_permessage_deflate
 from .http import USER_AGENT
-from .protocol import WebSocketCommonProtocol, warn_of_loop
+from .protocol import warn_of_loop
 from .typing import Origin, Subprotocol
 from .uri import WebSocketURI, parse_uri
 
@@ -65,7 +63,7 @@ __all__ = [
     "unix_connect",
 ]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 # Arguments of the protocol that connect() takes beyond the documented ones.
@@ -79,159 +77,6 @@ ADDED_ARGUMENTS = (
 
 # Arguments that say where the connection goes, as the rules of redirects call them.
 GIVEN = {"sock": "sock", "unix": "path", "host": "host", "port": "port"}
-
-
-class WebSocketClientProtocol(  # type: ignore[misc]
-    WebSocketCommonProtocol, todays.ClientConnection
-):
-    """
-    A client's end of a connection.
-
-    Arguments:
-        origin: value of the Origin header.
-        extensions: factories of supported extensions, the preferred first.
-        subprotocols: supported subprotocols, the preferred first.
-        extra_headers: additional headers of the request.
-        kwargs: ``user_agent_header``, value of the User-Agent header, None for no such header;
-            others are arguments of :class:`WebSocketCommonProtocol`.
-    """
-
-    is_client = True
-    side = "client"
-    _ws_logger = logger
-    _ws_level = logging.DEBUG  # a client's program knows what it does
-
-    # As in the base class, for what has its usual value.
-    origin: Optional[Origin] = None
-    available_extensions: Optional[Sequence[ClientExtensionFactory]] = None
-    available_subprotocols: Optional[Sequence[Subprotocol]] = None
-    extra_headers: Optional[HeadersLike] = None
-    user_agent_header: Optional[str] = USER_AGENT
-
-    def __init__(
-        self,
-        *,
-        origin: Optional[Origin] = None,
-        extensions: Optional[Sequence[ClientExtensionFactory]] = None,
-        subprotocols: Optional[Sequence[Subprotocol]] = None,
-        extra_headers: Optional[HeadersLike] = None,
-        **kwargs: Any,
-    ) -> None:
-        set_unless_usual(
-            self,
-            CLIENT,
-            origin=origin,
-            available_extensions=extensions,
-            available_subprotocols=subprotocols,
-            extra_headers=extra_headers,
-            user_agent_header=kwargs.pop("user_agent_header", USER_AGENT),
-        )
-        super().__init__(**kwargs)
-
-    async def handshake(  # type: ignore[override]
-        self,
-        wsuri: WebSocketURI,
-        origin: Optional[Origin] = None,
-        available_extensions: Optional[Sequence[ClientExtensionFactory]] = None,
-        available_subprotocols: Optional[Sequence[Subprotocol]] = None,
-        extra_headers: Optional[HeadersLike] = None,
-    ) -> None:
-        """
-        Perform the client's side of the opening handshake (RFC 6455 4.1).
-
-        Arguments:
-            wsuri: the URI.
-            origin: value of the Origin header.
-            available_extensions: factories of supported extensions, the preferred first.
-            available_subprotocols: supported subprotocols, the preferred first.
-            extra_headers: additional headers of the request; they replace ours of the same name.
-
-        Raises:
-            InvalidHandshake: if the server's answer isn't acceptable.
-            OSError: if the server goes away.
-        """
-        headers, key = asking(wsuri, origin, available_extensions, available_subprotocols)
-        if extra_headers is not None:
-            replace_headers(headers, extra_headers)
-        if self.user_agent_header is not None:
-            headers.setdefault("User-Agent", self.user_agent_header)
-        self.write_http_request(wsuri.resource_name, headers)
-
-        status, headers = await self.read_http_response()
-        if status != 101:
-            CLIENTS.answer(status)
-        location = redirect_location(status, headers)
-        if location is not None:
-            raise RedirectHandshake(location)
-        if status != 101:
-            raise InvalidStatusCode(status, headers)
-        try:
-            check_response(headers, key)
-            self.extensions = self.process_extensions(headers, available_extensions)
-            self.subprotocol = self.process_subprotocol(headers, available_subprotocols)
-        except Exception:
-            CLIENTS.answer("invalid")
-            raise
-        CLIENTS.answer(101)
-        self.connection_open()
-        if hasattr(self, "close_connection_task"):
-            # An overridden close_connection() begins before the first message is read.
-            await asyncio.sleep(0)
-
-    def write_http_request(self, path: str, headers: Headers) -> None:
-        """Write the request."""
-        request = serialize_request(path, headers)
-        self.path = path
-        self.request_headers = headers
-        self.transport.write(request)
-        if self._ws_journal is not None:
-            self._ws_journal.head(">", f"GET {path} HTTP/1.1", headers)
-
-    async def read_http_response(self) -> tuple[int, Headers]:
-        """
-        Wait for the response.
-
-        Returns:
-            ``(status_code, headers)``; the headers are attribute ``response_headers``, too.
-
-        Raises:
-            InvalidMessage: if it isn't a response of HTTP/1.1.
-            SecurityError: if it exceeds a limit.
-        """
-        try:
-            head = await self._ws_phase.head()
-        except (ValueError, EOFError) as exc:
-            CLIENTS.answer("lost" if isinstance(exc, EOFError) else "invalid")
-            raise InvalidMessage(f"not a valid HTTP response: {exc}") from exc
-        self.response_headers = head.headers
-        if self._ws_journal is not None:
-            self._ws_journal.head("<", f"HTTP/1.1 {head.status} {head.reason}", head.headers)
-        return head.status, head.headers
-
-    @staticmethod
-    def process_extensions(
-        headers: Headers, available_extensions: Optional[Sequence[ClientExtensionFactory]]
-    ) -> list[Extension]:
-        """
-        Make the extensions that the server accepted, in its order (RFC 6455 9.1).
-
-        Raises:
-            NegotiationError: if it accepted what wasn't offered.
-        """
-        return agreed_extensions(headers, available_extensions)
-
-    @staticmethod
-    def process_subprotocol(
-        headers: Headers, available_subprotocols: Optional[Sequence[Subprotocol]]
-    ) -> Optional[Subprotocol]:
-        """
-        Check the subprotocol that the server chose (RFC 6455 4.1).
-
-        Raises:
-            NegotiationError: if it wasn't offered.
-            InvalidHeader: if there is more than one.
-        """
-        return agreed_subprotocol(headers, available_subprotocols)
 
 
 class _Target(NamedTuple):
@@ -353,10 +198,7 @@ class Connect(Starting):
         options: Any = kwds
         self._function.check(locals(), options)
         klass = options.pop("klass", None)
-        # The older name of close_timeout counts where the newer one isn't given.
-        timeout = options.pop("timeout", None)
-        if timeout is not None and close_timeout == 10:
-            close_timeout = timeout
+        close_timeout = closing_time(close_timeout, options.pop("timeout", None))
         self.open_timeout: Optional[float] = options.pop("open_timeout", 10)
         self.process_exception: Callable[[Exception], Optional[Exception]] = (
             options.pop("process_exception", None) or process_exception
@@ -381,10 +223,8 @@ class Connect(Starting):
             warn_of_loop()
         if isinstance(extra_headers, Iterator):
             extra_headers = list(extra_headers)  # for more than one attempt
-        if compression == "deflate":
+        if is_deflate(compression):
             extensions = enable_client_permessage_deflate(extensions)
-        elif compression is not None:
-            raise ValueError(f"compression must be 'deflate' or None, not {compression!r}")
         if options.get("ssl") and not wsuri.secure:
             raise ValueError("ssl was given for a ws:// URI; use a wss:// URI to have TLS")
         if "ssl" in options and not options["ssl"] and wsuri.secure:
@@ -412,7 +252,7 @@ class Connect(Starting):
         return self.__await_impl__().__await__()
 
     async def __aenter__(self) -> WebSocketClientProtocol:
-        self.protocol = await self
+        self.protocol: WebSocketClientProtocol = await self
         return self.protocol
 
     async def __aexit__(

@@ -185,6 +185,9 @@ class ConnectionClosed(WebSocketException):
         self.rcvd: Close | None
         self.sent: Close | None
         self.rcvd_then_sent: bool | None
+        self.code: int
+        self.reason: str
+        self.args: tuple[Any, ...]
         if type(code) is type(reason) is Close and rcvd_then_sent is not None:
             # Nearly all that are made end well.
             self.args = (code, reason, rcvd_then_sent)
@@ -292,6 +295,7 @@ class InvalidStatusCode(InvalidStatus):
         headers: Headers | None = None,
         response: Response | None = None,
     ) -> None:
+        self.args: tuple[Any, ...]
         if response is None:
             known = Headers() if headers is None else headers
             super().__init__(Response(status_code, "", known))

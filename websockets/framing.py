@@ -28,6 +28,7 @@ from ._core import (
     serialize_close,
 )
 from .exceptions import PayloadTooBig
+from .typing import BytesLike
 
 __all__ = [
     "CTRL_OPCODES",
@@ -48,8 +49,6 @@ __all__ = [
 
 DATA_OPCODES = OP_CONT, OP_TEXT, OP_BINARY
 CTRL_OPCODES = OP_CLOSE, OP_PING, OP_PONG
-
-BytesLike = Union[bytes, bytearray, memoryview]
 
 
 class _FrameFields(NamedTuple):
@@ -220,9 +219,9 @@ class ExtensionChain:
         direct = getattr(extensions[0], "direct", None) if len(extensions) == 1 else None
         functions = direct and direct()
         # What tells whether connections can share an encoded message, None if they can't.
-        self.sharing_key = extensions[0].sharing_key if functions else None
+        self.sharing_key: Any = extensions[0].sharing_key if functions else None
         # The size from which on its functions may be called in other threads, None for no size.
-        self.thread_size = extensions[0].thread_size if functions else None
+        self.thread_size: Optional[int] = extensions[0].thread_size if functions else None
         if functions:
             self.passes, self.decode, self.encode = functions  # type: ignore[method-assign]
             return

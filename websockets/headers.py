@@ -94,11 +94,11 @@ def _expect(
 
 
 def _parse_token(name: str, header: str, pos: int) -> tuple[str, int]:
-    return _expect(_TOKEN, "a token", name, header, pos)
+    return _expect(_TOKEN, "token", name, header, pos)
 
 
 def _parse_protocol(name: str, header: str, pos: int) -> tuple[UpgradeProtocol, int]:
-    protocol, pos = _expect(_PROTOCOL, "a protocol", name, header, pos)
+    protocol, pos = _expect(_PROTOCOL, "protocol", name, header, pos)
     return UpgradeProtocol(protocol), pos
 
 
@@ -106,11 +106,11 @@ def _parse_value(name: str, header: str, pos: int) -> tuple[str, int]:
     """Parse the value of a parameter: a token, bare or quoted."""
     if header[pos : pos + 1] != '"':
         return _parse_token(name, header, pos)
-    quoted, end = _expect(_QUOTED, "a quoted string", name, header, pos)
+    quoted, end = _expect(_QUOTED, "quoted string", name, header, pos)
     value = _ESCAPE.sub(r"\1", quoted[1:-1])
     # RFC 6455 9.1: a quoted value must be a token once it is unescaped.
     if _TOKEN.fullmatch(value) is None:
-        raise InvalidHeaderFormat(name, "expected a token between quotes", header, pos)
+        raise InvalidHeaderFormat(name, "invalid quoted header content", header, pos)
     return value, end
 
 
@@ -139,7 +139,7 @@ def _parse_list(item: Item[T], name: str, header: str) -> list[T]:
         items.append(element)
         pos = _skip(_OWS, header, pos)
         if pos < len(header) and header[pos] != ",":
-            raise InvalidHeaderFormat(name, "expected a comma", header, pos)
+            raise InvalidHeaderFormat(name, "expected comma", header, pos)
         pos = _skip(_COMMAS, header, pos)
     return items
 
@@ -212,10 +212,10 @@ def parse_authorization_basic(header: str) -> tuple[str, str]:
     if scheme.lower() != "basic":
         raise InvalidHeaderValue(name, f"unsupported scheme: {scheme}")
     if header[pos : pos + 1] != " ":
-        raise InvalidHeaderFormat(name, "expected a space", header, pos)
-    credentials, pos = _expect(_TOKEN68, "credentials", name, header, _skip(_OWS, header, pos))
+        raise InvalidHeaderFormat(name, "expected space after scheme", header, pos)
+    credentials, pos = _expect(_TOKEN68, "token68", name, header, _skip(_OWS, header, pos))
     if pos != len(header):
-        raise InvalidHeaderFormat(name, "expected the end", header, pos)
+        raise InvalidHeaderFormat(name, "trailing data", header, pos)
     # The messages below leave the credentials out: they end in logs.
     try:
         user_pass = base64.b64decode(credentials, validate=True)

@@ -50,7 +50,8 @@ _is_chunk_size = re.compile(rb"[0-9A-Fa-f]{1,15}").fullmatch
 
 _new: Any = object.__new__
 
-_BODIES = frozenset({"content-length", "transfer-encoding"})
+# RFC 9112 6: what tells that there is a body.
+BODIES = frozenset({"content-length", "transfer-encoding"})
 
 
 def d(value: Bytes) -> str:
@@ -97,6 +98,7 @@ class Request:
         Raises:
             EOFError: if the stream ends before the request.
             SecurityError: if it exceeds a limit.
+            NotImplementedError: if it has a body in a transfer coding.
             ValueError: if it isn't a well-formed request of HTTP/1.1 or 1.0.
         """
         try:
@@ -213,7 +215,7 @@ def parse_request_line(line: Bytes) -> tuple[str, str, str]:
         raise ValueError(f"invalid HTTP request line: {_quote(line)}")
     method, target, version = parts
     protocol = _protocol(version, line, True)
-    if not _is_token(method) or not _is_target(target) or not target.isascii():
+    if not _is_token(method) or not _is_target(target):
         raise ValueError(f"invalid HTTP request line: {_quote(line)}")
     return method.decode("ascii"), target.decode("ascii"), protocol
 
@@ -274,12 +276,17 @@ def request_of(head: Any) -> Request:
 
 
 def check_no_body(headers: Headers) -> None:
-    """Refuse a request that has a body, with a ValueError: it would be taken for frames."""
-    # RFC 9112 6: these two tell that there is a body.
-    if _BODIES.isdisjoint(headers._values):
+    """
+    Refuse a request that has a body, which would be taken for frames.
+
+    Raises:
+        NotImplementedError: if it comes in a transfer coding.
+        ValueError: if it has a length.
+    """
+    if BODIES.isdisjoint(headers._values):
         return
     if "Transfer-Encoding" in headers:
-        raise ValueError("unsupported request body")
+        raise NotImplementedError("transfer codings aren't supported")
     if any(length != "0" for length in headers.get_all("Content-Length")):
         raise ValueError("unsupported request body")
 
@@ -340,7 +347,7 @@ def read_body(
         return (yield from _read_chunks(read_line, read_exact))
     if length is None:
         return (yield from read_to_eof(MAX_BODY_SIZE, SecurityError))
-    return (yield from read_exact(length))
+    return (yield from read_exact(length)) if length else b""
 
 
 def body_length(status_code: int, headers: Headers) -> tuple[bool, Optional[int]]:

@@ -3,7 +3,7 @@ The face of 8.1's connections: what that API has in its own way, or more than to
 
 Owns names, arguments, defaults and exceptions of that API, as far as they aren't those of
 asyncio/connection.py. Must never know a rule of the protocol nor keep a flag of the connection:
-those are the engine's. Subclasses in server.py and client.py add the opening handshake.
+those are the engine's. Subclasses in _sides/ add the opening handshake.
 """
 
 from __future__ import annotations
@@ -336,7 +336,9 @@ class WebSocketCommonProtocol(Connection):
         if self.ping_interval is not None:
             self._ws_phase.start_keepalive()
         if type(self).close_connection is not WebSocketCommonProtocol.close_connection:
-            self.close_connection_task = self.loop.create_task(self.close_connection())
+            self.close_connection_task: asyncio.Task[None] = self.loop.create_task(
+                self.close_connection()
+            )
 
     @overridable
     def _ws_is_client(self) -> bool:

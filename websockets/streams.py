@@ -24,8 +24,8 @@ class StreamReader:
     """
 
     def __init__(self) -> None:
-        self.buffer = bytearray()
-        self.eof = False
+        self.buffer: bytearray = bytearray()
+        self.eof: bool = False
 
     def read_line(
         self, m: int, too_long_exc_type: type[Exception] = RuntimeError

@@ -3,7 +3,9 @@ Names of modules, older ones too, and names that the document doesn't have.
 """
 
 import importlib
+import operator
 import os
+import pickle
 import subprocess
 import sys
 
@@ -98,6 +100,15 @@ def test_names_that_are_not_in_the_document():
     assert websockets.http.Headers is websockets.datastructures.Headers
     assert websockets.http.HeadersLike is websockets.datastructures.HeadersLike
     assert websockets.http.USER_AGENT
+
+
+@pytest.mark.parametrize(
+    "name", ["server.WebSocketServerProtocol", "client.WebSocketClientProtocol"]
+)
+def test_both_sides_are_called_by_the_names_that_programs_import(name):
+    kind = operator.attrgetter(name)(websockets)
+    assert f"{kind.__module__}.{kind.__qualname__}" == f"websockets.{name}"
+    assert pickle.loads(pickle.dumps(kind)) is kind
 
 
 def test_the_command_line_is_a_function():

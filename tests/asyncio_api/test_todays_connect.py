@@ -86,6 +86,11 @@ def test_the_uri_of_a_unix_socket():
     assert given == {"unix": True, "path": "path"}
 
 
+async def test_a_unix_socket_needs_a_path():
+    with pytest.raises(ValueError, match="path"):
+        await unix_connect()
+
+
 async def test_a_connection_that_was_closed_before_it_was_open():
     records = Records()
     async with answering(b"") as server:

@@ -64,6 +64,16 @@ class End:
         return b"".join(pieces)
 
 
+def number_of_records(data):
+    """Return how many whole records these are."""
+    count = 0
+    while data:
+        size = 5 + int.from_bytes(data[3:5], "big")
+        assert size <= len(data)
+        count, data = count + 1, data[size:]
+    return count
+
+
 def pair(certificates, version="TLS 1.3", change=lambda context: None):
     """Return two ends behind their handshake; the first is the client."""
     client_context, server_context = certificates.client_context(), certificates.server_context()
@@ -156,15 +166,13 @@ def test_both_ways(size, version, way, ways, certificates):
     records = ways.records(way, client)
     message = os.urandom(size)
     for head in (b"", b"0123456789"):
-        sealed, done, total = [], 0, len(head) + size
-        while done < total:
-            group = []
-            done = records.seal(head, message, done, group)
-            assert 0 < len(group) <= 5 and not records.refused
-            assert done == total or len(group) == 5
-            sealed += group
-        assert len(sealed) == -(-total // RECORD)
-        server.incoming.write(b"".join(sealed))
+        sealed, total = 0, len(head) + size
+        while sealed < total:
+            group = records.seal(head, message, sealed)
+            assert records.done == min(sealed + 5 * RECORD, total) and not records.refused
+            assert number_of_records(group) == -(-(records.done - sealed) // RECORD)
+            sealed = records.done
+            server.incoming.write(group)
         assert server.received() == head + message
     records.feed(server.sealed(message))
     assert records.waiting() > size
@@ -183,6 +191,39 @@ def test_parts_of_records(step, way, ways, certificates):
         records.feed(memoryview(data)[start : start + step])
         opened.append(records.open())
     assert b"".join(opened) == message
+
+
+def test_what_was_said_before_is_in_front(way, ways, certificates):
+    client, server = pair(certificates)
+    records = ways.records(way, client)
+    for size in (10, 20_000):
+        client.tls.write(b"before")
+        server.incoming.write(records.seal(b"0123456789", bytes(size), 0))
+        assert not records.answers()
+        assert server.received() == b"before0123456789" + bytes(size)
+
+
+def test_python_s_objects_go_on_where_they_were_left(way, ways, certificates):
+    client, server = pair(certificates)
+    records = ways.records(way, client)
+    messages = [os.urandom(size) for size in (100, 1000, 40_000)]
+    data = server.sealed(b"".join(messages))
+    records.feed(data[:-500])
+    opened = bytearray(50)
+    assert records.open_into(memoryview(opened)) == 50
+    records.settle()
+    client.incoming.write(data[-500:])
+    assert bytes(opened) + client.received() == b"".join(messages)
+    server.incoming.write(records.seal(b"", b"one", 0))
+    client.tls.write(b"two")
+    server.incoming.write(client.outgoing.read())
+    assert server.received() == b"onetwo"
+    # What they left is there for the records.
+    client.incoming.write(server.sealed(b"three"))
+    again = ways.records(way, client)
+    assert again.waiting() > 5
+    again.feed(server.sealed(b"four"))
+    assert again.open() == b"threefour"
 
 
 def test_nothing_comes_of_nothing(way, ways, certificates):
@@ -295,10 +336,9 @@ def test_sealing_behind_the_end(ways, certificates):
         client, _ = pair(certificates)
         records = ways.records(way, client)
         close_notify(client)
-        sealed = []
         with pytest.raises(ssl.SSLError) as caught:
-            records.seal(b"", b"Hello", 0, sealed)
-        assert sealed == []
+            records.seal(b"", b"Hello", 0)
+        assert not records.answers()
         seen.append(described(caught.value))
     assert len(set(seen)) == 1, seen
 
@@ -326,10 +366,9 @@ def test_errors_of_others_are_not_taken_for_ours(compiled_core, ways, certificat
         opened = records.open()
     assert opened == b"Hello" and not records.over
     leave_an_error()
-    sealed = []
-    assert records.seal(b"", b"Hello", 0, sealed) == 5
+    sealed = records.seal(b"", b"Hello", 0)
     library.ERR_clear_error()
-    server.incoming.write(sealed[0])
+    server.incoming.write(sealed)
     assert server.received() == b"Hello"
     records.feed(close_notify(server))
     leave_an_error()
@@ -341,8 +380,9 @@ def test_errors_of_others_are_not_taken_for_ours(compiled_core, ways, certificat
 class Talk:
     """A server's end of ours and a client whose OpenSSL can do what Python's can't."""
 
-    def __init__(self, ways, way, version, certificates):
+    def __init__(self, ways, way, version, certificates, named=None):
         context = certificates.server_context()
+        context.sni_callback = named
         context.options |= 0x100  # OP_ALLOW_CLIENT_RENEGOTIATION
         self.end = End(context, server_side=True)
         self.peer = OpenSSL(version)
@@ -358,12 +398,20 @@ class Talk:
         self.records.feed(self.peer.to_send())
         return self.records.open()
 
+    def go_on(self):
+        """Go on with a handshake until nobody has anything to say."""
+        said = True
+        while said:
+            self.peer.receive(self.records.answer())
+            self.peer.shake_hands()
+            said = self.peer.to_send()
+            self.records.feed(said)
+            assert self.records.open() == b""
+
     def say(self, data):
         """Seal bytes; return how many of them."""
-        sealed = []
-        done = self.records.seal(b"", data, 0, sealed)
-        self.peer.receive(b"".join(sealed))
-        return done
+        self.peer.receive(self.records.seal(b"", data, 0))
+        return self.records.done
 
 
 @needs_openssl_functions
@@ -388,11 +436,54 @@ def test_a_renegotiation_refuses_what_is_to_be_sealed(way, ways, certificates):
     talk.peer.renegotiate()
     assert talk.hear() == b"before"
     assert talk.say(b"Hello") == 0 and talk.records.refused
-    while talk.records.answers():
-        talk.peer.receive(talk.records.answer())
-        talk.peer.shake_hands()
-        assert talk.hear() == b""
+    talk.go_on()
     assert talk.say(b"Hello") == 5 and not talk.records.refused
+    assert talk.peer.read(10) == b"Hello"
+    talk.peer.close()
+
+
+@needs_openssl_functions
+@pytest.mark.parametrize("size", [1, 100, RECORD + 600, 50_000])
+def test_records_that_are_longer_than_usual(size, way, ways, certificates):
+    """OpenSSL fills them up where a program asks it for that (RFC 8446 5.4)."""
+    import _ssl
+
+    def fill_up(context):
+        # OpenSSL's context is behind what all objects begin with.
+        place = ctypes.c_void_p.from_address(id(context) + object.__basicsize__)
+        set_padding = ctypes.CDLL(_ssl.__file__).SSL_CTX_set_block_padding
+        assert set_padding(place, ctypes.c_size_t(8000)) == 1
+
+    client, server = pair(certificates, change=fill_up)
+    records = ways.records(way, client)
+    for message in (os.urandom(size), b"short", os.urandom(size)):
+        sealed = records.seal(b"0123456789", message, 0)
+        assert len(sealed) >= 8000 and records.done == 10 + len(message)
+        server.incoming.write(sealed)
+        assert server.received() == b"0123456789" + message
+
+
+@needs_openssl_functions
+def test_other_connections_in_the_middle_of_a_call(way, ways, certificates):
+    """OpenSSL may call a program, which may do anything but with this connection."""
+    client, server = pair(certificates)
+    records = ways.records(way, client)
+    heard = []
+
+    def callback(*args):
+        if talk is not None:
+            records.feed(server.sealed(bytes(30_000)))
+            server.incoming.write(records.seal(b"", b"Hello", 0))
+            heard.append((records.open(), server.received()))
+
+    talk = None
+    talk = Talk(ways, way, TLS_1_2, certificates, callback)
+    talk.peer.write(b"before")
+    talk.peer.renegotiate()
+    assert talk.hear() == b"before"
+    talk.go_on()
+    assert heard == [(bytes(30_000), b"Hello")]
+    assert talk.say(b"Hello") == 5
     assert talk.peer.read(10) == b"Hello"
     talk.peer.close()
 
@@ -408,9 +499,7 @@ def test_records_keep_what_they_stand_on(way, ways, certificates):
     others = [pair(certificates) for _ in range(3)]
     records.feed(data)
     assert records.open() == bytes(40_000)
-    sealed = []
-    assert records.seal(b"", b"Hello", 0, sealed) == 5
-    server.incoming.write(sealed[0])
+    server.incoming.write(records.seal(b"", b"Hello", 0))
     assert server.received() == b"Hello"
     del others, records
 

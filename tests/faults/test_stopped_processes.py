@@ -25,50 +25,30 @@ PATIENCE = 30
 
 OPTIONS = f"open_timeout={LIMIT}, close_timeout={LIMIT}, ping_timeout={LIMIT}, compression=None"
 
-ON_ASYNCIO = """
-import asyncio, sys
-from websockets.asyncio.client import connect
-
-async def main():
-    ws = await connect(sys.argv[1], proxy=None, ping_interval=float(sys.argv[2]), {options})
-    print("open", flush=True)
-    try:
-        print(await ws.recv(), flush=True)
-        await ws.close()
-    finally:
-        print(type(ws.protocol.close_exc).__name__, flush=True)
-"""
-
-PROGRAMS = {
-    "asyncio": ON_ASYNCIO + "\nasyncio.run(main())",
-    "uvloop": ON_ASYNCIO + "\nimport uvloop\nuvloop.install()\nasyncio.run(main())",
-    "trio": """
-import sys, trio
-from websockets.trio.client import connect
+IN_TASKS = """
+import sys
+from websockets.{face}.client import connect
 
 async def main():
     async with connect(sys.argv[1], proxy=None, ping_interval=float(sys.argv[2]), {options}) as ws:
         print("open", flush=True)
         try:
             print(await ws.recv(), flush=True)
-            await ws.aclose()
+            await ws.{close}()
         finally:
             print(type(ws.protocol.close_exc).__name__, flush=True)
+"""
 
-trio.run(main)
-""",
-    "threads": """
-import sys
-from websockets.sync.client import connect
 
-with connect(sys.argv[1], proxy=None, ping_interval=float(sys.argv[2]), {options}) as ws:
-    print("open", flush=True)
-    try:
-        print(ws.recv(), flush=True)
-        ws.close()
-    finally:
-        print(type(ws.protocol.close_exc).__name__, flush=True)
-""",
+def program(face, last_lines, close="close"):
+    return IN_TASKS.format(face=face, options=OPTIONS, close=close) + last_lines
+
+
+PROGRAMS = {
+    "asyncio": program("asyncio", "import asyncio; asyncio.run(main())"),
+    "uvloop": program("asyncio", "import asyncio, uvloop; uvloop.install(); asyncio.run(main())"),
+    "trio": program("trio", "import trio; trio.run(main)", "aclose"),
+    "threads": program("sync", "main()").replace("async ", "").replace("await ", ""),
 }
 if not HAS_TRIO:
     del PROGRAMS["trio"]
@@ -79,9 +59,8 @@ class Program:
 
     def __init__(self, way, ping_interval):
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            program = PROGRAMS[way].replace("{options}", OPTIONS)
             uri = f"ws://127.0.0.1:{listener.getsockname()[1]}"
-            command = [sys.executable, "-c", program, uri, str(ping_interval)]
+            command = [sys.executable, "-c", PROGRAMS[way], uri, str(ping_interval)]
             pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
             self.process = subprocess.Popen(command, **pipes)
             listener.settimeout(PATIENCE)

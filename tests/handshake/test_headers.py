@@ -146,44 +146,44 @@ def test_lists_that_are_not(parse, header, pos):
 @pytest.mark.parametrize(
     "parse, header, name, error, pos",
     [
-        (parse_connection, "keep-alive; Upgrade", "Connection", "expected a comma", 10),
-        (parse_upgrade, "websocket/", "Upgrade", "expected a comma", 9),
-        (parse_upgrade, "http/1/2", "Upgrade", "expected a comma", 6),
-        (parse_upgrade, "/13", "Upgrade", "expected a protocol", 0),
-        (parse_subprotocol, "a=b", "Sec-WebSocket-Protocol", "expected a comma", 1),
-        (parse_extension, "foo bar", "Sec-WebSocket-Extensions", "expected a comma", 4),
-        (parse_extension, "foo;", "Sec-WebSocket-Extensions", "expected a token", 4),
-        (parse_extension, "foo;; bar", "Sec-WebSocket-Extensions", "expected a token", 4),
-        (parse_extension, "foo; bar=", "Sec-WebSocket-Extensions", "expected a token", 9),
-        (parse_extension, "foo; bar=;", "Sec-WebSocket-Extensions", "expected a token", 9),
-        (parse_extension, "foo; a=b=c", "Sec-WebSocket-Extensions", "expected a comma", 8),
-        (parse_extension, 'foo; a="b', "Sec-WebSocket-Extensions", "expected a quoted string", 7),
+        (parse_connection, "keep-alive; Upgrade", "Connection", "expected comma", 10),
+        (parse_upgrade, "websocket/", "Upgrade", "expected comma", 9),
+        (parse_upgrade, "http/1/2", "Upgrade", "expected comma", 6),
+        (parse_upgrade, "/13", "Upgrade", "expected protocol", 0),
+        (parse_subprotocol, "a=b", "Sec-WebSocket-Protocol", "expected comma", 1),
+        (parse_extension, "foo bar", "Sec-WebSocket-Extensions", "expected comma", 4),
+        (parse_extension, "foo;", "Sec-WebSocket-Extensions", "expected token", 4),
+        (parse_extension, "foo;; bar", "Sec-WebSocket-Extensions", "expected token", 4),
+        (parse_extension, "foo; bar=", "Sec-WebSocket-Extensions", "expected token", 9),
+        (parse_extension, "foo; bar=;", "Sec-WebSocket-Extensions", "expected token", 9),
+        (parse_extension, "foo; a=b=c", "Sec-WebSocket-Extensions", "expected comma", 8),
+        (parse_extension, 'foo; a="b', "Sec-WebSocket-Extensions", "expected quoted string", 7),
         (
             parse_extension,
             'foo; a="b\\"',
             "Sec-WebSocket-Extensions",
-            "expected a quoted string",
+            "expected quoted string",
             7,
         ),
         (
             parse_extension,
             'foo; a=""',
             "Sec-WebSocket-Extensions",
-            "expected a token between quotes",
+            "invalid quoted header content",
             7,
         ),
         (
             parse_extension,
             'foo; a="b c"',
             "Sec-WebSocket-Extensions",
-            "expected a token between quotes",
+            "invalid quoted header content",
             7,
         ),
         (
             parse_extension,
             r'foo; a="b\"c"',
             "Sec-WebSocket-Extensions",
-            "expected a token between quotes",
+            "invalid quoted header content",
             7,
         ),
     ],
@@ -397,23 +397,24 @@ def test_parse_authorization_basic(header, credentials):
 
 
 @pytest.mark.parametrize(
-    "header, pos",
+    "header, error, pos",
     [
-        ("", 0),
-        (" Basic YTpi", 0),
-        ("Basic", 5),
-        ("Basic ", 6),
-        ("Basic\tYTpi", 5),
-        ("Basic ****", 6),
-        ("Basic YTpi, more", 10),
-        ("Basic YTpi ", 10),
-        ("Basic YTp\udc80", 9),
+        ("", "expected token", 0),
+        (" Basic YTpi", "expected token", 0),
+        ("Basic", "expected space after scheme", 5),
+        ("Basic ", "expected token68", 6),
+        ("Basic\tYTpi", "expected space after scheme", 5),
+        ("Basic ****", "expected token68", 6),
+        ("Basic YTpi, more", "trailing data", 10),
+        ("Basic YTpi ", "trailing data", 10),
+        ("Basic YTp\udc80", "trailing data", 9),
     ],
 )
-def test_authorization_of_wrong_format(header, pos):
+def test_authorization_of_wrong_format(header, error, pos):
     with pytest.raises(InvalidHeaderFormat) as raised:
         parse_authorization_basic(header)
-    assert (raised.value.name, raised.value.pos) == ("Authorization", pos)
+    exc = raised.value
+    assert (exc.name, exc.error, exc.pos) == ("Authorization", error, pos)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ FLOORS = {
     "websockets.client": 7,
     "websockets.connection": 7,
     "websockets.server": 7,
+    "websockets._sides": 7,
     "websockets.asyncio.client": 7,
     "websockets.asyncio.server": 7,
     "websockets.asyncio.router": 8,

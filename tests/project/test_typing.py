@@ -1,19 +1,24 @@
 """
-What type checkers say of programs: right ones pass with ``mypy --strict``, and mistakes are found.
+What type checkers say of programs: right ones pass, with ``mypy --strict`` and in pyright, and
+mistakes are found by both.
 
-Where an error is expected the line says so, and mypy tells of a line that says so without a reason.
+Where an error is expected the line says so, in mypy's words, and mypy tells of a line that says so
+without a reason.
 """
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from programs import need
 
 import websockets
 
 TREE = Path(websockets.__file__).parent.parent
+PEERS = Path(__file__).resolve().parents[1] / "support" / "peers" / "node"
 
 pytestmark = pytest.mark.one_backend
 
@@ -164,11 +169,15 @@ async def main() -> None:
 PROGRAMS = {"todays": TODAYS, "threads": THREADS, "older": OLDER, "on_trio": ON_TRIO}
 
 
-def test_programs_of_both_generations(tmp_path, pytestconfig):
-    pytest.importorskip("mypy")
+def write_programs(directory):
     pytest.importorskip("trio")
     for name, program in PROGRAMS.items():
-        (tmp_path / f"{name}.py").write_text(program)
+        (directory / f"{name}.py").write_text(program)
+
+
+def test_programs_of_both_generations(tmp_path, pytestconfig):
+    pytest.importorskip("mypy")
+    write_programs(tmp_path)
     options = ["--strict", "--python-version=3.11", "--follow-imports=silent"]
     options.append(f"--cache-dir={pytestconfig.cache.mkdir('mypy')}")
     found = subprocess.run(
@@ -179,3 +188,53 @@ def test_programs_of_both_generations(tmp_path, pytestconfig):
         text=True,
     )
     assert found.stdout.startswith("Success"), found.stdout + found.stderr
+
+
+def pyright(directory, *arguments):
+    """Return what pyright finds, which takes the Python that runs this for the programs' own."""
+    if not (PEERS / "node_modules" / "pyright").exists():
+        pytest.skip("pyright isn't installed: make node-peer")
+    command = [need("node"), PEERS / "node_modules" / "pyright", "--pythonpath", sys.executable]
+    found = subprocess.run(
+        [*command, "--outputjson", *arguments],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(TREE)},
+        capture_output=True,
+        text=True,
+    )
+    return json.loads(found.stdout)
+
+
+@pytest.mark.programs
+def test_pyright_finds_the_same_mistakes(tmp_path):
+    write_programs(tmp_path)
+    options = {"enableTypeIgnoreComments": False, "extraPaths": [str(TREE)]}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(options))
+    found = {
+        (Path(finding["file"]).stem, finding["range"]["start"]["line"]): finding["message"]
+        for finding in pyright(tmp_path)["generalDiagnostics"]
+    }
+    expected = {
+        (name, number)
+        for name, program in PROGRAMS.items()
+        for number, line in enumerate(program.splitlines())
+        if "# type: ignore" in line
+    }
+    assert expected
+    assert set(found) == expected, found
+
+
+@pytest.mark.programs
+def test_every_public_type_is_known(tmp_path):
+    verified = pyright(tmp_path, "--verifytypes", "websockets", "--ignoreexternal")
+    symbols = verified["typeCompleteness"]["symbols"]
+    assert len(symbols) > 1000
+    # What is built on packages that somebody may not have is known as far as these are.
+    foreign = ("websockets.trio.", "websockets.metrics.")
+    assert [
+        symbol["name"]
+        for symbol in symbols
+        if symbol["isExported"]
+        and not (symbol["isTypeKnown"] and not symbol["isTypeAmbiguous"])
+        and not symbol["name"].startswith(foreign)
+    ] == []

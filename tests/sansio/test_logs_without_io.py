@@ -179,6 +179,24 @@ def test_a_request_that_is_accepted(lines):
     ]
 
 
+def test_records_have_their_values_apart(caplog):
+    caplog.set_level(logging.DEBUG, "websockets")
+    protocol, (request,) = asked(REQUEST + b"\r\n")
+    protocol.send_response(protocol.reject(404, "no"))
+    answered(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+    records = [(record.msg, record.args) for record in caplog.records]
+    for record in [
+        ("< %s %s %s", ("GET", "/chat?room=1", "HTTP/1.1")),
+        ("< %s: %s", ("Host", "example.com")),
+        ("> HTTP/1.1 %d %s", (404, "Not Found")),
+        ("> %s: %s", ("Connection", "close")),
+        ("> [body] (%d bytes)", (2,)),
+        ("> GET %s HTTP/1.1", ("/chat",)),
+        ("< HTTP/1.1 %d %s", (404, "Not Found")),
+    ]:
+        assert record in records
+
+
 def test_a_request_that_is_refused(lines):
     protocol, (request,) = asked(REQUEST.replace(b"GET", b"POST") + b"\r\n")
     lines()

@@ -393,31 +393,42 @@ def test_a_long_head_of_short_lines():
 
 
 UNREADABLE = {
-    "no request": (b"HELLO\r\n", "invalid HTTP request line: HELLO"),
+    "no request": (b"HELLO\r\n", ValueError, "invalid HTTP request line: HELLO"),
     "HTTP/2": (
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        ValueError,
         "unsupported protocol; expected HTTP/1.1 or HTTP/1.0: PRI * HTTP/2.0",
     ),
-    "a body": (REQUEST + b"Content-Length: 5\r\n\r\n", "unsupported request body"),
-    "chunks": (REQUEST + b"Transfer-Encoding: chunked\r\n\r\n", "unsupported request body"),
-    "no header": (REQUEST + b"X y\r\n", "invalid HTTP header line: X y"),
-    "a blank in a name": (REQUEST + b"X y: z\r\n", "invalid HTTP header name: X y"),
-    "folding": (REQUEST + b"X: y\r\n z\r\n", "invalid HTTP header line:  z"),
+    "a target that isn't ASCII": (
+        b"GET /\xe9 HTTP/1.1\r\n",
+        UnicodeDecodeError,
+        "'ascii' codec can't decode byte 0xe9 in position 1: ordinal not in range(128)",
+    ),
+    "a body": (REQUEST + b"Content-Length: 5\r\n\r\n", ValueError, "unsupported request body"),
+    "chunks": (
+        REQUEST + b"Transfer-Encoding: chunked\r\n\r\n",
+        NotImplementedError,
+        "transfer codings aren't supported",
+    ),
+    "no header": (REQUEST + b"X y\r\n", ValueError, "invalid HTTP header line: X y"),
+    "a blank in a name": (REQUEST + b"X y: z\r\n", ValueError, "invalid HTTP header name: X y"),
+    "folding": (REQUEST + b"X: y\r\n z\r\n", ValueError, "invalid HTTP header line:  z"),
     "a control character": (
         REQUEST + b"X: \x00\r\n",
+        ValueError,
         r"invalid HTTP header value: '\x00'",
     ),
 }
 
 
-@pytest.mark.parametrize("wire, text", UNREADABLE.values(), ids=UNREADABLE)
-def test_requests_that_cannot_be_read(wire, text):
+@pytest.mark.parametrize("wire, cls, text", UNREADABLE.values(), ids=UNREADABLE)
+def test_requests_that_cannot_be_read(wire, cls, text):
     for pieces in every_cut(wire) if len(wire) < 100 else [[wire]]:
         protocol, events = asked(*pieces)
         assert events == []
         assert causes(protocol.handshake_exc) == [
             (InvalidMessage, "did not receive a valid HTTP request"),
-            (ValueError, text),
+            (cls, text),
         ]
         assert protocol.data_to_send() == [SEND_EOF]
         assert protocol.state is CONNECTING

@@ -111,6 +111,20 @@ def test_who_wants_to_connect_later():
         assert not hasattr(connecting, "connection")
 
 
+def test_a_loop_is_a_context_too():
+    with listening(accepts, accepts, accepts) as uri:
+        connecting = no_proxy(uri, legacy=False)
+        with connecting, pytest.raises(RuntimeError, match=r"^connect\(\) isn't reentrant$"):
+            next(iter(connecting))
+        connections = iter(connecting)
+        first, second = next(connections), next(connections)
+        assert (first.close_code, connecting.connection) == (1000, second)
+        with pytest.raises(RuntimeError, match=r"^connect\(\) isn't reentrant$"):
+            connecting.__enter__()
+        connections.close()
+        assert not hasattr(connecting, "connection")
+
+
 def test_headers():
     def sees(peer):
         head = peer.read_head().decode()

@@ -14,6 +14,7 @@ from both import (
     carrier_to,
     client_and_peer,
     client_module,
+    close,
     connect,
     failing,
     follow,
@@ -314,6 +315,25 @@ async def test_a_context_may_be_entered_again_but_not_twice_at_once():
                     await connecting.__aenter__()
             assert not hasattr(connecting, "connection")
             assert ws.close_code == 1000
+
+
+async def test_a_loop_is_a_context_too():
+    async with serving(hold) as server:
+        connecting = connect(uri_of(server))
+        async with connecting:
+            with pytest.raises(RuntimeError, match=r"^connect\(\) isn't reentrant$"):
+                await connecting.__aiter__().__anext__()
+        connections = connecting.__aiter__()
+        first = await connections.__anext__()
+        second = await connections.__anext__()
+        assert (first.close_code, second.state.name) == (1000, "OPEN")
+        if not runs_on_trio():
+            assert connecting.connection is second
+            with pytest.raises(RuntimeError, match=r"^connect\(\) isn't reentrant$"):
+                await connecting.__aenter__()
+            await connections.aclose()
+            assert not hasattr(connecting, "connection")
+        await close(second)
 
 
 async def test_a_context_that_fails_closes_with_1011():

@@ -2,6 +2,8 @@
 Pings on asyncio and on trio, those of programs and those that keep a connection alive.
 """
 
+import random
+
 import pytest
 from both import answered, both_sides, now, sleep, started, turns
 from counted import Growth
@@ -172,3 +174,16 @@ async def test_keepalive_in_logs(connection):
         "% sent keepalive ping",
         "- timed out waiting for keepalive pong",
     ]
+
+
+@both_sides
+async def test_the_payload_of_a_ping_is_another_than_those_that_wait(connection, monkeypatch):
+    numbers = iter([0x72616E64, 0x72616E64, 0x6F746872])
+    monkeypatch.setattr(random, "getrandbits", lambda bits: next(numbers))
+    async with connection() as (ws, peer):
+        await ws.ping()
+        await ws.ping()
+        assert [await peer.read() for _ in range(2)] == [
+            (0x80 | PING, b"rand"),
+            (0x80 | PING, b"othr"),
+        ]

@@ -77,7 +77,7 @@ async def test_handshakes_in_progress_are_refused(options, begun):
             assert (await peer.read_head()).startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
             assert await peer.read_eof() == BODY
         await closing
-    assert "INFO HTTP response sent (503 Service Unavailable)" in records.lines
+    assert "INFO connection rejected (503 Service Unavailable)" in records.lines
 
 
 async def test_closing_waits_for_handlers():

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import enum
 import pickle
+import secrets
 
 import pytest
 from drawing import EXAMPLES, KEY, frame, frames, header
@@ -458,3 +459,9 @@ def test_a_close_frame_is_a_value():
     close.code, close.reason = 1001, ""
     assert dataclasses.astuple(close) == (1001, "")
     assert Close.__module__ == CloseCode.__module__ == "websockets.frames"
+
+
+def test_masks_of_single_frames_come_from_secrets(monkeypatch):
+    monkeypatch.setattr(secrets, "token_bytes", lambda size: b"\x01\x02\x03\x04"[:size])
+    frame = Frame(Opcode.TEXT, b"abc")
+    assert frame.serialize(mask=True) == b"\x81\x83\x01\x02\x03\x04" + bytes([0x60, 0x60, 0x60])

@@ -1,15 +1,18 @@
 """
 The body of close frames: status code and reason (RFC 6455 sections 5.5.1 and 7.4).
 
-Must never know when a close frame is due. Key decision: the same table tells which codes we accept
-and which we send, so that we never send what we would refuse.
+Owns which codes there are, and which one tells what went wrong. Must never know when a close frame
+is due. Key decision: the same table tells which codes we accept and which we send, so that we never
+send what we would refuse.
 """
 
 from __future__ import annotations
 
-from websockets.exceptions import ProtocolError
+from websockets.exceptions import PayloadTooBig, ProtocolError, TooManyFragments
 
-__all__ = ["is_valid_code", "parse_close", "serialize_close"]
+from .messages import InvalidText
+
+__all__ = ["code_for", "is_valid_code", "parse_close", "serialize_close"]
 
 # RFC 6455 7.4.1 and IANA's registry: 1004 is reserved; 1005, 1006 and 1015 never travel.
 REGISTERED = frozenset([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014])
@@ -60,3 +63,19 @@ def serialize_close(code: int, reason: str) -> bytes:
     if len(body) > 123:
         raise ProtocolError("control frame too long")
     return code.to_bytes(2, "big") + body
+
+
+def code_for(exc: Exception) -> tuple[int, str]:
+    """Return the code and the reason for what went wrong with a frame (RFC 6455 7.4.1)."""
+    if isinstance(exc, InvalidText):
+        return 1007, str(exc)
+    if isinstance(exc, ProtocolError):
+        return 1002, str(exc)
+    if isinstance(exc, PayloadTooBig):
+        return 1009, str(exc)
+    if isinstance(exc, UnicodeDecodeError):
+        return 1007, f"{exc.reason} at position {exc.start}"
+    if isinstance(exc, TooManyFragments):
+        return 1009, "too many fragments"
+    # An extension that somebody else wrote went wrong.
+    return 1011, ""

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Optional, Union
 
+from websockets.typing import BytesLike
+
 from .calls import ThreadStream
 from .constants import AS_BYTES, AS_TEXT, NOT_SENT, OP_BINARY, OP_TEXT, SENT, USUAL
 from .events import EventEndpoint
 
 __all__ = ["BlockingConversation", "Conversation"]
-
-BytesLike = Union[bytes, bytearray, memoryview]
 
 
 class Conversation:

@@ -35,30 +35,23 @@ from typing import Any, Callable, Optional, Union
 
 from websockets._closes import Close
 from websockets.exceptions import (
-    InvalidState,
     PayloadTooBig,
     ProtocolError,
     TooManyFragments,
     WebSocketException,
 )
 
-from .closing import parse_close, serialize_close
+from .closing import code_for, parse_close, serialize_close
 from .constants import (
-    AS_BYTES,
-    AS_TEXT,
     AWAITING,
     CLOSED,
     CLOSING,
-    FULL,
     GONE,
     IN_FRAGMENTS,
     NOT_OPEN,
-    OP_BINARY,
     OP_CLOSE,
-    OP_CONT,
     OP_PING,
     OP_PONG,
-    OP_TEXT,
     OPEN,
     OVER,
     OWING,
@@ -69,25 +62,27 @@ from .constants import (
 )
 from .frames import FrameReader, check_control
 from .inbox import Inbox
-from .messages import Fragment, FragmentAssembler, InvalidText, MessageAssembler
+from .messages import (
+    Fragment,
+    FragmentAssembler,
+    InvalidText,
+    MessageAssembler,
+    in_form,
+    joined,
+)
 from .outbox import Outbox
+from .scout import Scout
+from .sender import Sender
 from .tally import CLIENTS, SERVERS
 
 __all__ = ["Endpoint", "forget_frames"]
 
 # The table above, by phase.
 STATES = (OPEN, OPEN, CLOSING, CLOSING, CLOSED)
-NAMES = {OPEN: "open", CLOSING: "closing", CLOSED: "closed"}
 LISTENS = (True, False, True, False, False)
-
-# While so many answers wait to leave, a ping is answered only if no other follows it.
-CROWD = 64
 
 # Payloads of which so many bytes are still to come may be read straight into their place.
 LONG = 65536
-
-# While we await the peer's close frame, so many bytes behind a full inbox stay readable.
-KEPT = 65536
 
 
 def forget_frames(exc: BaseException) -> None:
@@ -98,7 +93,7 @@ def forget_frames(exc: BaseException) -> None:
         chain = chain.__cause__ or chain.__context__
 
 
-class Endpoint:
+class Endpoint(Sender):
     """
     The state of one endpoint after the opening handshake.
 
@@ -125,22 +120,14 @@ class Endpoint:
             UTF-8: a message is put together as it is taken. Otherwise only messages do. It also
             makes a close frame in the middle of a message a violation.
 
-    Attributes:
+    Attributes, beside those of :class:`~.sender.Sender`:
         phase: TALKING, OWING, AWAITING, OVER or GONE.
-        state: OPEN, CLOSING or CLOSED, as the phase has it.
-        holds: why a message can't leave at once; 0 if it can. NOT_OPEN is set here, the other bits
-            by whoever knows: FULL, UNFINISHED, QUEUED, UNUSUAL.
-        inbox: messages that have arrived.
-        outbox: frames that wait to leave; take them with :meth:`collect`.
-        urgent: how many of those nobody has decided about: our answers to the peer.
         pongs: payloads of the pongs received, or None; whoever handles them sets None again.
         fragments: what was taken of a message that isn't whole, None between two messages.
         refilled: set when :meth:`take` has made room, and bytes were parsed; to be unset.
         close_rcvd, close_sent: the close frames that went through, or None.
         close_rcvd_then_sent: which of them came first, None unless there are both.
-        unfinished: whether a message was begun by :meth:`send_data` that has more frames.
         failure: the exception that made us fail the connection, or None.
-        tally: what all endpoints of this side have done.
         work: a function that decodes a received frame, or None. Any thread may call it; while it is
             there nothing is parsed, and :meth:`resume` goes on with what it returns.
     """
@@ -189,11 +176,10 @@ class Endpoint:
         self.fragments: Optional[list[Fragment]] = None  # of the message that is being taken
         self._frame = bytearray()  # a frame that extensions will decode once it is complete
         self.unfinished = False
-        self._held_pong: Optional[bytes] = None
+        self._held_pong = None
         self._owed_close: Optional[bytes] = None  # payload of the close frame held back
         self._stopped = False  # parsing has stopped for want of room
-        self._scout: Optional[FrameReader] = None  # looks for a close frame further on
-        self._lacking = False  # bytes were left out behind those that wait to be parsed
+        self._scout: Optional[Scout] = None  # looks for a close frame further on
 
     # Properties that may change while the connection is open
 
@@ -339,32 +325,27 @@ class Endpoint:
 
     def _formed(self, message: Any, form: int) -> Union[str, bytes, Fragment, None]:
         """Give a message, or what has come of it, the form that is asked for."""
-        if type(message) is not Fragment:
+        try:
+            if type(message) is not Fragment:
+                return in_form(message, form)
             if form == IN_FRAGMENTS:
-                opcode = OP_TEXT if type(message) is str else OP_BINARY
-                return Fragment(opcode, message, True)
-            if type(message) is str:
-                return message.encode() if form == AS_BYTES else message
-            text, data = form == AS_TEXT, message
-        elif form == IN_FRAGMENTS:
-            return message
-        else:
+                return message
             if self.fragments is None:
                 self.fragments = []
             self.fragments.append(message)
             if len(self.fragments) > self._max_fragments:
-                self.reject(TooManyFragments(self._max_fragments))
-                return None
+                raise TooManyFragments(self._max_fragments)
             if not message.fin:
                 return None
             fragments, self.fragments = self.fragments, None
-            text = form == AS_TEXT or (form == USUAL and fragments[0].opcode == OP_TEXT)
-            data = b"".join([fragment.data for fragment in fragments])
-        try:
-            return str(data, "utf-8") if text else data
-        except UnicodeDecodeError as exc:
+            return joined(fragments, form)
+        except (TooManyFragments, UnicodeDecodeError) as exc:
             self.reject(exc)
             return None
+
+    def take_events(self) -> list[Any]:
+        """Take what has come as events, which this kind of endpoint has none of."""
+        return []
 
     def reject(self, exc: Exception) -> None:
         """Fail the connection for a message that can't be taken, and drop what came behind it."""
@@ -458,26 +439,15 @@ class Endpoint:
                 self._look_ahead(b"")
 
     def _look_ahead(self, data: bytes) -> None:
-        """
-        Look for the peer's close frame in what can't be parsed yet, without parsing it.
-
-        A program that closes needn't read before the connection ends (RFC 6455 7.1.1), and one that
-        was cut off shall know how. It costs no memory: bytes beyond KEPT are left out afterwards.
-        """
-        reader, scout = self._reader, self._scout
-        if scout is None:
-            scout = self._scout = reader.copy()
+        """Look for the peer's close frame in what can't be parsed yet, without parsing it."""
+        if self._scout is None:
+            self._scout = Scout(self._reader)
         elif data:
-            scout.append(data)
-            if self._lacking or reader.buffered > KEPT:
-                self._lacking = True
-            else:
-                reader.append(data)
+            self._scout.append(data)
         try:
-            while scout.next():
-                if scout.opcode == OP_CLOSE and not scout.rsv:
-                    self._peer_closed(scout.payload())
-                    return
+            payload = self._scout.find()
+            if payload is not None:
+                self._peer_closed(payload)
         except (ProtocolError, UnicodeDecodeError) as exc:
             self._fail_for(exc)
 
@@ -495,19 +465,8 @@ class Endpoint:
 
     def _fail_for(self, exc: Exception) -> None:
         """Fail the connection with the code and the words for what went wrong."""
-        if isinstance(exc, InvalidText):
-            self.fail(1007, str(exc), exc)
-        elif isinstance(exc, ProtocolError):
-            self.fail(1002, str(exc), exc)
-        elif isinstance(exc, PayloadTooBig):
-            self.fail(1009, str(exc), exc)
-        elif isinstance(exc, UnicodeDecodeError):
-            self.fail(1007, f"{exc.reason} at position {exc.start}", exc)
-        elif isinstance(exc, TooManyFragments):
-            self.fail(1009, "too many fragments", exc)
-        else:
-            # An extension that somebody else wrote went wrong.
-            self.fail(1011, "", exc)
+        code, reason = code_for(exc)
+        self.fail(code, reason, exc)
 
     def _discard(self) -> None:
         """Forget all that isn't a whole message."""
@@ -565,11 +524,7 @@ class Endpoint:
             # RFC 6455 5.5.2: answer, unless a close frame went before.
             if self.state != OPEN:
                 return
-            # RFC 6455 5.5.3: where answers wait, only the latest ping needs one.
-            if self.holds & FULL or self.urgent >= CROWD:
-                self._held_pong = payload
-            else:
-                self._answer(OP_PONG, payload)
+            self._pong(payload)
         elif opcode == OP_PONG:
             if self._listening:
                 if self.pongs is None:
@@ -677,160 +632,3 @@ class Endpoint:
         if self.close_rcvd is not None:
             self.close_rcvd_then_sent = True
         self._enter(phase)
-
-    # Sending
-
-    def send_frame(
-        self, opcode: int, payload: Any, fin: bool = True, compress: Optional[bool] = None
-    ) -> None:
-        """
-        Put a frame of any kind but close in the outbox.
-
-        Arguments:
-            opcode: OP_TEXT, OP_BINARY, OP_CONT, OP_PING or OP_PONG.
-            payload: bytes-like, or for data frames a ``str``, which is encoded in UTF-8.
-            fin: whether the message ends with this frame.
-            compress: whether extensions should compress a message that begins with this frame;
-                None leaves it to them.
-
-        Raises:
-            InvalidState: if the state isn't OPEN.
-            ProtocolError: if a control frame is too long.
-        """
-        self._check_open()
-        if opcode >= OP_CLOSE:
-            check_control(fin, len(payload))
-        self.outbox.put(fin, opcode, payload, compress)
-        if opcode < OP_CLOSE:
-            self.tally.messages_sent += fin
-
-    def send_data(self, opcode: int, data: Any, fin: bool) -> None:
-        """
-        Put a frame of a message in the outbox.
-
-        Raises:
-            ProtocolError: if it breaks the order of fragments (RFC 6455 5.4).
-            InvalidState: if the state isn't OPEN.
-            TypeError: if data isn't bytes-like.
-        """
-        if self.unfinished:
-            if opcode != OP_CONT:
-                raise ProtocolError("expected a continuation frame")
-        elif opcode == OP_CONT:
-            raise ProtocolError("unexpected continuation frame")
-        self._check_open()
-        if type(data) is str:
-            raise TypeError("a bytes-like object is required, not 'str'")
-        self.outbox.put(fin, opcode, data)
-        self.unfinished = not fin
-        self.tally.messages_sent += fin
-
-    def send_control(self, opcode: int, data: Any) -> None:
-        """
-        Put a ping or a pong in the outbox.
-
-        Raises:
-            ProtocolError: if it is too long.
-            InvalidState: if the state is CLOSED.
-        """
-        if self.state == CLOSED:
-            raise InvalidState(f"connection is {NAMES[self.state]}")
-        check_control(True, len(data))
-        self.outbox.put(True, opcode, data)
-
-    def take_events(self) -> list[Any]:
-        """Take what has come as events, which this kind of endpoint has none of."""
-        return []
-
-    def encoding(
-        self, fin: bool, opcode: int, payload: Any, compress: Optional[bool]
-    ) -> Optional[Callable[[], Any]]:
-        """Return what encodes a frame elsewhere, for :meth:`send_encoded`, or None: see there."""
-        return self.outbox.encoding(fin, opcode, payload, compress)
-
-    def send_encoded(self, fin: bool, encoded: tuple[int, int, bytes]) -> None:
-        """Put a frame in the outbox, as :meth:`send_frame` does, of what was encoded elsewhere."""
-        self._check_open()
-        self.outbox.put_encoded(fin, encoded)
-
-    def send_message(
-        self,
-        message: Union[str, bytes, bytearray, memoryview],
-        now: float,
-        compress: Optional[bool] = None,
-        opcode: int = 0,
-    ) -> int:
-        """
-        Put a message in the outbox, as :meth:`send_frame` does, and tell when it should leave.
-
-        Arguments:
-            message: ``str`` for a text message, anything else is binary.
-            now: seconds of a clock that doesn't go back.
-            compress: as for :meth:`send_frame`.
-            opcode: OP_TEXT or OP_BINARY for what it is sent as, 0 for what it is.
-
-        Returns:
-            the bits NOW and LATER, see :mod:`~.gathering`.
-        """
-        self._check_open()
-        return self.outbox.put_message(message, now, self.inbox.waiting, compress, opcode)
-
-    def send_shared(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> None:
-        """
-        Put a message in the outbox that is sent to other connections, too.
-
-        Arguments:
-            opcode, payload, frames: as for :meth:`~.outbox.Outbox.put_shared`.
-
-        Raises:
-            InvalidState: if the state isn't OPEN.
-        """
-        self._check_open()
-        self.outbox.put_shared(opcode, payload, frames)
-
-    def share(self, opcode: int, payload: Any, frames: dict[Any, bytes]) -> Optional[bytes]:
-        """
-        Do the same while nothing holds messages; if nothing waits, return the frame instead, which
-        leaves at once.
-        """
-        if self._held_pong is None and not self.outbox.size:
-            return self.outbox.share(opcode, payload, frames)
-        self.outbox.put_shared(opcode, payload, frames)
-        return None
-
-    def collect(self) -> list[bytes]:
-        """Take what waits in the outbox."""
-        if self._held_pong is not None and not self.holds & FULL:
-            self._answer_held()
-        self.urgent = 0
-        return self.outbox.collect()
-
-    def collect_alone(self) -> Optional[bytes]:
-        """Take the frame that waits in the outbox; None if there isn't just one."""
-        if self._held_pong is not None:
-            return None
-        frame = self.outbox.collect_alone()
-        if frame is not None:
-            self.urgent = 0
-        return frame
-
-    def release(self) -> None:
-        """Note that the transport takes bytes again, and answer the ping that waits for that."""
-        self.holds &= ~FULL
-        if self._held_pong is not None:
-            self._answer_held()
-
-    def _answer_held(self) -> None:
-        payload = self._held_pong
-        self._held_pong = None
-        if payload is not None:
-            self._answer(OP_PONG, payload)
-
-    def _answer(self, opcode: int, payload: bytes) -> None:
-        """Put a control frame in the outbox, which leaves as soon as somebody looks."""
-        self.outbox.put(True, opcode, payload)
-        self.urgent += 1
-
-    def _check_open(self) -> None:
-        if self.state != OPEN:
-            raise InvalidState(f"connection is {NAMES[self.state]}")

@@ -14,10 +14,26 @@ from typing import Any, Optional, Union
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
 
-from .constants import OP_BINARY, OP_CONT, OP_TEXT, UNLIMITED
+from .constants import (
+    AS_BYTES,
+    AS_TEXT,
+    IN_FRAGMENTS,
+    OP_BINARY,
+    OP_CONT,
+    OP_TEXT,
+    UNLIMITED,
+    USUAL,
+)
 from .payloads import PayloadBuffer, unpack, unpack_text
 
-__all__ = ["Fragment", "FragmentAssembler", "InvalidText", "MessageAssembler"]
+__all__ = [
+    "Fragment",
+    "FragmentAssembler",
+    "InvalidText",
+    "MessageAssembler",
+    "in_form",
+    "joined",
+]
 
 
 class InvalidText(ProtocolError):
@@ -245,3 +261,24 @@ class FragmentAssembler(MessageAssembler):
             if opcode == OP_BINARY or type(data) is str:
                 return data  # type: ignore[no-any-return]
         return Fragment(opcode, data, fin)
+
+
+def in_form(message: Any, form: int) -> Union[str, bytes, Fragment]:
+    """
+    Give a message that is whole the form that is asked for: see :meth:`~.endpoint.Endpoint.take`.
+
+    Raises:
+        UnicodeDecodeError: if it should be text and isn't.
+    """
+    if form == IN_FRAGMENTS:
+        return Fragment(OP_TEXT if type(message) is str else OP_BINARY, message, True)
+    if type(message) is str:
+        return message.encode() if form == AS_BYTES else message
+    return str(message, "utf-8") if form == AS_TEXT else message
+
+
+def joined(fragments: list[Fragment], form: int) -> Union[str, bytes]:
+    """Put a message together from all its fragments; otherwise as :func:`in_form`."""
+    data = b"".join([fragment.data for fragment in fragments])
+    text = form == AS_TEXT or (form == USUAL and fragments[0].opcode == OP_TEXT)
+    return str(data, "utf-8") if text else data

@@ -32,7 +32,8 @@ class Records:
     Attributes:
         direct: whether that is done.
         over: whether the peer has ended TLS, or sent what isn't TLS.
-        refused: whether it didn't seal all that it was last given, in the middle of a
+        done: how far it came when it last sealed something.
+        refused: whether it didn't seal all that it was given then, in the middle of a
             renegotiation.
     """
 
@@ -44,6 +45,7 @@ class Records:
         self.direct = False
         self.over = False
         self._error: Optional[Exception] = None
+        self.done = 0
         self.refused = False
 
     def feed(self, data: Any) -> None:
@@ -93,7 +95,7 @@ class Records:
         error, self._error = self._error, None
         return error
 
-    def seal(self, head: bytes, data: bytes, start: int, sealed: list[bytes]) -> int:
+    def seal(self, head: bytes, data: bytes, start: int) -> bytes:
         """
         Seal bytes, in as many records as are to leave together.
 
@@ -101,28 +103,31 @@ class Records:
             head: the first of the bytes, fewer than a record has.
             data: the bytes behind those.
             start: how far it came before.
-            sealed: a list for the records.
 
         Returns:
-            how far it came.
+            the records.
 
         Raises:
-            Exception: whatever OpenSSL has against it; what was sealed before is in the list.
+            Exception: whatever OpenSSL has against it, if nothing was sealed before.
         """
-        whole = len(head) + len(data)
-        view = memoryview(data)
+        first, whole = len(head), len(head) + len(data)
+        sealed: list[bytes] = []
+        self.done = start
         self.refused = False
         try:
-            while start < whole and len(sealed) < RECORDS:
-                if start < len(head):
-                    part: Any = (head + data[:RECORD])[start : start + RECORD]
+            while self.done < whole and len(sealed) < RECORDS:
+                if self.done < first:
+                    part: Any = (head + data[:RECORD])[self.done : self.done + RECORD]
                 else:
-                    part = view[start - len(head) : start - len(head) + RECORD]
-                start += self._tls.write(part)
+                    part = memoryview(data)[self.done - first : self.done - first + RECORD]
+                self.done += self._tls.write(part)
                 sealed.append(self._outgoing.read())
         except self._more:
             self.refused = True
-        return start
+        except Exception:
+            if not sealed:
+                raise
+        return sealed[0] if len(sealed) == 1 else b"".join(sealed)
 
     def answers(self) -> bool:
         """Tell whether OpenSSL has something to say."""

@@ -5,15 +5,15 @@ Owns the TLS state of one connection, from the end of its handshake to its close
 know what the bytes mean, nor what asyncio is. Key decision: one object is both, a protocol for the
 TCP transport and a transport for the connection. What is read is decrypted and handed on in the
 same call, and what is written is encrypted and given to the socket in the same call: nothing waits
-for the event loop. What OpenSSL is asked for that is in records.py.
+for the event loop. What OpenSSL is asked for that is in records.py, and what leaves in sealing.py.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any, Callable, Optional
 
 from .records import RECORD, RECORDS, Records, has_own
+from .sealing import Sealer
 from .writer import Writer
 
 __all__ = ["PORTION", "TLSConnection"]
@@ -57,7 +57,6 @@ class TLSConnection:
         self._loop = loop
         self._protocol = protocol
         self._tcp = tcp
-        self._writer = writer
         self._tls = tls
         self._records = records
         self._shutdown_timeout = shutdown_timeout
@@ -75,13 +74,7 @@ class TLSConnection:
         self._held = b""  # what had been read by then
         self._portion = PORTION  # how much OpenSSL is given at once
 
-        # Writing: the connection is told to pause while either of the two is full.
-        self._tcp_full = False
-        self._tcp_ended = False
-        self._full = False
-        self._unsent: Any = None  # what OpenSSL doesn't take in the middle of a renegotiation
-        self._unsent_size = 0
-        self._high, self._low = 2**16, 2**14
+        self._sealer = Sealer(protocol, tcp, writer, records)
 
     # Towards the TCP transport, a protocol
 
@@ -119,23 +112,23 @@ class TLSConnection:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._writer.detach()
+        self._sealer.detach()
         self._stream = self.before_closing = None
-        self._held, self._unsent, self._unsent_size = b"", None, 0
+        self._held = b""
         protocol.connection_lost(exc)
 
     def pause_writing(self) -> None:
         """Take notice that the TCP transport's buffer is full."""
-        self._tcp_full = True
-        self._tell_whether_full()
+        self._sealer.tcp_full = True
+        self._sealer.tell_whether_full()
 
     def resume_writing(self) -> None:
         """Take notice that there is room in the TCP transport's buffer."""
-        self._tcp_full = False
+        self._sealer.tcp_full = False
         if self._choked:
             self._choked = False
             self._loop.call_soon(self._go_on)
-        self._tell_whether_full()
+        self._sealer.tell_whether_full()
 
     # Records from the peer
 
@@ -180,7 +173,7 @@ class TLSConnection:
                 self._protocol.data_received(data)
             else:
                 self._stream.data_received(data)
-        if self._unsent:
+        if self._sealer.unsent:
             self._resend()
         if self._error is not None or self._peer_ended:
             self._hand_on_the_end()
@@ -227,9 +220,9 @@ class TLSConnection:
 
     def _answer(self) -> None:
         """Send what OpenSSL says by itself, as to an update of the keys (RFC 8446 4.6.3)."""
-        self._flush()
+        self._sealer.flush()
         self._portion = FEW
-        if self._tcp_full:
+        if self._sealer.tcp_full:
             # The peer could go on for ever to ask for answers that it doesn't read.
             self._choked = True
             self._stop()
@@ -255,7 +248,7 @@ class TLSConnection:
             records.take_error()
         if records.answers():
             self._answer()
-        if self._unsent:
+        if self._sealer.unsent:
             self._resend()
         self._say_goodbye()
 
@@ -286,77 +279,22 @@ class TLSConnection:
         """Return what frames are written with."""
         return TLSWriter(self)
 
-    def put(self, pieces: list[bytes]) -> bool:
-        """Send byte strings; return whether there still is somebody to send them to."""
-        head, data = b"", pieces[0]
-        if len(pieces) == 2 and len(data) <= HEAD:
-            # It is in front of a large payload, which needn't be copied for that.
-            head, data = data, pieces[1]
-        elif len(pieces) > 1:
-            data = b"".join(pieces)
+    def put(self, head: bytes, data: bytes) -> bool:
+        """Send two byte strings as one; return whether there still is somebody to send them to."""
         if self._state != OPEN:
             return False
-        if self._unsent:
-            rest = head + data
-        else:
-            rest = self._encrypt(head, data)
-        if rest:
-            if self._unsent is None:
-                self._unsent = deque()
-            self._unsent.append(rest)
-            self._unsent_size += len(rest)
-            self._tell_whether_full()
-        return self._state == OPEN and not self._tcp_ended
-
-    def _encrypt(self, head: bytes, data: bytes) -> bytes:
-        """Encrypt and send; return what OpenSSL doesn't take now."""
-        records = self._records
-        size = len(head) + len(data)
-        done = 0
-        while done < size:
-            # One by one, so that OpenSSL's buffer, which never shrinks, doesn't grow.
-            sealed: list[bytes] = []
-            try:
-                done = records.seal(head, data, done, sealed)
-            except Exception as exc:
-                self._writer.write(sealed)
-                self._fail(exc)
-                return b""
-            if not self._writer.write(sealed):
-                self._tcp_ended = True
-                return b""
-            if records.refused:
-                self._flush()
-                return (head + data)[done:]
-        return b""
+        sealer = self._sealer
+        sealer.put(head, data)
+        if sealer.error is not None:
+            self._fail(sealer.error)
+            return False
+        return self._state == OPEN and not sealer.tcp_ended
 
     def _resend(self) -> None:
         """Send what OpenSSL didn't take before."""
-        while self._unsent:
-            data = self._unsent.popleft()
-            rest = self._encrypt(b"", data)
-            self._unsent_size -= len(data) - len(rest)
-            if rest:
-                self._unsent.appendleft(rest)
-                break
-        self._tell_whether_full()
-
-    def _flush(self) -> None:
-        """Give the socket what OpenSSL has to say."""
-        if self._records.answers():
-            self._writer.write([self._records.answer()])
-
-    def _tell_whether_full(self) -> None:
-        """Tell the connection to pause or to go on, if there is news."""
-        full = self._tcp_full
-        if self._unsent and not full:
-            full = self.get_write_buffer_size() > (self._low if self._full else self._high)
-        if full != self._full:
-            self._full = full
-            if full:
-                self._protocol.pause_writing()
-            else:
-                self._protocol.resume_writing()
+        self._sealer.resend()
+        if self._sealer.error is not None:
+            self._fail(self._sealer.error)
 
     # The end
 
@@ -364,13 +302,13 @@ class TLSConnection:
         """End the connection because of what can't be TLS."""
         self._error = self._error or exc  # What was read first may be the cause of this.
         self._state = CLOSED
-        self._flush()
+        self._sealer.flush()
         # uvloop's transports, too, must have had their turn to write the alert.
         self._loop.call_soon(self._tcp.abort)
 
     def _say_goodbye(self) -> None:
         """Send close_notify, and end TCP unless the peer's close_notify is still to come."""
-        if self._unsent and not self._peer_ended:
+        if self._sealer.unsent and not self._peer_ended:
             return
         self._records.settle()
         try:
@@ -379,7 +317,7 @@ class TLSConnection:
             pass  # It lacks the peer's close_notify, or finds other records before that.
         else:
             self._peer_ended = True
-        self._flush()
+        self._sealer.flush()
         if self._peer_ended:
             self._tcp.close()
 
@@ -388,7 +326,7 @@ class TLSConnection:
     def write(self, data: Any) -> None:
         """Send bytes."""
         if self._state == OPEN and data:
-            self.put([data if type(data) is bytes else bytes(data)])
+            self.put(b"", data if type(data) is bytes else bytes(data))
 
     def writelines(self, list_of_data: Any) -> None:
         """Send byte strings."""
@@ -450,24 +388,20 @@ class TLSConnection:
         self, high: Optional[int] = None, low: Optional[int] = None
     ) -> None:
         """Set how many bytes may wait before the connection is told to pause, and to go on."""
-        self._tcp.set_write_buffer_limits(high, low)
-        # As asyncio.WriteTransport.set_write_buffer_limits() describes it.
-        if high is None:
-            high = 2**16 if low is None else 4 * low
-        self._high, self._low = high, high // 4 if low is None else low
+        self._sealer.set_limits(high, low)
 
     def get_write_buffer_limits(self) -> Any:
         """Return ``(low, high)``."""
-        return self._low, self._high
+        return self._sealer.limits()
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes wait."""
-        size: int = self._tcp.get_write_buffer_size() + self._unsent_size
+        size: int = self._sealer.size()
         return size
 
     def set_protocol(self, protocol: Any) -> None:
         """Put another protocol in the connection's place."""
-        self._protocol = protocol
+        self._protocol = self._sealer.protocol = protocol
         self._stream = None  # It was the other one's.
 
     def get_protocol(self) -> Any:
@@ -492,16 +426,26 @@ class TLSWriter(Writer):
 
     def write(self, pieces: list[bytes]) -> bool:
         """Write byte strings; return whether there still is somebody to write to."""
-        layer = self._layer
-        if layer is None:
+        if self._layer is None:
             return False
         if not pieces:
-            return not layer.is_closing()
+            return not self._layer.is_closing()
+        if len(pieces) == 2 and len(pieces[0]) <= HEAD:
+            # It is in front of a large payload, which needn't be copied for that.
+            return self._put(pieces[0], pieces[1])
+        return self._put(b"", pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    def write_frame(self, frame: bytes) -> bool:
+        """Write one byte string; return whether there still is somebody to write to."""
+        return self._layer is not None and self._put(b"", frame)
+
+    def _put(self, head: bytes, data: bytes) -> bool:
+        layer = self._layer
         if has_own(layer, "write"):
             # A program has given it another way to write, perhaps, as tests of networks do.
-            layer.write(b"".join(pieces))
+            layer.write(head + data)
             return True
-        written: bool = layer.put(pieces)
+        written: bool = layer.put(head, data)
         return written
 
     def write_before_closing(self, pieces: list[bytes]) -> None:

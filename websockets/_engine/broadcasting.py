@@ -18,7 +18,7 @@ from ..exceptions import ConcurrencyError
 from ..framing import prepare_data
 from ..typing import DataLike
 
-__all__ = ["broadcast"]
+__all__ = ["broadcast", "skip"]
 
 
 def broadcast(
@@ -57,22 +57,8 @@ def broadcast(
     def failed(connection: Any, exc: Exception) -> None:
         if not hasattr(connection, "_ws_stream"):
             strangers.append(TypeError(f"broadcast() needs connections, not {connection!r}"))
-        elif isinstance(exc, ConcurrencyError):
-            if raise_exceptions:
-                errors.append(exc)
-            else:
-                connection._ws_logger.warning("skipped broadcast: %s", exc)
-        elif raise_exceptions:
-            error = RuntimeError("failed to write message")
-            error.__cause__ = exc
-            errors.append(error)
         else:
-            connection._ws_logger.warning(
-                "skipped broadcast: failed to write message: %s: %s",
-                type(exc).__name__,
-                exc,
-                exc_info=exc,
-            )
+            skip(connection._ws_logger, exc, errors if raise_exceptions else None)
 
     # One that breaks may leave them.
     share_with(tuple(connections), opcode, payload, {}, failed)
@@ -80,3 +66,23 @@ def broadcast(
         raise strangers[-1]
     if errors:
         raise ExceptionGroup("skipped broadcast", errors)  # noqa: F821
+
+
+def skip(logger: Any, exc: Exception, errors: Optional[list[Exception]]) -> None:
+    """Add what kept a connection from a message to a list, or to its log if there is none."""
+    if isinstance(exc, ConcurrencyError):
+        if errors is None:
+            logger.warning("skipped broadcast: %s", exc)
+        else:
+            errors.append(exc)
+    elif errors is None:
+        logger.warning(
+            "skipped broadcast: failed to write message: %s: %s",
+            type(exc).__name__,
+            exc,
+            exc_info=exc,
+        )
+    else:
+        error = RuntimeError("failed to write message")
+        error.__cause__ = exc
+        errors.append(error)

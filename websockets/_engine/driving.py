@@ -13,7 +13,6 @@ from typing import Any, Callable, Optional
 
 from .._core import FULL, OP_PING, OPEN, OWING, forget_frames, serialize_close
 from ..exceptions import WebSocketException
-from .pings import PongAwaited
 
 __all__ = ["ANSWER_TIME", "Awaited", "Driver"]
 
@@ -99,6 +98,11 @@ class Driver:
         """The pings that wait for their pongs, by payload."""
         return self.pings.waiters
 
+    def push(self) -> None:
+        """Write what was put in the endpoint's outbox by hand, and act on it."""
+        self.flush()
+        self.attend()
+
     def closed_exc(self) -> Exception:
         """Return what tells how the connection ended."""
         return self._closed_exc(self.endpoint)
@@ -117,16 +121,20 @@ class Driver:
         Raises:
             PongAwaited: if another with the same data is waiting for its pong.
         """
-        if payload is None:
-            payload = self.pings.new_payload()
-        if payload in self.pings:
-            raise PongAwaited("already waiting for a pong with the same data")
-        self.pings.add(payload, waiter)
+        payload = self.pings.add(payload, waiter)
         try:
             self.endpoint.send_frame(OP_PING, payload)
         except WebSocketException:
             self.pings.discard(payload)
             raise
+
+    def acknowledge_pings(self, payload: bytes) -> None:
+        """Take a pong: the ping with this payload, and those before it, are answered."""
+        self.pings.acknowledge(payload)
+
+    def terminate_pings(self) -> None:
+        """Release all who wait for pongs, with what tells how the connection ended."""
+        self.pings.abort(self.closed_exc)
 
     def _take_pongs(self) -> None:
         """Release those whose pongs have come."""

@@ -14,7 +14,10 @@ from typing import Any, Optional
 
 from ..framing import OP_CONT, OP_TEXT, prepare_data
 
-__all__ = ["FragmentDecoder", "FragmentEncoder", "fragments_of"]
+__all__ = ["RUNNING", "FragmentDecoder", "FragmentEncoder", "fragments_of"]
+
+# What is said to who wants a message while another gets one, or the rest of one.
+RUNNING = "cannot call {} while another {} is already running recv or recv_streaming"
 
 new_decoder = codecs.getincrementaldecoder("utf-8")
 

@@ -18,6 +18,7 @@ __all__ = [
     "limits_of_queue",
     "limits_of_size",
     "limits_of_writing",
+    "marks_of_writing",
     "refuse",
     "seconds",
     "size",
@@ -184,6 +185,18 @@ def limits_of_writing(value: Any, name: str = "write_limit") -> tuple[int, int]:
         high = 2**16 if low is None else 4 * low
     low = low_mark(name, wanted, value, high, low)
     return min(high, HIGHEST_MARK), min(low, HIGHEST_MARK)
+
+
+def marks_of_writing(value: Any) -> tuple[Optional[int], Optional[int]]:
+    """Read ``write_limit`` for a transport, which has the same defaults: None stands for them."""
+    if type(value) is int and 0 <= value <= HIGHEST_MARK:
+        return value, None
+    first, second = halves(value)
+    high, low = limits_of_writing(value)
+    return (
+        None if first is None and second is not None else high,
+        None if second is None else low,
+    )
 
 
 def low_mark(name: str, wanted: str, given: Any, high: int, low: Optional[int]) -> int:

@@ -6,7 +6,6 @@ Owns their futures, in the order in which the pings were sent. Must never know w
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from time import perf_counter
 from typing import Any, Callable, Optional
@@ -25,6 +24,13 @@ def ping_payload(data: Any) -> bytes:
     if not isinstance(data, (str, bytes, bytearray, memoryview)):
         raise TypeError("data must be str or bytes-like")
     return encode_data(data)
+
+
+def random_payload() -> bytes:
+    """Return 4 random bytes, which needn't be a secret: they tell a ping from others."""
+    import random  # which takes its time, and is needed where there are pings
+
+    return random.getrandbits(32).to_bytes(4, "big")
 
 
 class PongAwaited(ConcurrencyError, ValueError):
@@ -47,26 +53,31 @@ class Pings:
         self.waiters = NONE
         self.latency = 0.0
 
-    def __contains__(self, payload: bytes) -> bool:
-        return payload in self.waiters
-
     def latest(self) -> Optional[bytes]:
         """Return the payload of the ping that was sent last, of those that wait for a pong."""
         return next(reversed(self.waiters), None)
 
-    def new_payload(self) -> bytes:
-        """Return 4 random bytes that no other waiting ping has."""
-        payload = os.urandom(4)
-        while payload in self.waiters:
-            payload = os.urandom(4)
-        return payload
+    def add(self, payload: Optional[bytes], waiter: Any) -> bytes:
+        """
+        Note that a ping is about to be sent; its pong may come before the call returns.
 
-    def add(self, payload: bytes, waiter: Any) -> None:
-        """Note that a ping is about to be sent; its pong may come before the call returns."""
+        Returns:
+            the payload; 4 random bytes that no other waiting ping has if None is given.
+
+        Raises:
+            PongAwaited: if another with the same payload is waiting for its pong.
+        """
+        if payload is None:
+            payload = random_payload()
+            while payload in self.waiters:
+                payload = random_payload()
+        elif payload in self.waiters:
+            raise PongAwaited("already waiting for a pong with the same data")
         if self.waiters is NONE:
             # A dict would look for its first ping behind all that have gone.
             self.waiters = OrderedDict()
         self.waiters[payload] = waiter, perf_counter()
+        return payload
 
     def discard(self, payload: bytes) -> None:
         """Forget a ping that couldn't be sent."""

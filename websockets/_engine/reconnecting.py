@@ -131,6 +131,7 @@ async def reconnecting(
     logger: Any,
     process_exception: Callable[[Exception], Optional[Exception]],
     delays: Callable[[], Iterator[float]],
+    close: Callable[[Any], Awaitable[Any]] = lambda connection: connection.close(),
 ) -> AsyncIterator[Any]:
     """
     Yield open connections; each is closed before the next.
@@ -138,6 +139,7 @@ async def reconnecting(
     Arguments:
         connect: opens a connection.
         logger, process_exception, delays: as for :class:`Series`.
+        close: closes a connection.
     """
     series = Series(logger, process_exception, delays)
     while True:
@@ -151,7 +153,7 @@ async def reconnecting(
             try:
                 yield connection
             finally:
-                await connection.close()
+                await close(connection)
             del connection
         if pause is not None:
             await asyncio.sleep(pause)

@@ -36,7 +36,7 @@ from .keepalive import Keepalive
 from .offloading import offload
 from .opening import Opening
 from .phases import Phase
-from .pings import Pings, PongAwaited
+from .pings import Pings
 from .sending import Sending
 
 __all__ = ["Session"]
@@ -204,11 +204,8 @@ class Session(Driver, Phase):  # type: ignore[override]
 
     async def ping(self, data: Optional[bytes]) -> Any:
         """Send a ping, return a future for its pong; of data of our own if None is given."""
-        payload = self.pings.new_payload() if data is None else data
-        if payload in self.pings:
-            raise PongAwaited("already waiting for a pong with the same data")
         waiter = self.loop.create_future()
-        self.pings.add(payload, waiter)
+        payload = self.pings.add(data, waiter)
         try:
             await self.sending.frame(OP_PING, payload)
         except WebSocketException:
@@ -219,14 +216,6 @@ class Session(Driver, Phase):  # type: ignore[override]
     async def pong(self, payload: bytes) -> None:
         """Send a pong."""
         await self.sending.frame(OP_PONG, payload)
-
-    def acknowledge_pings(self, payload: bytes) -> None:
-        """Take a pong: the ping with this payload, and those before it, are answered."""
-        self.pings.acknowledge(payload)
-
-    def terminate_pings(self) -> None:
-        """Release all who wait for pongs, with what tells how the connection ended."""
-        self.pings.abort(self.closed_exc)
 
     # What keepalive asks
 
@@ -246,9 +235,7 @@ class Session(Driver, Phase):  # type: ignore[override]
     def send_ping(self) -> Any:  # type: ignore[override]
         """Send a ping without waiting; return a future for its pong."""
         waiter = self.loop.create_future()
-        payload = self.pings.new_payload()
-        self.pings.add(payload, waiter)
-        self.endpoint.send_frame(OP_PING, payload)
+        self.put_ping(None, waiter)
         self.flush()
         log = self.ending.log
         if log is not None:
@@ -315,11 +302,6 @@ class Session(Driver, Phase):  # type: ignore[override]
             self.flush()
         if self._sending is not None:
             self._sending.drained()
-
-    def push(self) -> None:
-        """Write what was put in the endpoint's outbox by hand, and act on it."""
-        self.flush()
-        self.attend()
 
     # What has come of bytes
 

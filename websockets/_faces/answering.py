@@ -49,6 +49,7 @@ class Answering(Facts):
     __slots__ = ()
 
     protocol: ServerProtocol
+    response: Any
     server: Any
     username: str
     handler: Any
@@ -131,6 +132,7 @@ class Answering(Facts):
             self.protocol._select = None
 
     def _ws_refusal(self) -> Response:
+        self.protocol.accept_called = True  # It is a request to accept that is rejected.
         return self.protocol.reject(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n")
 
     def _ws_opens(self) -> bool:

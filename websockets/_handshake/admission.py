@@ -19,13 +19,11 @@ from ..exceptions import (
     InvalidOrigin,
     InvalidProtocol,
 )
+from ..http11 import BODIES
 from ..typing import Origin
 from .lists import check_list
 
 __all__ = ["check_framing", "check_host", "check_origin", "check_start"]
-
-# RFC 9112 6: what tells that there is a body.
-BODIES = frozenset({"content-length", "transfer-encoding"})
 
 
 def check_start(method: str, protocol: str) -> None:

@@ -38,6 +38,7 @@ class RequestReader:
 
         Raises:
             SecurityError: if a limit is exceeded.
+            NotImplementedError: if it has a body in a transfer coding.
             ValueError: if it isn't a well-formed request of HTTP/1.1 or 1.0, or has a body.
         """
         head = self._head

@@ -9,12 +9,13 @@ one.
 from __future__ import annotations
 
 import http
+import inspect
 import urllib.parse
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from ..http11 import Request, Response
 
-__all__ = ["Routing", "require_werkzeug"]
+__all__ = ["Routing", "behind", "require_werkzeug"]
 
 
 class Routing:
@@ -76,6 +77,21 @@ class Routing:
             return self.not_found(connection)
         connection.handler, connection.handler_kwargs = handler, kwargs
         return None
+
+
+def behind(first: Optional[Callable[..., Any]], router: Routing) -> Callable[..., Any]:
+    """Return the ``process_request`` of a router in tasks, behind a program's own, or None."""
+
+    async def process_request(connection: Any, request: Request) -> Optional[Response]:
+        if first is not None:
+            response = first(connection, request)
+            if inspect.isawaitable(response):
+                response = await response
+            if response is not None:
+                return response  # type: ignore[no-any-return]
+        return router.route_request(connection, request)
+
+    return process_request
 
 
 def require_werkzeug(name: str) -> None:

@@ -61,7 +61,7 @@ class ClientProtocol(Protocol):
         self.origin = origin
         self.available_extensions = extensions
         self.available_subprotocols = subprotocols
-        self.key = generate_key()
+        self.key: str = generate_key()
 
     def connect(self) -> Request:
         """Return a request to open a connection; it may be changed before it is sent."""
@@ -77,7 +77,7 @@ class ClientProtocol(Protocol):
     def send_request(self, request: Request) -> None:
         """Send a request; its response will be an event."""
         if self.debug:
-            self._log_head(">", f"{request.method} {request.path} {request.protocol}", request)
+            self._log_head(">", "GET %s HTTP/1.1", (request.path,), request)
         self._endpoint.write(request.serialize())
 
     def process_response(self, response: Response) -> None:
@@ -92,7 +92,7 @@ class ClientProtocol(Protocol):
         headers = response.headers
         check_response(headers, self.key, "multiple values")
         self.extensions = self.process_extensions(headers)
-        self.subprotocol = self.process_subprotocol(headers)
+        self.subprotocol: Optional[Subprotocol] = self.process_subprotocol(headers)
 
     def process_extensions(self, headers: Headers) -> list[Extension]:
         """
@@ -127,8 +127,8 @@ class ClientProtocol(Protocol):
             opening.complete = False
             response, rest = opening.reader.message, opening.reader.rest
             if self.debug:
-                line = f"HTTP/1.1 {response.status_code} {response.reason_phrase}"
-                self._log_head("<", line, response)
+                words = (response.status_code, response.reason_phrase)
+                self._log_head("<", "HTTP/1.1 %d %s", words, response)
             opening.events = (response,)
             try:
                 self.process_response(response)

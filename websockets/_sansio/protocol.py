@@ -32,7 +32,7 @@ from ..exceptions import (
 )
 from ..frames import Frame
 from ..http11 import Request, Response
-from ..typing import Origin, Subprotocol
+from ..typing import BytesLike, Origin, Subprotocol
 from .chain import OPCODES, chain_of
 from .opening import Opening
 from .taking import HandshakeReader
@@ -50,8 +50,6 @@ Event = Union[Request, Response, Frame]
 
 SEND_EOF = b""
 """What :meth:`Protocol.data_to_send` has where TCP is to be half-closed."""
-
-BytesLike = Union[bytes, bytearray, memoryview]
 
 STATES = tuple(State)
 LOGGERS = {
@@ -90,6 +88,9 @@ class Protocol(Conversation):
 
     origin: Optional[Origin]
     subprotocol: Optional[Subprotocol]
+    handshake_exc: Optional[Exception]
+    max_message_size: Optional[int]
+    max_fragment_size: Optional[int]
     _rest = b""  # what came behind the handshake, for who takes over
 
     # What has its usual value takes neither time nor memory of a connection that is made.
@@ -107,7 +108,7 @@ class Protocol(Conversation):
         logger: Any = None,
     ) -> None:
         self.side = side
-        self.logger = LOGGERS[side] if logger is None else logger
+        self.logger: Any = LOGGERS[side] if logger is None else logger
         if self.logger.isEnabledFor(logging.DEBUG):
             self.debug = True
         self.max_message_size, self.max_fragment_size = (
@@ -458,10 +459,14 @@ class Protocol(Conversation):
             self._logged_eof = True
             self.logger.debug("> EOF")
 
-    def _log_head(self, mark: str, line: str, message: Union[Request, Response]) -> None:
-        self.logger.debug("%s %s", mark, line)
+    def _log_head(
+        self, mark: str, line: str, words: tuple[object, ...], message: Union[Request, Response]
+    ) -> None:
+        """Log a request or a response: ``words`` are what its first line has for each ``%``."""
+        self.logger.debug(f"{mark} {line}", *words)
+        header = f"{mark} %s: %s"
         for name, value in message.headers.raw_items():
-            self.logger.debug("%s %s: %s", mark, name, value)
+            self.logger.debug(header, name, value)
         body = getattr(message, "body", b"")
         if body:
-            self.logger.debug("%s [body] (%d bytes)", mark, len(body))
+            self.logger.debug(f"{mark} [body] (%d bytes)", len(body))

@@ -164,7 +164,8 @@ class ServerProtocol(Protocol):
     def _serialize(self, response: Response) -> bytes:
         line = f"HTTP/1.1 {response.status_code:d} {response.reason_phrase}"
         if self.debug:
-            self._log_head(">", line, response)
+            words = (response.status_code, response.reason_phrase)
+            self._log_head(">", "HTTP/1.1 %d %s", words, response)
         return serialize_any(response, line)
 
     def _switch(self, response: Response) -> bytes:
@@ -188,11 +189,11 @@ class ServerProtocol(Protocol):
         check_start(request.method, request.protocol)
         headers = request.headers
         key = check_request(headers, MULTIPLE)
-        self.origin = self.process_origin(headers)
+        self.origin: Optional[Origin] = self.process_origin(headers)
         header, extensions = self.process_extensions(headers)
         if extensions or self._agreed:
             self.extensions = extensions
-        self.subprotocol = self.process_subprotocol(headers)
+        self.subprotocol: Optional[Subprotocol] = self.process_subprotocol(headers)
         return accept_key(key), header, self.subprotocol
 
     def process_origin(self, headers: Headers) -> Optional[Origin]:
@@ -287,7 +288,8 @@ class ServerProtocol(Protocol):
             opening.complete = False
             request, rest = opening.reader.message, opening.reader.rest
             if self.debug:
-                self._log_head("<", f"{request.method} {request.path} {request.protocol}", request)
+                words = (request.method, request.path, request.protocol)
+                self._log_head("<", "%s %s %s", words, request)
             opening.events = (request,)
             opening.reader = None
             if self._takes_over:
@@ -305,12 +307,12 @@ class ServerProtocol(Protocol):
         response = self.reject(status, explanation(exc))
         response.headers.update(headers)
         forget_frames(exc)
-        self.handshake_exc = exc
+        self.handshake_exc: Optional[Exception] = exc
         return response
 
     def _log_failure(self, exc: Exception) -> None:
         for cls, words in FAILURES:
             if isinstance(exc, cls):
-                self.logger.debug("! %s", words, exc_info=exc)
+                self.logger.debug(f"! {words}", exc_info=exc)
                 return
         self.logger.error("opening handshake failed", exc_info=exc)

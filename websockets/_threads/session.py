@@ -26,7 +26,7 @@ from .._core import (
 from .._engine.deadlines import LoneDeadline
 from .._engine.driving import ANSWER_TIME, Awaited, Driver
 from .._engine.ending import Ending
-from .._engine.fragments import FragmentDecoder
+from .._engine.fragments import RUNNING, FragmentDecoder
 from .._engine.keepalive import Keepalive
 from .._engine.pings import Pings
 from ..exceptions import ConcurrencyError
@@ -46,8 +46,6 @@ LEFT_ALONE = 0.03
 # Seconds in which a thread that wants to run surely gets to: the interpreter has others stop for it
 # after 5 ms.
 TURN = 0.01
-
-RECEIVING = "cannot call {} while another thread is already running recv or recv_streaming"
 
 
 class Session(Driver):
@@ -173,7 +171,7 @@ class Session(Driver):
         stream = self.stream
         with self.mutex:
             if stream.receiving or stream.streaming:
-                raise ConcurrencyError(RECEIVING.format("recv_streaming"))
+                raise ConcurrencyError(RUNNING.format("recv_streaming", "thread"))
             stream.streaming = True
         decoder = FragmentDecoder(decode)
         try:
@@ -239,19 +237,6 @@ class Session(Driver):
     def pong(self, payload: bytes) -> None:
         """Send a pong."""
         send_frame(self, OP_PONG, payload, True)
-
-    def acknowledge_pings(self, payload: bytes) -> None:
-        """Take a pong: the ping with this payload, and those before it, are answered."""
-        self.pings.acknowledge(payload)
-
-    def push(self) -> None:
-        """Write what was put in the endpoint's outbox by hand, and act on it; with the mutex."""
-        self.flush()
-        self.attend()
-
-    def terminate_pings(self) -> None:
-        """Release those who wait for pongs and want to know that there won't be any."""
-        self.pings.abort(self.closed_exc)
 
     # What keepalive asks, with the mutex
 

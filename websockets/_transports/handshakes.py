@@ -57,11 +57,11 @@ class Handshake:
         timeout: float,
     ) -> None:
         self.loop = loop
-        self.protocol = protocol
+        self.protocol: Any = protocol
         self.context = context
-        self.incoming = ssl.MemoryBIO()
-        self.outgoing = ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side, hostname)
+        self.incoming: Any = ssl.MemoryBIO()
+        self.outgoing: Any = ssl.MemoryBIO()
+        self.tls: Any = context.wrap_bio(self.incoming, self.outgoing, server_side, hostname)
         self.tcp: Any = None
         self.layer: Any = None
         self._make_layer = make_layer

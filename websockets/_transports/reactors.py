@@ -187,7 +187,8 @@ def connector(loop: Any, usual: Callable[..., Any], wanted: Any) -> Callable[...
     async def connect(factory: Callable[[], Any], **kwds: Any) -> Any:
         # None says the same as if it weren't there, as in ssl=None.
         given = {name: value for name, value in kwds.items() if value is not None}
-        if not given.keys() <= CONNECTING:
+        # Where nothing says whereto, the loop's own method knows what to say.
+        if not given.keys() <= CONNECTING or given.keys().isdisjoint({"host", "path"}):
             return await usual(factory, **kwds)
         sock = await connected(loop, **given)
         protocol = factory()

@@ -18,7 +18,7 @@ from typing import Any, Optional
 from .. import _core
 from .._engine.closed import closed_exc
 from .._engine.ending import Ending
-from .._engine.limits import limits_of_writing
+from .._engine.limits import limits_of_writing, marks_of_writing
 from .._engine.opening import Opening
 from .._engine.orderly import OrderlySession
 from .._engine.phases import UNCONNECTED
@@ -54,6 +54,7 @@ class Callbacks(Facts, asyncio.Protocol, asyncio.BufferedProtocol):
     _ws_own_keepalive: Any = None  # the task of a program's keepalive()
     _ws_offloads = True
     _ws_whole_close = True  # whether close_timeout is for all steps, or for each
+    _ws_is_open = False  # whether somebody else has done the opening handshake
 
     # They are there whatever a subclass does before it calls __init__(). Python looks attributes
     # up in half the time if the class hasn't got them as well.
@@ -76,7 +77,9 @@ class Callbacks(Facts, asyncio.Protocol, asyncio.BufferedProtocol):
         self._ws_phase = self._ws_stream = Opening(
             transport, self.loop, self._ws_reader(), ending, self._ws_closed_exc
         )
-        transport.set_write_buffer_limits(*limits_of_writing(self.write_limit))
+        transport.set_write_buffer_limits(*marks_of_writing(self.write_limit))
+        if self._ws_is_open:
+            self._ws_begin()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer."""
@@ -203,6 +206,7 @@ class Callbacks(Facts, asyncio.Protocol, asyncio.BufferedProtocol):
     def _ws_begun(self, endpoint: Any) -> None:
         """Do what is to be done before the first message arrives."""
         self.protocol._open_with(endpoint)
-        self.start_keepalive()
+        if not self._ws_is_open:
+            self.start_keepalive()
 
     _ws_closed_exc = staticmethod(closed_exc)

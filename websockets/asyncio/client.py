@@ -49,8 +49,9 @@ class ClientConnection(Asking, Connection):
     Arguments are those of :class:`~websockets.asyncio.connection.Connection`.
     """
 
-    # Before Python 3.11 inspect.signature() finds an __init__() only where it is the class's own.
-    __init__ = Connection.__init__
+    if not TYPE_CHECKING:
+        # Before Python 3.11 inspect.signature() finds an __init__() only where it is a class's own.
+        __init__ = Connection.__init__
 
     @made_once
     def response_rcvd(self) -> asyncio.Future[None]:
@@ -250,7 +251,7 @@ class connect(Destination, Starting):
     async def __aenter__(self) -> ClientConnection:
         if hasattr(self, "connection"):
             raise RuntimeError("connect() isn't reentrant")
-        self.connection = await self
+        self.connection: ClientConnection = await self
         return self.connection
 
     async def __aexit__(
@@ -265,8 +266,17 @@ class connect(Destination, Starting):
 
     def __aiter__(self) -> AsyncIterator[ClientConnection]:
         return reconnecting(
-            lambda: self, self.logger, self.process_exception, self.reconnect_delays
+            self.__aenter__,
+            self.logger,
+            self.process_exception,
+            self.reconnect_delays,
+            self._leave,
         )
+
+    async def _leave(self, connection: ClientConnection) -> None:
+        """Close a connection of the loop, and be free for another."""
+        del self.connection
+        await connection.close()
 
 
 def unix_connect(path: Optional[str] = None, uri: Optional[str] = None, **kwargs: Any) -> connect:

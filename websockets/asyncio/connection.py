@@ -16,17 +16,17 @@ from typing import Any, Optional, Union
 
 from .. import _core
 from .._engine.arguments import CONNECTION, set_unless_usual
-from .._engine.fragments import FragmentDecoder, fragments_of
+from .._engine.fragments import RUNNING, FragmentDecoder, fragments_of
 from .._engine.overridable import by_name
 from .._engine.pings import ping_payload
+from .._states import State
 from .._transports.known import extra_info
 from ..exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK
+from ..http11 import Request, Response
 from ..typing import Data, DataLike
 from .hooks import Hooks
 
 __all__ = ["Connection"]
-
-RUNNING = "cannot call {} while another coroutine is already running recv or recv_streaming"
 
 
 class Connection(Hooks):
@@ -41,7 +41,8 @@ class Connection(Hooks):
     Arguments:
         protocol: a :class:`~websockets.client.ClientProtocol` or
             :class:`~websockets.server.ServerProtocol`, which has the rules of the opening handshake
-            and the limits of messages.
+            and the limits of messages. If its state is OPEN, the connection is open as soon as it
+            has its transport, and ``start_keepalive()`` is the program's to call.
         ping_interval: seconds between keepalive pings (RFC 6455 5.5.2); None for no keepalive.
         ping_timeout: seconds to wait for a sign of life after a keepalive ping before the
             connection fails with code 1011; None to wait for ever.
@@ -70,6 +71,10 @@ class Connection(Hooks):
     read_limit: int = 2**16
     gather_writes: bool = True
 
+    request: Optional[Request]
+    response: Optional[Response]
+    connection_exc: Optional[BaseException]
+
     _ws_quiet_end: Any = ConnectionClosedOK  # what ends an iteration without being an error
 
     def __init__(
@@ -92,6 +97,8 @@ class Connection(Hooks):
             max_queue=max_queue,
             write_limit=write_limit,
         )
+        if protocol is not None and protocol.state is State.OPEN:
+            self._ws_is_open = True
 
     def _ws_address(self, name: str) -> Any:
         return None if self.transport is None else extra_info(self.transport, name)
@@ -143,7 +150,7 @@ class Connection(Hooks):
         if stream is None:
             await self._ws_ensure_open()
         if stream.waiter.waiting or stream.streaming:
-            raise ConcurrencyError(RUNNING.format("recv_streaming"))
+            raise ConcurrencyError(RUNNING.format("recv_streaming", "coroutine"))
         stream.streaming = True
         decoder = FragmentDecoder(decode)
         try:

@@ -75,6 +75,8 @@ class ServerConnection(Answering, Connection):
         handler, handler_kwargs: what a router has found for the request.
     """
 
+    response: Optional[Response]
+
     _ws_deadlines: Any = None  # which wait for the opening handshake
     _ws_expired = False  # whether the opening handshake has taken too long
     _ws_served = False  # whether the task has begun
@@ -169,6 +171,7 @@ class ServerConnection(Answering, Connection):
 
     def _ws_answer(self) -> None:
         protocol, response = self.protocol, self.response
+        assert response is not None  # It was decided.
         if response.status_code == 101 and type(protocol) is ServerProtocol:
             self.transport.write(protocol._switch(response))
         else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import zlib
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, Callable
 
 from .. import _core
 from .._engine.limits import refuse
@@ -49,9 +49,9 @@ class Backend:
             if library is None:
                 deflater, inflater = _core.ModuleDeflater, _core.ModuleInflater
                 library = module
-        self.in_c = "compiled" in deflater.__module__
-        self.deflater = partial(deflater, library=library)
-        self.inflater = partial(inflater, library=library)
+        self.in_c: bool = "compiled" in deflater.__module__
+        self.deflater: Callable[..., Any] = partial(deflater, library=library)
+        self.inflater: Callable[..., Any] = partial(inflater, library=library)
 
     def try_out(self) -> None:
         """Raise an exception unless messages come back as they were, and rubbish is refused."""

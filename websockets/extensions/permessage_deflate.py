@@ -135,7 +135,8 @@ class PerMessageDeflate(Extension):
         self.local_no_context_takeover = local_no_context_takeover
         self.remote_max_window_bits = remote_max_window_bits
         self.local_max_window_bits = local_max_window_bits
-        self.compress_settings = settings = compress_settings or {}
+        settings: dict[str, Any] = compress_settings or {}
+        self.compress_settings: dict[str, Any] = settings
         self.min_size = min_size
         self.thread_size = thread_size
         backend = backend or chosen()
@@ -265,7 +266,7 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
         self.server_max_window_bits = server_max_window_bits
         self.client_max_window_bits = client_max_window_bits
         self._backend = chosen()
-        self.compress_settings = check_settings(
+        self.compress_settings: Optional[dict[str, Any]] = check_settings(
             self._wanted(), compress_settings, "client", self._backend
         )
         check_sizes(min_size, thread_size)
@@ -358,7 +359,9 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
             )
         self.require_client_max_window_bits = require_client_max_window_bits
         self._backend = chosen()
-        self.compress_settings = check_settings(wanted, compress_settings, "server", self._backend)
+        self.compress_settings: Optional[dict[str, Any]] = check_settings(
+            wanted, compress_settings, "server", self._backend
+        )
         check_sizes(min_size, thread_size)
         self.min_size = min_size
         self.thread_size = thread_size

@@ -86,6 +86,7 @@ class ClientConnection(Asking, Connection):
         refused = self._ws_refused()
         if refused is None:
             self._ws_begin()
+            self.start_keepalive()
             return
         try:
             raise refused
@@ -188,7 +189,9 @@ class reconnect(Destination):
         self.open_timeout = open_timeout
         self.reconnect_delays = reconnect_delays
         self.logger = logger
-        self.create_connection = create_connection or ClientConnection
+        self.create_connection: Callable[..., ClientConnection] = (
+            create_connection or ClientConnection
+        )
         self.create_connection_kwargs: dict[str, Any] = options
 
     # What subclasses may override
@@ -282,7 +285,7 @@ class reconnect(Destination):
     def __enter__(self) -> ClientConnection:
         if hasattr(self, "connection"):
             raise RuntimeError("connect() isn't reentrant")
-        self.connection = self.connect()
+        self.connection: ClientConnection = self.connect()
         return self.connection
 
     def __exit__(
@@ -299,7 +302,7 @@ class reconnect(Destination):
         series = Series(self.logger, self.process_exception, self.reconnect_delays)
         while True:
             try:
-                connection = self.connect()
+                connection = self.__enter__()
             except Exception as exc:
                 pause = series.failed(exc)
             else:
@@ -308,6 +311,7 @@ class reconnect(Destination):
                 try:
                     yield connection
                 finally:
+                    del self.connection
                     connection.close()
                 del connection
             if pause:

@@ -31,6 +31,7 @@ from .._threads.session import Session
 from .._threads.sockets import end_of, plain_of, recv_within, send_within
 from .._threads.system import SYSTEM
 from ..exceptions import ConnectionClosedOK
+from ..http11 import Request, Response
 from ..typing import Data, DataLike
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class Connection(Facts, BlockingConversation):
         sock: the socket, connected.
         protocol: a :class:`~websockets.client.ClientProtocol` or
             :class:`~websockets.server.ServerProtocol`, which has the rules of the opening handshake
-            and the limits of messages.
+            and the limits of messages. If its state is OPEN, so is the connection, and
+            ``start_keepalive()`` is the program's to call.
         ping_interval: seconds between keepalive pings (RFC 6455 5.5.2); None for no keepalive.
         ping_timeout: seconds to wait for a sign of life after a keepalive ping before the
             connection fails with code 1011; None to wait for ever.
@@ -91,8 +93,12 @@ class Connection(Facts, BlockingConversation):
     # They are there whatever a subclass does before it calls __init__().
     _ws_phase: Any = UNCONNECTED
 
+    request: Optional[Request]
+    response: Optional[Response]
+    connection_exc: Optional[BaseException]
+
     recv_bufsize: int = 65536
-    pending_legacy_warning = False
+    pending_legacy_warning: bool = False
 
     def __init__(
         self,
@@ -106,7 +112,7 @@ class Connection(Facts, BlockingConversation):
     ) -> None:
         self.socket = sock
         self.protocol = protocol
-        self.protocol_mutex = _core.Mutex()
+        self.protocol_mutex: Any = _core.Mutex()
         set_unless_usual(
             self,
             CONNECTION,
@@ -116,6 +122,8 @@ class Connection(Facts, BlockingConversation):
             max_queue=max_queue,
         )
         protocol._takes_over = True
+        if protocol.state is State.OPEN:
+            self._ws_begin()
 
     def _ws_address(self, name: str) -> Any:
         # OSError once the socket is closed
@@ -390,7 +398,6 @@ class Connection(Facts, BlockingConversation):
             protocol._open_with(endpoint)
             self._ws_phase, self._ws_stream = session, stream
             session.begin(protocol._rest)
-        self.start_keepalive()
 
     def _ws_event(self) -> threading.Event:
         """Return an event for the peer's half of the opening handshake, which is mostly there."""

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .._engine.arguments import TODAYS_SERVE, check_arguments
+from .._engine.broadcasting import skip
 from .._engine.overridable import made_once
 from .._engine.phases import UNCONNECTED
 from .._faces.answering import Answering, at_once
@@ -64,6 +65,8 @@ class ServerConnection(Answering, Connection):
         username: the user, once ``basic_auth()`` has let the client in.
         handler, handler_kwargs: what a router has found for the request.
     """
+
+    response: Optional[Response]
 
     _ws_awaits = False
 
@@ -124,6 +127,7 @@ class ServerConnection(Answering, Connection):
             if self._ws_opens():
                 # It is open before the client can know.
                 self._ws_begin()
+                self.start_keepalive()
                 return
             self._ws_write(deadline)
         except TimeoutError:
@@ -349,27 +353,15 @@ def broadcast(
     if not isinstance(message, (str, bytes, bytearray, memoryview)):
         raise TypeError("data must be str or bytes")
     errors: list[Exception] = []
+    noted = errors if raise_exceptions else None
 
     def send(connection: Connection) -> None:
         try:
             connection.send(message, text=text)
         except ConcurrencyError:
-            if raise_exceptions:
-                errors.append(ConcurrencyError("sending a fragmented message"))
-            else:
-                connection.logger.warning("skipped broadcast: sending a fragmented message")
+            skip(connection.logger, ConcurrencyError("sending a fragmented message"), noted)
         except Exception as exc:
-            if raise_exceptions:
-                error = RuntimeError("failed to write message")
-                error.__cause__ = exc
-                errors.append(error)
-            else:
-                connection.logger.warning(
-                    "skipped broadcast: failed to write message: %s: %s",
-                    type(exc).__name__,
-                    exc,
-                    exc_info=True,
-                )
+            skip(connection.logger, exc, noted)
 
     with ThreadPoolExecutor(**kwargs) as executor:
         for connection in tuple(connections):

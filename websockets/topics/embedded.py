@@ -34,8 +34,8 @@ class History:
 
     def __init__(self, forgotten: int) -> None:
         self.messages: deque[tuple[Position, float, Message]] = deque()
-        self.forgotten = forgotten
-        self.size = 0
+        self.forgotten: int = forgotten
+        self.size: int = 0
 
 
 class EmbeddedLog:

@@ -19,7 +19,7 @@ from .events import Gap, Message, Position
 
 __all__ = ["FAILED", "PLAIN", "Delivery", "Feed", "Item"]
 
-logger = logging.getLogger("websockets.topics")
+logger: logging.Logger = logging.getLogger("websockets.topics")
 
 
 class Item:
@@ -35,7 +35,9 @@ class Item:
     __slots__ = ("data", "frames", "opcode", "payload")
 
     def __init__(self, data: Any) -> None:
-        self.data = data
+        self.data: Any = data
+        self.opcode: int
+        self.payload: Any
         self.opcode, self.payload = prepare_data(data)
         self.frames: dict[Any, bytes] = {}
 
@@ -58,8 +60,8 @@ class Delivery:
     __slots__ = ("_items", "event", "plain")
 
     def __init__(self, event: Any, plain: Optional[Item]) -> None:
-        self.event = event
-        self.plain = plain
+        self.event: Any = event
+        self.plain: Optional[Item] = plain
         self._items: Optional[dict[Any, Any]] = None
 
     def item(self, make: Callable[[Any], Any]) -> Any:
@@ -100,10 +102,10 @@ class Feed:
     __slots__ = ("early", "name", "position", "subscribers", "users")
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name: str = name
         self.position: Optional[Position] = None
         self.subscribers: dict[int, Any] = {}
-        self.users = 0
+        self.users: int = 0
         self.early: Optional[dict[Any, Position]] = None
 
     def join(self, key: int, subscriber: Any, position: Position) -> None:

@@ -25,7 +25,7 @@ from .scripts import READ, Reply, channel_of, keys_of, unpack
 
 __all__ = ["Follower", "end", "judge"]
 
-logger = logging.getLogger("websockets.topics")
+logger: logging.Logger = logging.getLogger("websockets.topics")
 
 CHANNELS_AT_ONCE = 1000  # channels in one command
 TOPICS_AT_ONCE = 100  # logs that are read in one pipeline
@@ -53,8 +53,8 @@ class Tap:
     __slots__ = ("feed", "held", "in_step", "waiters")
 
     def __init__(self, feed: Any) -> None:
-        self.feed = feed
-        self.in_step = False
+        self.feed: Any = feed
+        self.in_step: bool = False
         self.held: Optional[list[tuple[Position, bytes]]] = []
         self.waiters: Optional[list[Any]] = None
 

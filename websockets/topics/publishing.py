@@ -33,11 +33,11 @@ class Waiting:
     def __init__(
         self, keys: tuple[bytes, bytes], arguments: list[Any], done: Any, deadline: float
     ) -> None:
-        self.keys = keys
-        self.arguments = arguments
-        self.done = done
-        self.deadline = deadline
-        self.tried = False
+        self.keys: tuple[bytes, bytes] = keys
+        self.arguments: list[Any] = arguments
+        self.done: Any = done
+        self.deadline: float = deadline
+        self.tried: bool = False
 
 
 class Publisher:

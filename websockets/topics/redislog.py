@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from hashlib import sha1
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from .._engine.connecting import within
 from .events import Batch, Position
@@ -85,8 +85,8 @@ class RedisLog:
         self._limits = max(1, history), age, kept, max_size or 0
         self._publisher = Publisher(self, prefix, self._limits, token)
         self._follower = Follower(self, prefix, kept, timeout, patience)
-        self.watch = self._follower.watch
-        self.unwatch = self._follower.unwatch
+        self.watch: Callable[..., Any] = self._follower.watch
+        self.unwatch: Callable[..., Any] = self._follower.unwatch
 
     async def start(self) -> None:
         """Begin to follow topics; Redis may come later."""

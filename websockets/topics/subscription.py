@@ -86,7 +86,7 @@ class Subscription:
         self._member = member
         self._pace = pace
         self._transform = pace.transform
-        self.connection = member.connection
+        self.connection: Any = member.connection
         self.way: Any = None
         self._queue: Optional[deque[Item]] = None
         self._bytes = 0

@@ -43,11 +43,11 @@ class RunningServer(Asked, trio.abc.AsyncResource):
         handler: Callable[..., Awaitable[Any]],
         logger: Optional[LoggerLike] = None,
     ) -> None:
-        self.listeners = list(listeners)
+        self.listeners: list[Any] = list(listeners)
         self.handler = handler
         self.logger: Any = logging.getLogger("websockets.server") if logger is None else logger
         self.all_connections: set[Any] = set()
-        self.closing = False
+        self.closing: bool = False
         self._serve_stream: Callable[[trio.abc.Stream], Awaitable[Any]] = handler
         self._accepting = trio.CancelScope()
         self._handlers: Optional[trio.Nursery] = None  # while it runs

@@ -34,18 +34,17 @@ from .._core import (
     forget_frames,
 )
 from .._engine.driving import ANSWER_TIME, Awaited, Driver
+from .._engine.fragments import RUNNING
 from .._engine.pings import Pings
 from ..exceptions import ConcurrencyError
 from ._keepalive import keep_alive
 from ._streams import GONE, close_at_once, quick_socket
 from ._verdicts import cancel_at
 
-__all__ = ["RUNNING", "Session"]
+__all__ = ["Session"]
 
 # Bytes that may wait to be parsed, behind messages that wait for the program.
 READ_LIMIT = 65536
-
-RUNNING = "cannot call {} while another coroutine is already running recv or recv_streaming"
 
 
 class Session(Driver):
@@ -211,7 +210,7 @@ class Session(Driver):
         endpoint, exc = self.endpoint, exc or self.mute
         self._end_endpoint(exc, expired)
         endpoint.holds &= ~(FULL | UNFINISHED)
-        self.pings.abort(self.closed_exc)
+        self.terminate_pings()
         self._closed.set()
         self._arrived.unpark_all()
         self._written.unpark_all()
@@ -249,7 +248,7 @@ class Session(Driver):
             ConcurrencyError: if another task is waiting for a message, or takes one in fragments.
         """
         if self._receiving or (self.streaming and form != IN_FRAGMENTS):
-            raise ConcurrencyError(RUNNING.format("recv"))
+            raise ConcurrencyError(RUNNING.format("recv", "coroutine"))
         self._receiving = True
         endpoint = self.endpoint
         try:

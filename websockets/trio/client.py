@@ -313,7 +313,7 @@ class connect(Destination):
         self._context = trio.open_nursery()
         nursery = await self._context.__aenter__()
         try:
-            self.connection = await self._open(nursery)
+            self.connection: ClientConnection = await self._open(nursery)
         except BaseException:
             await self._leave(nursery)
             raise
@@ -374,6 +374,8 @@ class Connections:
         return self
 
     async def __anext__(self) -> ClientConnection:
+        if hasattr(self._connecting, "_context"):
+            raise RuntimeError("connect() isn't reentrant")
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.aclose()

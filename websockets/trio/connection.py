@@ -18,7 +18,7 @@ import trio
 from .. import _core
 from .._engine.arguments import CONNECTION, set_unless_usual
 from .._engine.closed import closed_exc
-from .._engine.fragments import FragmentDecoder
+from .._engine.fragments import RUNNING, FragmentDecoder
 from .._engine.phases import UNCONNECTED
 from .._engine.pings import ping_payload
 from .._faces.facts import Facts
@@ -30,9 +30,10 @@ from ..exceptions import (
     InvalidState,
 )
 from ..framing import OP_BINARY, OP_TEXT
+from ..http11 import Request, Response
 from ..typing import Data, DataLike
 from ._sending import send, send_fragments
-from ._session import RUNNING, Session
+from ._session import Session
 from ._streams import GONE, address_of, close_at_once
 
 __all__ = ["Connection"]
@@ -71,6 +72,10 @@ class Connection(Facts, trio.abc.AsyncResource):
 
     # It is there whatever a subclass does before it calls __init__().
     _ws_phase: Any = UNCONNECTED
+
+    request: Optional[Request]
+    response: Optional[Response]
+    connection_exc: Optional[BaseException]
 
     def __init__(
         self,
@@ -139,7 +144,7 @@ class Connection(Facts, trio.abc.AsyncResource):
         """
         session = self._ws_opened()
         if session.receiving:
-            raise ConcurrencyError(RUNNING.format("recv_streaming"))
+            raise ConcurrencyError(RUNNING.format("recv_streaming", "coroutine"))
         session.streaming = True
         decoder = FragmentDecoder(decode)
         try:

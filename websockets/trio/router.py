@@ -6,14 +6,11 @@ Owns how a router is put before a server. Must never know how a handler is chose
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union
 
 import trio
 
-from .._handshake.routing import Routing, require_werkzeug
-from ..http11 import Request, Response
+from .._handshake.routing import Routing, behind, require_werkzeug
 from .server import ServerConnection, serve
 
 if TYPE_CHECKING:
@@ -72,16 +69,7 @@ async def route(
     if ssl is not None and ssl is not True:
         kwargs["ssl"] = ssl
     router = (create_router or Router)(url_map, server_name, url_scheme)
-    first: Optional[Callable[..., Union[Awaitable[Any], Any]]] = kwargs.pop("process_request", None)
-
-    async def process_request(connection: ServerConnection, request: Request) -> Optional[Response]:
-        if first is not None:
-            response = first(connection, request)
-            if inspect.isawaitable(response):
-                response = await response
-            if response is not None:
-                return response  # type: ignore[no-any-return]
-        return router.route_request(connection, request)
+    process_request = behind(kwargs.pop("process_request", None), router)
 
     await serve(
         router.handler, *args, process_request=process_request, task_status=task_status, **kwargs

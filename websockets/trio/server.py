@@ -70,6 +70,8 @@ class ServerConnection(Answering, Connection):
         handler, handler_kwargs: what a router has found for the request.
     """
 
+    response: Optional[Response]
+
     _ws_answerable = False  # whether there is TLS, if there has to be
 
     def __init__(
@@ -115,7 +117,7 @@ class ServerConnection(Answering, Connection):
         await self._ws_handshaken()
         if self.request is not None:
             await self._ws_decide(process_request, process_response, server_header)
-            protocol.send_response(self.response)
+            protocol.send_response(self.response)  # type: ignore[arg-type]  # It was decided.
         await self._ws_write()
         if protocol.handshake_exc is not None:
             raise protocol.handshake_exc

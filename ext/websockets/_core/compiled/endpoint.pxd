@@ -4,22 +4,23 @@ cimport cython
 
 from websockets._core.compiled.frames cimport FrameReader
 from websockets._core.compiled.inbox cimport Inbox
-from websockets._core.compiled.messages cimport Fragment, FragmentAssembler, MessageAssembler
+from websockets._core.compiled.messages cimport (
+    Fragment, FragmentAssembler, MessageAssembler, in_form, joined,
+)
 from websockets._core.compiled.outbox cimport Outbox
+from websockets._core.compiled.scout cimport Scout
+from websockets._core.compiled.sender cimport Sender
 from websockets._core.compiled.tally cimport Tally
 
-cdef int AWAITING, CLOSED, CLOSING, FULL, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING, UNUSUAL
-cdef int OP_BINARY, OP_CLOSE, OP_CONT, OP_PING, OP_PONG, OP_TEXT
-cdef int AS_BYTES, AS_TEXT, IN_FRAGMENTS, USUAL
+cdef int AWAITING, CLOSED, CLOSING, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING, UNUSUAL
+cdef int OP_CLOSE, OP_PING, OP_PONG
+cdef int IN_FRAGMENTS, USUAL
 cdef long long UNLIMITED
-cdef Py_ssize_t CROWD, KEPT, LONG
+cdef Py_ssize_t LONG
 
 
-cdef class Endpoint:
+cdef class Endpoint(Sender):
     cdef readonly int phase
-    cdef readonly int state
-    cdef public int holds
-    cdef readonly Py_ssize_t urgent
     cdef public list pongs
     cdef public bint refilled
     cdef readonly object close_rcvd
@@ -28,9 +29,6 @@ cdef class Endpoint:
     cdef public object failure
     cdef public object work
     cdef readonly bint is_client
-    cdef readonly Inbox inbox
-    cdef readonly Outbox outbox
-    cdef readonly Tally tally
     cdef long long _thread_size
     cdef bint _listening
     cdef object _extensions
@@ -40,14 +38,11 @@ cdef class Endpoint:
     cdef long long _max_fragments
     cdef readonly list fragments
     cdef bytearray _frame
-    cdef bytes _held_pong
     cdef bytes _owed_close
     cdef bint _stopped
-    cdef FrameReader _scout
-    cdef bint _lacking
+    cdef Scout _scout
     cdef bint _counted
     cdef bint _in_fragments
-    cdef readonly bint unfinished
 
     cpdef bint is_quiet(self) except -1
     cpdef opened(self)
@@ -60,12 +55,13 @@ cdef class Endpoint:
     cdef bint _eventful(self) except -1
     cpdef bint is_eventful(self) except -1
     cpdef take(self, int form=*)
-    @cython.locals(text=bint, fragment=Fragment)
+    @cython.locals(fragments=list)
     cdef _formed(self, message, int form)
+    cpdef list take_events(self)
     cpdef reject(self, exc)
     @cython.locals(reader=FrameReader)
     cdef _parse(self)
-    @cython.locals(reader=FrameReader, scout=FrameReader)
+    @cython.locals(payload=bytes)
     cdef _look_ahead(self, bytes data)
     cdef _blame(self, exc)
     cdef _fail_for(self, exc)
@@ -79,16 +75,3 @@ cdef class Endpoint:
     cdef _control(self, int opcode, bytes payload)
     cdef _enter(self, int phase)
     cdef _peer_closed(self, bytes payload)
-    cpdef send_frame(self, int opcode, payload, bint fin=*, compress=*)
-    cpdef int send_message(self, message, double now, compress=*, int opcode=*) except -1
-    cpdef send_shared(self, int opcode, payload, dict frames)
-    cpdef bytes share(self, int opcode, payload, dict frames)
-    cpdef send_data(self, int opcode, data, bint fin)
-    cpdef send_control(self, int opcode, data)
-    cpdef list take_events(self)
-    cpdef list collect(self)
-    @cython.locals(frame=bytes)
-    cpdef bytes collect_alone(self)
-    cdef _answer_held(self)
-    cdef _answer(self, int opcode, bytes payload)
-    cdef int _check_open(self) except -1

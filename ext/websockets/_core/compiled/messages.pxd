@@ -5,6 +5,7 @@ cimport cython
 from websockets._core.compiled.payloads cimport PayloadBuffer, unpack, unpack_text
 
 cdef int OP_BINARY, OP_CONT, OP_TEXT
+cdef int AS_BYTES, AS_TEXT, IN_FRAGMENTS, USUAL
 cdef unsigned long long UNLIMITED
 
 
@@ -64,3 +65,8 @@ cdef class FragmentAssembler(MessageAssembler):
     cdef _gathered(self, Py_ssize_t position, long long missing)
     @cython.locals(opcode=int, fin=bint)
     cdef _complete(self, data)
+
+
+cpdef in_form(message, int form)
+@cython.locals(text=bint, fragment=Fragment)
+cpdef joined(list fragments, int form)

@@ -1,14 +1,23 @@
 # What Cython modules use of ext/records.pyx.
 
+cdef extern from "records.h":
+    ctypedef struct websockets_flow:
+        void *rbio
+        void *wbio
+        size_t kept
+        const char *come
+        size_t left
+        char *place
+        size_t room
+        size_t size
+        bint overflown
+
 
 cdef class Records:
     cdef void *_ssl
-    cdef void *_rbio
-    cdef void *_wbio
-    cdef Py_ssize_t _waiting
+    cdef websockets_flow _flow
     cdef Py_buffer _fed
     cdef bint _holds
-    cdef Py_ssize_t _put
     cdef object _tls
     cdef object _incoming
     cdef object _outgoing
@@ -16,24 +25,26 @@ cdef class Records:
     cdef object _error
     cdef readonly bint over
     cdef readonly bint refused
+    cdef readonly Py_ssize_t done
 
     cpdef feed(self, data)
     cpdef int settle(self) except -1
-    cdef int put_some(self) except -1
-    cdef int put(self, const void *data, Py_ssize_t size) except -1
     cpdef Py_ssize_t waiting(self) except -1
     cpdef bytes open(self)
-    cdef bytes open_one(self)
+    cdef bytes open_few(self)
+    cdef bytes open_many(self, Py_ssize_t room)
+    cdef bytes opened(self, bytes data, int state)
     cdef object ask(self, size, space)
     cpdef take_error(self)
-    cdef int read(self, void *place, int size) except -2
-    cdef bytes open_large(self)
     cdef bytes open_by_python(self)
     cpdef Py_ssize_t open_into(self, space) except -1
-    cpdef Py_ssize_t seal(
-        self, bytes head, bytes data, Py_ssize_t start, list sealed
-    ) except -1
-    cdef int seal_one(self, bytes data, Py_ssize_t start, Py_ssize_t size) except? -1
+    cpdef bytes seal(self, bytes head, bytes data, Py_ssize_t start)
+    cdef bytes seal_few(self, bytes head, bytes data, int *state)
+    cdef bytes seal_many(self, bytes head, bytes data, Py_ssize_t room, int *state)
+    cdef void seal_into(
+        self, char *place, Py_ssize_t room, bytes head, bytes data, int *state
+    ) noexcept
+    cdef bytes seal_by_python(self, bytes head, bytes data)
     cpdef bint answers(self) except -1
     cpdef bytes answer(self)
 

@@ -3,6 +3,7 @@
 cimport cython
 
 from websockets._core.compiled.records cimport Records, has_own
+from websockets._core.compiled.sealing cimport Sealer
 from websockets._core.compiled.stream cimport MessageStream
 from websockets._core.compiled.writer cimport Writer
 
@@ -16,7 +17,6 @@ cdef class TLSConnection:
     cdef readonly object _loop
     cdef object _protocol
     cdef readonly object _tcp
-    cdef Writer _writer
     cdef readonly object _tls
     cdef readonly Records _records
     cdef object _shutdown_timeout
@@ -25,19 +25,13 @@ cdef class TLSConnection:
     cdef object _error
     cdef public object before_closing
     cdef MessageStream _stream
+    cdef Sealer _sealer
     cdef bint _peer_ended
     cdef bint _stopped
     cdef bint _paused
     cdef bint _choked
     cdef bytes _held
     cdef Py_ssize_t _portion
-    cdef bint _tcp_full
-    cdef bint _tcp_ended
-    cdef bint _full
-    cdef object _unsent
-    cdef Py_ssize_t _unsent_size
-    cdef object _high
-    cdef object _low
 
     cdef take(self, data)
     cdef _work(self)
@@ -52,15 +46,9 @@ cdef class TLSConnection:
     @cython.locals(records=Records)
     cdef _discard(self)
     cdef _stop(self)
-    @cython.locals(head=bytes, data=bytes, rest=bytes)
-    cdef bint put(self, list pieces) except -1
-    @cython.locals(records=Records, size=Py_ssize_t, done=Py_ssize_t, sealed=list)
-    cdef bytes _encrypt(self, bytes head, bytes data)
-    @cython.locals(data=bytes, rest=bytes)
+    @cython.locals(sealer=Sealer)
+    cdef bint put(self, bytes head, bytes data) except -1
     cdef _resend(self)
-    cdef _flush(self)
-    @cython.locals(full=bint)
-    cdef _tell_whether_full(self)
     cdef _fail(self, exc)
     cdef _say_goodbye(self)
 
@@ -68,6 +56,8 @@ cdef class TLSConnection:
 cdef class TLSWriter(Writer):
     cdef TLSConnection _layer
 
-    @cython.locals(layer=TLSConnection)
     cpdef bint write(self, list pieces) except -1
+    cpdef bint write_frame(self, bytes frame) except -1
+    @cython.locals(layer=TLSConnection)
+    cdef bint _put(self, bytes head, bytes data) except -1
     cpdef int write_before_closing(self, list pieces) except -1
