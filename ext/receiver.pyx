@@ -111,12 +111,13 @@ cdef class Receiver:
 
     cdef bint ends_well(self) except -1:
         """
-        Tell whether this is the end of an iteration without anything being wrong, as most are.
+        Tell whether this is the end of an iteration without anything being wrong, as most are, once
+        the connection is gone.
 
         Then nobody sees the exception that tells so, and it isn't made.
         """
         cdef Endpoint endpoint = self._stream.endpoint
-        if endpoint.phase != GONE or not self._iterating:
+        if not self._iterating:
             return False
         if endpoint.inbox.waiting or endpoint.work is not None or self._form == IN_FRAGMENTS:
             return False
@@ -138,7 +139,7 @@ cdef int advance(object self, object value, PyObject **result) except -1:
             "cannot call recv while another coroutine is already running recv or recv_streaming"
         )
     receiver._stepping = receiver._suspended = False
-    if receiver.ends_well():
+    if receiver._stream.endpoint.phase == GONE and receiver.ends_well():
         PyErr_SetNone(PyExc_StopAsyncIteration)
         return -1
     try:
