@@ -42,6 +42,9 @@ WINDOWS = sys.platform == "win32"
 # The library that a module stands on, without which it is left out.
 LIBRARIES = {"deflate": "zlib" if WINDOWS else "z"}
 
+# What send() calls for each message is a method like those of C, which Python calls in less time.
+DIRECTIVES = {"stream": {"binding": False, "always_allow_keywords": False}}
+
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 
@@ -173,7 +176,11 @@ def c_file(extension, force=False):
         [extension],
         build_dir=str(GENERATED),
         include_path=["ext"],
-        compiler_directives={"language_level": 3, "annotation_typing": False},
+        compiler_directives={
+            "language_level": 3,
+            "annotation_typing": False,
+            **DIRECTIVES.get(module_name(extension), {}),
+        },
         force=True,
     )
     return generated.sources[0]

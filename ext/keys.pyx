@@ -7,7 +7,9 @@ lock, which nothing between the look at the stock and the step behind the key le
 
 import os
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport uint32_t
+from libc.string cimport memcpy
 
 cdef Py_ssize_t BLOCK = 2048  # bytes drawn at once
 
@@ -15,17 +17,19 @@ cdef bytes stock = b""
 cdef Py_ssize_t used = 0
 
 
-cpdef bytes masking_key():
-    """Return 4 unpredictable bytes that no other frame is masked with."""
+cpdef long long masking_key() except -1:
+    """Return 32 unpredictable bits that no other frame is masked with."""
     global stock, used
     cdef bytes fresh
+    cdef uint32_t key
     if used == PyBytes_GET_SIZE(stock):
         # Meanwhile another thread may have done the same; then some bytes are never used.
         fresh = os.urandom(BLOCK)
         stock = fresh
         used = 0
     used += 4
-    return PyBytes_FromStringAndSize(PyBytes_AS_STRING(stock) + used - 4, 4)
+    memcpy(&key, PyBytes_AS_STRING(stock) + used - 4, 4)
+    return key
 
 
 def _forget():

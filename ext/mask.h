@@ -145,4 +145,26 @@ websockets_mask(unsigned char *dst, const unsigned char *src, size_t n, const un
     websockets_mask_words(dst, src, n, websockets_wide_key(key, offset));
 }
 
+/* A key as a number, its first byte on top; or none. */
+#define WEBSOCKETS_NO_KEY (-1)
+
+static inline void
+websockets_write_key(unsigned char *place, uint32_t key)
+{
+    place[0] = (unsigned char)(key >> 24);
+    place[1] = (unsigned char)(key >> 16);
+    place[2] = (unsigned char)(key >> 8);
+    place[3] = (unsigned char)key;
+}
+
+static inline void
+websockets_mask_by(unsigned char *dst, const unsigned char *src, size_t n, uint32_t key,
+                   size_t offset)
+{
+    unsigned char bytes[4];
+
+    websockets_write_key(bytes, key);
+    websockets_mask(dst, src, n, bytes, offset);
+}
+
 #endif

@@ -18,6 +18,7 @@ from cpython.buffer cimport (
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.ref cimport PyObject
+from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
 ctypedef unsigned char byte
@@ -76,8 +77,11 @@ cdef extern from *:
     void websockets_resize(PyObject *bytes, Py_ssize_t size)
 
 cdef extern from "mask.h":
-    void websockets_mask(
-        byte *dst, const byte *src, size_t n, const byte *key, size_t offset
+    enum:
+        NO_KEY "WEBSOCKETS_NO_KEY"
+    void websockets_write_key(byte *place, uint32_t key) noexcept nogil
+    void websockets_mask_by(
+        byte *dst, const byte *src, size_t n, uint32_t key, size_t offset
     ) noexcept nogil
 
 cdef extern from "encode.h":
@@ -89,7 +93,7 @@ cdef extern from "encode.h":
     void websockets_encode4_write(byte *dst, const void *text, size_t n) noexcept nogil
 
 
-cpdef bytes pack_frame(int byte0, payload, bytes key):
+cpdef bytes pack_frame(int byte0, payload, long long key):
     """Build a whole frame; the pure twin describes the arguments."""
     if type(payload) is bytes:
         return pack_plain(
@@ -104,7 +108,7 @@ cpdef bytes pack_frame(int byte0, payload, bytes key):
     return pack_buffer(byte0, payload, key)
 
 
-cpdef Py_ssize_t append_frame(bytearray frames, int byte0, payload, bytes key) except -1:
+cpdef Py_ssize_t append_frame(bytearray frames, int byte0, payload, long long key) except -1:
     """Build a whole frame behind others; the pure twin describes the arguments."""
     cdef byte header[14]
     cdef byte *place
@@ -128,14 +132,14 @@ cpdef Py_ssize_t append_frame(bytearray frames, int byte0, payload, bytes key) e
     PyByteArray_Resize(frames, start + size + length)
     place = <byte *> PyByteArray_AS_STRING(frames) + start
     memcpy(place, header, size)
-    if PyBytes_GET_SIZE(key):
-        websockets_mask(place + size, data, length, <const byte *> PyBytes_AS_STRING(key), 0)
+    if key != NO_KEY:
+        websockets_mask_by(place + size, data, length, <uint32_t> key, 0)
     else:
         memcpy(place + size, data, length)
     return size + length
 
 
-cpdef bytes pack_header(int byte0, long long length, bytes key):
+cpdef bytes pack_header(int byte0, long long length, long long key):
     """Build the header of a frame; the pure twin describes the arguments."""
     cdef byte header[14]
     cdef int size = write_header(header, byte0, length, key)
@@ -152,10 +156,10 @@ cpdef bytes to_bytes(payload):
     return PyBytes_FromObject(memoryview(payload))
 
 
-cdef int write_header(byte *header, int byte0, long long length, bytes key) except -1:
+cdef int write_header(byte *header, int byte0, long long length, long long key) except -1:
     """Write a header, of at most 14 bytes, and return its size."""
     cdef int size = 2
-    cdef byte mask_bit = 0x80 if PyBytes_GET_SIZE(key) else 0
+    cdef byte mask_bit = 0x80 if key != NO_KEY else 0
     header[0] = <byte> byte0
     if length < 126:
         header[1] = mask_bit | <byte> length
@@ -170,9 +174,9 @@ cdef int write_header(byte *header, int byte0, long long length, bytes key) exce
             header[size] = <byte> (length >> 8 * (9 - size))
         size = 10
     if mask_bit:
-        if PyBytes_GET_SIZE(key) != 4:
-            raise ValueError(f"a masking key has 4 bytes, not {len(key)}")
-        memcpy(header + size, PyBytes_AS_STRING(key), 4)
+        if not 0 <= key < 1LL << 32:
+            raise OverflowError("a masking key has 32 bits")
+        websockets_write_key(header + size, <uint32_t> key)
         size += 4
     return size
 
@@ -188,14 +192,14 @@ cdef bytes spare_frame(Py_ssize_t size):
     return spare
 
 
-cdef bytes new_frame(int byte0, Py_ssize_t length, bytes key, byte **payload):
+cdef bytes new_frame(int byte0, Py_ssize_t length, long long key, byte **payload):
     """Make a frame without its payload, and tell where that goes."""
     cdef byte header[14]
     cdef int size = write_header(header, byte0, length, key)
     cdef bytes frame
     if length > PY_SSIZE_T_MAX - 14:
         raise OverflowError("the frame would be larger than anything can be")
-    if PyBytes_GET_SIZE(key) and SPARE_FROM <= length <= SPARE_MOST:
+    if key != NO_KEY and SPARE_FROM <= length <= SPARE_MOST:
         frame = spare_frame(size + length)
     else:
         frame = PyBytes_FromStringAndSize(NULL, size + length)
@@ -204,23 +208,23 @@ cdef bytes new_frame(int byte0, Py_ssize_t length, bytes key, byte **payload):
     return frame
 
 
-cdef inline void mask_in_place(byte *payload, Py_ssize_t length, bytes key) noexcept:
-    if PyBytes_GET_SIZE(key):
-        websockets_mask(payload, payload, length, <const byte *> PyBytes_AS_STRING(key), 0)
+cdef inline void mask_in_place(byte *payload, Py_ssize_t length, long long key) noexcept:
+    if key != NO_KEY:
+        websockets_mask_by(payload, payload, length, <uint32_t> key, 0)
 
 
-cdef bytes pack_plain(int byte0, const byte *data, Py_ssize_t length, bytes key):
+cdef bytes pack_plain(int byte0, const byte *data, Py_ssize_t length, long long key):
     """Pack bytes that lie side by side."""
     cdef byte *payload
     cdef bytes frame = new_frame(byte0, length, key, &payload)
-    if PyBytes_GET_SIZE(key):
-        websockets_mask(payload, data, length, <const byte *> PyBytes_AS_STRING(key), 0)
+    if key != NO_KEY:
+        websockets_mask_by(payload, data, length, <uint32_t> key, 0)
     else:
         memcpy(payload, data, length)
     return frame
 
 
-cdef bytes pack_text(int byte0, text, bytes key):
+cdef bytes pack_text(int byte0, text, long long key):
     """Pack characters that aren't all ASCII."""
     cdef byte *payload
     cdef bytes frame
@@ -251,7 +255,7 @@ cdef bytes pack_text(int byte0, text, bytes key):
     return frame
 
 
-cdef bytes pack_buffer(int byte0, payload, bytes key):
+cdef bytes pack_buffer(int byte0, payload, long long key):
     """Pack a buffer of any layout."""
     cdef Py_buffer view
     cdef byte *copied

@@ -12,6 +12,7 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
 from websockets._core.compiled.utf8 cimport Utf8Validator
@@ -26,8 +27,10 @@ cdef extern from "Python.h":
     int resize_bytes "_PyBytes_Resize"(PyObject **data, Py_ssize_t size) except -1
 
 cdef extern from "mask.h":
-    void websockets_mask(
-        byte *dst, const byte *src, size_t n, const byte *key, size_t offset
+    enum:
+        NO_KEY "WEBSOCKETS_NO_KEY"
+    void websockets_mask_by(
+        byte *dst, const byte *src, size_t n, uint32_t key, size_t offset
     ) noexcept nogil
 
 cdef extern from "utf8.h":
@@ -40,29 +43,29 @@ cdef Py_ssize_t BLOCK = 4096
 cdef Py_ssize_t LEAST = 128
 
 
-cdef inline int check(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key) except -1:
+cdef inline int check(bytes chunk, Py_ssize_t start, Py_ssize_t stop, long long key) except -1:
     if not 0 <= start <= stop <= PyBytes_GET_SIZE(chunk):
         raise IndexError("the payload isn't inside the chunk")
-    if PyBytes_GET_SIZE(key) & ~4:
-        raise ValueError("a masking key has 4 bytes")
+    if not NO_KEY <= key < 1LL << 32:
+        raise OverflowError("a masking key has 32 bits")
     return 0
 
 
 cdef inline void copy(
-    byte *dst, const byte *src, Py_ssize_t size, bytes key, long long offset
+    byte *dst, const byte *src, Py_ssize_t size, long long key, long long offset
 ) noexcept:
-    if PyBytes_GET_SIZE(key):
+    if key != NO_KEY:
         # Of the offset, what is left of a division by 4 counts: any integer type holds that.
-        websockets_mask(dst, src, size, <const byte *> PyBytes_AS_STRING(key), <size_t> offset)
+        websockets_mask_by(dst, src, size, <uint32_t> key, <size_t> offset)
     else:
         memcpy(dst, src, size)
 
 
-cpdef bytes unpack(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key, long long offset):
+cpdef bytes unpack(bytes chunk, Py_ssize_t start, Py_ssize_t stop, long long key, long long offset):
     """Return ``chunk[start:stop]`` unmasked; the pure twin describes the arguments."""
     cdef bytes data
     check(chunk, start, stop, key)
-    if start == 0 and stop == PyBytes_GET_SIZE(chunk) and not PyBytes_GET_SIZE(key):
+    if start == 0 and stop == PyBytes_GET_SIZE(chunk) and key == NO_KEY:
         return chunk
     data = PyBytes_FromStringAndSize(NULL, stop - start)
     copy(
@@ -75,7 +78,7 @@ cpdef bytes unpack(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key, lo
     return data
 
 
-cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key):
+cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, long long key):
     """Return a whole text; the pure twin describes the arguments."""
     cdef const byte *src
     cdef byte *dst
@@ -85,7 +88,7 @@ cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key)
     src = <const byte *> PyBytes_AS_STRING(chunk) + start
     if size == 0:
         return ""
-    if not PyBytes_GET_SIZE(key):
+    if key == NO_KEY:
         if not websockets_is_ascii(src, size):
             return PyUnicode_DecodeUTF8(<const char *> src, size, NULL)
         text = PyUnicode_New(size, 127)
@@ -95,9 +98,7 @@ cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key)
     dst = PyUnicode_1BYTE_DATA(text)
     while done < size:
         step = min(size - done, BLOCK)
-        websockets_mask(
-            dst + done, src + done, step, <const byte *> PyBytes_AS_STRING(key), done
-        )
+        websockets_mask_by(dst + done, src + done, step, <uint32_t> key, done)
         ascii = ascii and websockets_is_ascii(dst + done, step)
         done += step
     if ascii:
@@ -119,7 +120,7 @@ cdef class PayloadBuffer:
         bytes chunk,
         Py_ssize_t start,
         Py_ssize_t stop,
-        bytes key,
+        long long key,
         long long offset,
         long long missing,
         bint ends,
@@ -145,7 +146,7 @@ cdef class PayloadBuffer:
         return memoryview(self)
 
     cpdef Py_ssize_t fill(
-        self, Py_ssize_t size, bytes key, long long offset, long long missing, bint ends
+        self, Py_ssize_t size, long long key, long long offset, long long missing, bint ends
     ) except -2:
         """Take bytes that were put in that memory; the pure twin describes the arguments."""
         cdef byte *dst
@@ -154,10 +155,8 @@ cdef class PayloadBuffer:
         check(b"", 0, 0, key)
         self._space = 0
         dst = <byte *> PyBytes_AS_STRING(<object> self._buffer) + self._size
-        if PyBytes_GET_SIZE(key):
-            websockets_mask(
-                dst, dst, size, <const byte *> PyBytes_AS_STRING(key), <size_t> offset
-            )
+        if key != NO_KEY:
+            websockets_mask_by(dst, dst, size, <uint32_t> key, <size_t> offset)
         self._size += size
         if self._validator is None:
             return -1

@@ -108,14 +108,14 @@ websockets_poller_watch(int poller, int descriptor, int before, int after, uint6
 #endif
 }
 
-/* Fill in which descriptors are ready, without waiting; return their number. */
+/* Fill in which descriptors are ready, at most so many, without waiting; return their number. */
 static inline int
-websockets_poller_take(int poller, struct websockets_event *events)
+websockets_poller_take(int poller, struct websockets_event *events, int most)
 {
     int i, count;
 #if defined(WEBSOCKETS_EPOLL)
     struct epoll_event found[WEBSOCKETS_EVENTS];
-    count = epoll_wait(poller, found, WEBSOCKETS_EVENTS, 0);
+    count = epoll_wait(poller, found, most, 0);
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
     for (i = 0; i < count; i++) {
@@ -130,7 +130,7 @@ websockets_poller_take(int poller, struct websockets_event *events)
 #else
     struct kevent found[WEBSOCKETS_EVENTS];
     static const struct timespec at_once = {0, 0};
-    count = kevent(poller, NULL, 0, found, WEBSOCKETS_EVENTS, &at_once);
+    count = kevent(poller, NULL, 0, found, most, &at_once);
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
     for (i = 0; i < count; i++) {

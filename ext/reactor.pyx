@@ -12,6 +12,8 @@ may be older than what its number stands for by now.
 
 from libc.stdint cimport uint32_t, uint64_t
 
+from websockets._core.compiled.clock cimport read_clock
+
 cdef extern from "poller.h":
     enum:
         EVENTS "WEBSOCKETS_EVENTS"
@@ -23,13 +25,17 @@ cdef extern from "poller.h":
     int websockets_poller_watch(
         int poller, int descriptor, int before, int after, uint64_t token
     ) noexcept
-    int websockets_poller_take(int poller, websockets_event *events) noexcept
+    int websockets_poller_take(int poller, websockets_event *events, int most) noexcept
     void websockets_close(int descriptor) noexcept
     int websockets_process() noexcept
 
 import os
+from time import monotonic
 
 AVAILABLE = bool(POLLS)
+
+# Seconds of a turn of the event loop in which those who are ready again may go on.
+cdef double AGAIN = 0.001
 
 
 cdef object error_of(int number):
@@ -104,19 +110,33 @@ cdef class Reactor:
 
     def run(self):
         """Let some of those go on that are ready."""
+        cdef int count, left
+        cdef double until = read_clock(monotonic) + AGAIN
+        cdef bint idle
+        if self._poller < 0:
+            return
+        loop = self._running_loop()
+        idle = loop is not None and self._task_of(loop) is None
+        count = self.go_round(EVENTS, idle)
+        self.full_batches += count == EVENTS
+        left = EVENTS - count
+        # The peers of the first of several have answered by now, perhaps. To look takes less than a
+        # turn of the loop; the peer of one has hardly had the time.
+        while count > 1 and left and read_clock(monotonic) < until:
+            count = self.go_round(left, idle)
+            left -= count
+
+    cdef int go_round(self, int most, bint idle) except -1:
+        """Let those go on that are ready, or so many of them; return their number."""
         cdef websockets_event events[EVENTS]
         cdef Watched watched
         cdef uint32_t place, serial
         cdef int i, count
-        cdef bint idle
         if self._poller < 0:
-            return
-        count = websockets_poller_take(self._poller, events)
+            return 0
+        count = websockets_poller_take(self._poller, events, most)
         if count < 0:
             raise error_of(count)
-        self.full_batches += count == EVENTS
-        loop = self._running_loop()
-        idle = loop is not None and self._task_of(loop) is None
         for i in range(count):
             place = <uint32_t> events[i].token
             serial = <uint32_t> (events[i].token >> 32)
@@ -125,6 +145,7 @@ cdef class Reactor:
                 watched = self._watched[place]
                 if watched is not None and watched.serial == serial:
                     watched.ready(events[i].ready & watched.events, idle)
+        return count
 
     cdef int change(self, Watched watched, int events) except -1:
         """Change what one is watched for."""

@@ -20,7 +20,7 @@ from ._closes import CLOSE_CODE_EXPLANATIONS as CLOSE_CODE_EXPLANATIONS
 from ._closes import EXTERNAL_CLOSE_CODES as EXTERNAL_CLOSE_CODES
 from ._closes import OK_CLOSE_CODES as OK_CLOSE_CODES
 from ._closes import Close, CloseCode
-from ._core import pack_frame, quicken
+from ._core import NO_KEY, pack_frame, quicken
 from ._environment import MAX_LOG_SIZE
 from .exceptions import PayloadTooBig, ProtocolError
 from .typing import BytesLike
@@ -161,12 +161,12 @@ class Frame:
             frame = as_frame(extension.encode(frame))
         rsv = frame.rsv1 << 6 | frame.rsv2 << 5 | frame.rsv3 << 4
         byte0 = frame.fin << 7 | rsv | frame.opcode
-        key = b""
+        key = NO_KEY
         if mask:
             import secrets  # which takes its time, and is needed where single frames are masked
 
             # RFC 6455 5.3: "derived from a strong source of entropy".
-            key = secrets.token_bytes(4)
+            key = int.from_bytes(secrets.token_bytes(4), "big")
         packed: bytes = pack_frame(byte0, frame.data, key)
         return packed
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Optional, Union
 from . import _core
 from ._closes import Close as Close
 from ._core import (
+    NO_KEY,
     OP_BINARY,
     OP_CLOSE,
     OP_CONT,
@@ -148,7 +149,7 @@ class Frame(_FrameFields):
         for extension in extensions or ():
             frame = extension.encode(frame)
         byte0 = frame.fin << 7 | frame.rsv | frame.opcode
-        writer(pack_frame(byte0, frame.data, masking_key() if mask else b""))
+        writer(pack_frame(byte0, frame.data, masking_key() if mask else NO_KEY))
 
     def check(self) -> None:
         """

@@ -8,7 +8,7 @@ from array import array
 from ctypes import string_at
 
 import pytest
-from drawing import KEY, mask
+from drawing import KEY, mask, number_of
 
 SIZES = [*range(140), 255, 256, 257, 1023, 4097]
 
@@ -43,6 +43,6 @@ def test_parts_of_buffers(core):
 def test_packing(core, masked):
     key = KEY if masked else b""
     for size in [*SIZES, 65535, 65536]:
-        frame = core.pack.pack_frame(0x82, exact(bytes(size)), key)
+        frame = core.pack.pack_frame(0x82, exact(bytes(size)), number_of(key))
         assert frame[len(frame) - size :] == mask(bytes(size), key)
         assert string_at(frame, len(frame) + 1)[-1] == 0

@@ -405,6 +405,17 @@ def test_parsing_stops_at_a_full_inbox_and_goes_on_with_take(core, max_queue):
     assert [drawn.payload for drawn in sent(connection)] == [b"%d" % n for n in range(10)]
 
 
+def test_a_full_inbox_matters_once_something_waits_behind_it(core):
+    connection = endpoint(core, max_queue=2)
+    assert not connection.receive(masked(TEXT, b"a") + masked(TEXT, b"b"))
+    assert not connection.stalled
+    assert connection.receive(masked(TEXT, b"c")[:1])
+    assert connection.stalled
+    assert connection.receive(masked(TEXT, b"c")[1:])
+    assert [connection.take() for _ in range(3)] == ["a", "b", "c"]
+    assert not connection.stalled
+
+
 def test_a_fragment_is_not_a_message_in_the_inbox(core):
     connection = endpoint(core, max_queue=1)
     feed(connection, [masked(TEXT, b"a", fin=False) + masked(CONT, b"b", fin=False) + masked(PING)])

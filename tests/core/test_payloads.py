@@ -4,7 +4,7 @@ Payloads from the wire to their final objects: unmasked, checked, gathered.
 
 import pytest
 from cutting import cut, positions
-from drawing import KEY, mask
+from drawing import KEY, mask, number_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +28,9 @@ def gather(core, text, pieces, key, missing=1, ends=True):
         chunk = b"\xff" + wire(bytes(offset % 4) + piece, key)[offset % 4 :] + b"\xff"
         last = index == len(pieces) - 1
         to_come = 0 if last else missing
-        position = buffer.add(chunk, 1, 1 + len(piece), key, offset, to_come, last or ends)
+        position = buffer.add(
+            chunk, 1, 1 + len(piece), number_of(key), offset, to_come, last or ends
+        )
         if position >= 0:
             return position
         offset += len(piece)
@@ -42,10 +44,10 @@ def test_unpack(core, length, key):
     for around in (b"", b"\xff" * 5):
         chunk = around + wire(payload, key) + around
         start = len(around)
-        data = core.payloads.unpack(chunk, start, start + length, key, 0)
+        data = core.payloads.unpack(chunk, start, start + length, number_of(key), 0)
         assert type(data) is bytes
         assert data == payload
-        text = core.payloads.unpack_text(chunk, start, start + length, key)
+        text = core.payloads.unpack_text(chunk, start, start + length, number_of(key))
         assert text == payload.decode()
 
 
@@ -54,7 +56,7 @@ def test_unpack(core, length, key):
 def test_unpack_goes_on_in_the_key(core, offset, key):
     payload = bytes(range(200))
     chunk = wire(payload, key)
-    assert core.payloads.unpack(chunk, offset, 200, key, offset) == payload[offset:]
+    assert core.payloads.unpack(chunk, offset, 200, number_of(key), offset) == payload[offset:]
 
 
 @both
@@ -63,7 +65,7 @@ def test_unpack_goes_on_in_the_key(core, offset, key):
 def test_text_that_is_not_all_ascii(core, before, character, key):
     text = "a" * before + character + "b" * 40
     chunk = wire(text.encode(), key)
-    assert core.payloads.unpack_text(chunk, 0, len(chunk), key) == text
+    assert core.payloads.unpack_text(chunk, 0, len(chunk), number_of(key)) == text
     assert gather(core, True, [text.encode()], key) == text
 
 
@@ -73,7 +75,7 @@ def test_text_that_is_not_utf8(core, before, key):
     bad = b"a" * before + b"\xed\xa0\x80" + b"b" * 40
     chunk = wire(bad, key)
     with pytest.raises(UnicodeDecodeError) as raised:
-        core.payloads.unpack_text(chunk, 0, len(chunk), key)
+        core.payloads.unpack_text(chunk, 0, len(chunk), number_of(key))
     assert raised.value.start == before
     assert gather(core, True, [bad], key) == before
     assert gather(core, True, [bad[: before + 1], bad[before + 1 :]], key) == before
@@ -107,10 +109,24 @@ def test_nothing_outside_the_chunk_is_read(compiled_core):
     unpack, unpack_text = compiled_core.payloads.unpack, compiled_core.payloads.unpack_text
     for start, stop in [(-1, 2), (2, 1), (0, 6), (6, 6)]:
         with pytest.raises(IndexError):
-            unpack(b"Hello", start, stop, b"", 0)
+            unpack(b"Hello", start, stop, -1, 0)
         with pytest.raises(IndexError):
-            unpack_text(b"Hello", start, stop, KEY)
+            unpack_text(b"Hello", start, stop, number_of(KEY))
         with pytest.raises(IndexError):
-            compiled_core.payloads.PayloadBuffer(False).add(b"Hello", start, stop, b"", 0, 0, True)
-    with pytest.raises(ValueError, match="4 bytes"):
-        unpack(b"Hello", 0, 5, b"abc", 0)
+            compiled_core.payloads.PayloadBuffer(False).add(b"Hello", start, stop, -1, 0, 0, True)
+
+
+@pytest.mark.parametrize("key", [2**32, -2])
+def test_keys_that_have_not_32_bits(core, key):
+    with pytest.raises(OverflowError):
+        core.payloads.unpack(b"Hello", 0, 5, key, 0)
+    with pytest.raises(OverflowError):
+        core.payloads.unpack_text(b"Hello", 0, 5, key)
+    with pytest.raises(OverflowError):
+        core.payloads.PayloadBuffer(False).add(b"Hello", 0, 5, key, 0, 0, True)
+    with pytest.raises(OverflowError):
+        core.pack.pack_frame(0x82, b"Hello", key)
+    with pytest.raises(OverflowError):
+        core.pack.append_frame(bytearray(), 0x82, b"Hello", key)
+    with pytest.raises(OverflowError):
+        core.pack.pack_header(0x82, 5, key)

@@ -4,7 +4,7 @@ Both backends, fed the same bytes in the same cuts, show the same.
 
 import pytest
 from cutting import cut, plausible_streams, positions, valid_streams
-from drawing import BINARY, CONT, PING, TEXT
+from drawing import BINARY, CONT, PING, TEXT, number_of
 from endpoints import peer_key, seen
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -132,7 +132,7 @@ def test_utf8(backends, pieces):
     key=st.just(b"") | st.binary(min_size=4, max_size=4),
 )
 def test_packing(backends, byte0, payload, key):
-    one, other = (core.pack.pack_frame(byte0, payload, key) for core in backends)
+    one, other = (core.pack.pack_frame(byte0, payload, number_of(key)) for core in backends)
     assert one == other
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 
 import pytest
-from drawing import KEY, mask
+from drawing import KEY, mask, number_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from peer import BASES, BINARY, CLOSE, TEXT, both_sides, close_payload, frame, turns, until
@@ -41,28 +41,28 @@ def test_what_is_put_in_place_is_unmasked_there(core, sizes, key, text):
             size = min(len(memory), sizes[0])
             sizes = sizes[1:] or [100_000]
             memory[:size] = wire[offset : offset + size]
-        assert buffer.fill(size, key, offset, missing - size, True) == -1
+        assert buffer.fill(size, number_of(key), offset, missing - size, True) == -1
         offset += size
     assert buffer.finish() == (payload.decode() if text else payload)
 
 
 def test_no_more_memory_than_eight_times_what_has_come(compiled_core):
     buffer = compiled_core.payloads.PayloadBuffer(False)
-    buffer.add(bytes(1000), 0, 1000, b"", 0, 2**40, True)
+    buffer.add(bytes(1000), 0, 1000, -1, 0, 2**40, True)
     while len(memory := buffer.space(2**40, True)) < 2**20:
         size = len(memory)
         memory.release()
-        assert buffer.fill(size, b"", 0, 2**40, True) == -1
+        assert buffer.fill(size, -1, 0, 2**40, True) == -1
     assert len(memory) <= 7 * 2**20
 
 
 def test_memory_that_somebody_keeps_stays_where_it_is(core):
     buffer = core.payloads.PayloadBuffer(False)
-    buffer.add(b"begin", 0, 5, b"", 0, 5, True)
+    buffer.add(b"begin", 0, 5, -1, 0, 5, True)
     first = buffer.space(5, True)
     first[:5] = b"-end-"
-    buffer.fill(5, b"", 5, 0, False)
-    buffer.add(bytes(1_000_000), 0, 1_000_000, b"", 0, 0, True)
+    buffer.fill(5, -1, 5, 0, False)
+    buffer.add(bytes(1_000_000), 0, 1_000_000, -1, 0, 0, True)
     assert bytes(first[:5]) == b"-end-"
     first[:5] = b"late!"
     whole = buffer.finish()
@@ -75,27 +75,27 @@ def test_memory_is_filled_once_and_no_further(core):
     buffer = core.payloads.PayloadBuffer(False)
     for wrong in (-1, 1):
         with pytest.raises(ValueError):
-            buffer.fill(wrong, b"", 0, 0, True)
+            buffer.fill(wrong, -1, 0, 0, True)
     with pytest.raises((BufferError, TypeError)):
         memoryview(buffer)
     assert len(buffer.space(10, True)) == 10
     with pytest.raises(ValueError):
-        buffer.fill(11, b"", 0, 0, True)
-    with pytest.raises(ValueError):
-        buffer.fill(5, b"key", 0, 0, True)
+        buffer.fill(11, -1, 0, 0, True)
+    with pytest.raises(OverflowError):
+        buffer.fill(5, 2**32, 0, 0, True)
     # What arrives by another way takes the place.
-    buffer.add(b"data", 0, 4, b"", 0, 6, True)
+    buffer.add(b"data", 0, 4, -1, 0, 6, True)
     with pytest.raises(ValueError):
-        buffer.fill(1, b"", 0, 0, True)
+        buffer.fill(1, -1, 0, 0, True)
 
 
 def test_invalid_text_is_found_in_place(core):
     buffer = core.payloads.PayloadBuffer(True)
-    buffer.add(b"good", 0, 4, b"", 0, 4, True)
+    buffer.add(b"good", 0, 4, -1, 0, 4, True)
     memory = buffer.space(4, True)
     memory[:3] = b"bad"
     memory[3:] = b"\xff"
-    assert buffer.fill(4, b"", 4, 0, True) == 7
+    assert buffer.fill(4, -1, 4, 0, True) == 7
 
 
 # Connections

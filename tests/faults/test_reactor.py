@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import warnings
 
 import pytest
@@ -353,23 +354,62 @@ async def test_a_flood_leaves_others_their_turns(reactor):
         await until(lambda: len(flooded.data) == total)
 
 
-@links_only
-async def test_the_loop_has_its_turn_after_each_batch():
+@contextlib.contextmanager
+def ticking():
+    """Give a function that counts the turns of the event loop."""
     loop = asyncio.get_running_loop()
-    turns_of = []
     turn = 0
 
     def tick():
-        nonlocal turn
+        nonlocal turn, handle
         turn += 1
-        ticking.append(loop.call_soon(tick))
+        handle = loop.call_soon(tick)
 
-    ticking = [loop.call_soon(tick)]
-    async with Crowd(True, 300, lambda ws, message: turns_of.append(turn)) as crowd:
-        crowd.say("x")
-        await until(lambda: len(turns_of) == 300)
-        assert max(map(turns_of.count, turns_of)) <= 128
-        ticking[-1].cancel()
+    handle = loop.call_soon(tick)
+    yield lambda: turn
+    handle.cancel()
+
+
+@links_only
+async def test_the_loop_has_its_turn_after_each_batch():
+    turns_of = []
+    with ticking() as turn:
+        async with Crowd(True, 300, lambda ws, message: turns_of.append(turn())) as crowd:
+            crowd.say("x")
+            await until(lambda: len(turns_of) == 300)
+            assert max(map(turns_of.count, turns_of)) <= 128
+
+
+@links_only
+@pytest.mark.parametrize("count", [2, 10])
+async def test_who_is_ready_again_goes_on_at_once_and_the_loop_has_its_turn(count):
+    turns_of = []
+
+    def act(ws, message):
+        turns_of.append(turn())
+        crowd.socks[crowd.connections.index(ws)].send(said("x"))
+
+    with ticking() as turn:
+        async with Crowd(True, count, act) as crowd:
+            crowd.say("x")
+            await until(lambda: len(turns_of) >= 1000)
+            assert count < max(map(turns_of.count, turns_of)) <= 128
+
+
+@links_only
+async def test_who_is_ready_again_waits_while_others_take_long():
+    turns_of = []
+
+    def act(ws, message):
+        turns_of.append(turn())
+        crowd.socks[crowd.connections.index(ws)].send(said("x"))
+        time.sleep(0.002)
+
+    with ticking() as turn:
+        async with Crowd(True, 3, act) as crowd:
+            crowd.say("x")
+            await until(lambda: len(turns_of) >= 30)
+            assert max(map(turns_of.count, turns_of)) == 3
 
 
 # Forks

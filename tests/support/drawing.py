@@ -36,6 +36,11 @@ def length_form(length):
     return 0 if length < 126 else 2 if length < 65536 else 8
 
 
+def number_of(key):
+    """Return a masking key as the core has it: a number, its first byte on top, -1 for none."""
+    return int.from_bytes(key, "big") if key else -1
+
+
 def header(opcode, length, *, fin=True, rsv=0, key=b"", form=None):
     """Build a header; ``rsv`` is a number of 3 bits, ``form`` a number of bytes."""
     form = length_form(length) if form is None else form

@@ -222,7 +222,10 @@ class End(asyncio.Transport):
         self.protocol = protocol
 
     def set_write_buffer_limits(self, high=None, low=None):
-        self.high, self.low = high, low
+        # As asyncio.WriteTransport.set_write_buffer_limits() describes it.
+        if high is None:
+            high = 2**16 if low is None else 4 * low
+        self.high, self.low = high, high // 4 if low is None else low
 
     def get_write_buffer_size(self):
         return self.size

@@ -372,6 +372,20 @@ def test_a_request_that_comes_too_late():
         task.result()
 
 
+def test_records_know_their_connection(caplog):
+    caplog.set_level("INFO", "websockets.server")
+    names = {"connection open", "connection closed", "connection rejected (426 Upgrade Required)"}
+    with serving(echo) as server:
+        with connect(uri_of(server)):
+            pass
+        with raw(server) as peer:
+            peer.write(b"GET / HTTP/1.1\r\n\r\n")
+            peer.read_head()
+    assert names == {
+        record.getMessage() for record in caplog.records if hasattr(record, "websocket")
+    }
+
+
 def test_a_request_that_is_not_complete():
     with serving(echo) as server:
         known = set(threading.enumerate())

@@ -113,6 +113,7 @@ masking_key = _active.keys.masking_key
 pack_frame = _active.pack.pack_frame
 parse_close = _active.closing.parse_close
 serialize_close = _active.closing.serialize_close
+NO_KEY = _active.constants.NO_KEY
 OP_CONT = _active.constants.OP_CONT
 OP_TEXT = _active.constants.OP_TEXT
 OP_BINARY = _active.constants.OP_BINARY

@@ -20,6 +20,7 @@ __all__ = [
     "LOST",
     "NOT_OPEN",
     "NOT_SENT",
+    "NO_KEY",
     "NOW",
     "OPEN",
     "OP_BINARY",
@@ -48,6 +49,9 @@ OP_BINARY = 0x02
 OP_CLOSE = 0x08
 OP_PING = 0x09
 OP_PONG = 0x0A
+
+# A masking key (RFC 6455 5.3) is a number, its first byte on top; this stands for none
+NO_KEY = -1
 
 # Where the reserved bit of compression stands in a frame's first byte (RFC 7692 6)
 RSV1 = 0x40

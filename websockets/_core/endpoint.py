@@ -48,6 +48,7 @@ from .constants import (
     CLOSING,
     GONE,
     IN_FRAGMENTS,
+    NO_KEY,
     NOT_OPEN,
     OP_CLOSE,
     OP_PING,
@@ -404,7 +405,7 @@ class Endpoint(Sender):
         self._stopped = False
         try:
             while self.work is None:
-                if self.inbox.is_full():
+                if self.inbox.is_full() and reader.buffered:
                     self._stopped = True
                     reader.release()
                     break
@@ -514,7 +515,7 @@ class Endpoint(Sender):
             self._control(opcode, payload)
         else:
             self._messages.begin_frame(opcode, fin, len(payload))
-            message = self._messages.add(payload, 0, len(payload), b"", 0, 0)
+            message = self._messages.add(payload, 0, len(payload), NO_KEY, 0, 0)
             if message is not None:
                 self.inbox.put(message)
                 self.tally.messages_received += fin

@@ -47,9 +47,7 @@ class FrameAssembler(FragmentAssembler):
         super().__init__(max_size, None, max_frame)
         self._maker = maker
 
-    def add(
-        self, chunk: bytes, start: int, stop: int, key: bytes, offset: int, missing: int
-    ) -> Any:
+    def add(self, chunk: bytes, start: int, stop: int, key: int, offset: int, missing: int) -> Any:
         """Take the next bytes of the frame announced last; return it if it is complete."""
         payload = self._payload
         if payload is None:

@@ -17,7 +17,7 @@ from typing import Optional
 
 from websockets.exceptions import ProtocolError
 
-from .constants import OP_BINARY, OP_CLOSE, OP_PONG
+from .constants import NO_KEY, OP_BINARY, OP_CLOSE, OP_PONG
 from .payloads import unpack
 
 __all__ = [
@@ -112,7 +112,7 @@ class FrameReader:
         self.chunk = b""
         self.start = 0
         self.stop = 0  # what comes behind isn't parsed yet
-        self.key = b""
+        self.key = NO_KEY
         self.offset = 0
         self.missing = 0
         self._masked = masked
@@ -232,7 +232,7 @@ class FrameReader:
         """Join chunks until ``count`` unread bytes lie in one; False if they aren't there."""
         while len(self.chunk) - self.stop < count:
             # A few bytes that wait for more don't keep the chunk that they came with.
-            self.chunk = unpack(self.chunk, self.stop, len(self.chunk), b"", 0)
+            self.chunk = unpack(self.chunk, self.stop, len(self.chunk), NO_KEY, 0)
             self.stop = 0
             if not self._chunks:
                 self._chunks = None
@@ -272,7 +272,10 @@ class FrameReader:
             return False
         self.stop += size
         if self._masked:
-            self.key = unpack(self.chunk, self.stop - 4, self.stop, b"", 0)
+            chunk, key = self.chunk, 0
+            for i in range(self.stop - 4, self.stop):
+                key = key << 8 | chunk[i]
+            self.key = key
         self.fin = byte0 & 0x80 != 0
         self.rsv = byte0 & 0x70
         self.opcode = opcode

@@ -16,16 +16,16 @@ __all__ = ["masking_key"]
 
 BLOCK = 512  # keys drawn at once
 
-_keys: Iterator[tuple[bytes]] = iter(())
+_keys: Iterator[tuple[int]] = iter(())
 
 
-def masking_key() -> bytes:
-    """Return 4 unpredictable bytes that no other frame is masked with."""
+def masking_key() -> int:
+    """Return 32 unpredictable bits that no other frame is masked with."""
     global _keys
     # Taking from the iterator is atomic, so that threads never get the same key.
     for (key,) in _keys:
         return key
-    _keys = iter_unpack("4s", os.urandom(4 * BLOCK))
+    _keys = iter_unpack("=I", os.urandom(4 * BLOCK))
     return masking_key()
 
 

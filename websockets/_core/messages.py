@@ -144,7 +144,7 @@ class MessageAssembler:
             raise PayloadTooBig(f"message exceeds the limit of {self._max_fragments} fragments")
 
     def add(
-        self, chunk: bytes, start: int, stop: int, key: bytes, offset: int, missing: int
+        self, chunk: bytes, start: int, stop: int, key: int, offset: int, missing: int
     ) -> Union[str, bytes, Fragment, None]:
         """
         Take the next bytes of the frame announced last.
@@ -180,7 +180,7 @@ class MessageAssembler:
         return None if self._payload is None else self._payload.space(missing, self._final)
 
     def fill(
-        self, size: int, key: bytes, offset: int, missing: int
+        self, size: int, key: int, offset: int, missing: int
     ) -> Union[str, bytes, Fragment, None]:
         """Take the bytes that were read into that memory; otherwise as :meth:`add`."""
         payload = self._payload
@@ -217,7 +217,7 @@ class FragmentAssembler(MessageAssembler):
     """Hand on the frames of a message as they come; only one that has a single frame is whole."""
 
     def add(
-        self, chunk: bytes, start: int, stop: int, key: bytes, offset: int, missing: int
+        self, chunk: bytes, start: int, stop: int, key: int, offset: int, missing: int
     ) -> Union[str, bytes, Fragment, None]:
         """
         Take the next bytes of the frame announced last.

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Callable, Optional, Union
 
-from .constants import NOW, OP_BINARY, OP_CLOSE, OP_TEXT
+from .constants import NO_KEY, NOW, OP_BINARY, OP_CLOSE, OP_TEXT
 from .gathering import Gathering
 from .keys import masking_key
 from .pack import append_frame, pack_frame, pack_header, to_bytes
@@ -105,7 +105,10 @@ class Outbox:
         """
         if opcode == 0:
             opcode = OP_TEXT if isinstance(message, str) else OP_BINARY
-        self.put(True, opcode, message, compress)
+        if self._extensions is None:
+            self._put_frame(0x80 | opcode, message)
+        else:
+            self.put(True, opcode, message, compress)
         self._tally.messages_sent += 1
         first_answer = self._fresh
         last_answer = self._answering and not waiting
@@ -194,7 +197,7 @@ class Outbox:
             byte0 = opcode
             if self._extensions is not None:
                 byte0, payload = self._encode(True, opcode, payload, None)
-            frame = frames[key] = pack_frame(0x80 | byte0, payload, b"")
+            frame = frames[key] = pack_frame(0x80 | byte0, payload, NO_KEY)
         return frame
 
     def collect(self) -> list[bytes]:
@@ -227,7 +230,7 @@ class Outbox:
 
     def _put_frame(self, byte0: int, payload: Any) -> None:
         kind = type(payload)
-        key = masking_key() if self._masked else b""
+        key = masking_key() if self._masked else NO_KEY
         if (kind is str or kind is bytes) and len(payload) < LARGE:
             if self.size and self._gathering is not None:
                 # What waits for others is joined with them.
@@ -236,7 +239,7 @@ class Outbox:
                 self.size += append_frame(self._joined, byte0, payload, key)
                 return
         elif kind is bytes and not self._masked and len(payload) >= self._large:
-            self.put_bytes(pack_header(byte0, len(payload), b""))
+            self.put_bytes(pack_header(byte0, len(payload), NO_KEY))
             self.put_bytes(payload)
             return
         self.put_bytes(pack_frame(byte0, payload, key))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from typing import Union
 
+from .constants import NO_KEY
 from .mask import apply_mask
 
 __all__ = ["append_frame", "pack_frame", "pack_header", "to_bytes"]
@@ -22,26 +23,26 @@ pack_16 = struct.Struct("!BBH").pack
 pack_64 = struct.Struct("!BBQ").pack
 
 
-def pack_header(byte0: int, length: int, key: bytes) -> bytes:
+def pack_header(byte0: int, length: int, key: int) -> bytes:
     """
     Build the header of a frame.
 
     Arguments:
         byte0: FIN, RSV1, RSV2, RSV3 and the opcode.
         length: length of the payload in bytes.
-        key: 4 bytes to mask with, or ``b""`` not to mask.
+        key: a number of 32 bits to mask with, or NO_KEY not to mask.
     """
-    mask_bit = 0x80 if key else 0
+    mask_bit = 0 if key == NO_KEY else 0x80
     if length < 126:
         header = pack_short(byte0, mask_bit | length)
     elif length < 65536:
         header = pack_16(byte0, mask_bit | 126, length)
     else:
         header = pack_64(byte0, mask_bit | 127, length)
-    return header + key
+    return header + key.to_bytes(4, "big") if mask_bit else header
 
 
-def pack_frame(byte0: int, payload: Payload, key: bytes) -> bytes:
+def pack_frame(byte0: int, payload: Payload, key: int) -> bytes:
     """
     Build a whole frame.
 
@@ -54,10 +55,10 @@ def pack_frame(byte0: int, payload: Payload, key: bytes) -> bytes:
     """
     data = to_bytes(payload)
     header = pack_header(byte0, len(data), key)
-    return header + (apply_mask(data, key) if key else data)
+    return header + (data if key == NO_KEY else apply_mask(data, key.to_bytes(4, "big")))
 
 
-def append_frame(frames: bytearray, byte0: int, payload: Payload, key: bytes) -> int:
+def append_frame(frames: bytearray, byte0: int, payload: Payload, key: int) -> int:
     """Build a whole frame behind others, as :func:`pack_frame` does; return its size."""
     frame = pack_frame(byte0, payload, key)
     frames += frame

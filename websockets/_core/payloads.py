@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Optional, Union
 
+from .constants import NO_KEY
 from .mask import apply_mask
 from .utf8 import Utf8Validator
 
@@ -19,19 +20,19 @@ __all__ = ["PayloadBuffer", "unpack", "unpack_text"]
 SPACE = 65536  # bytes
 
 
-def unpack(chunk: bytes, start: int, stop: int, key: bytes, offset: int) -> bytes:
+def unpack(chunk: bytes, start: int, stop: int, key: int, offset: int) -> bytes:
     """
     Return ``chunk[start:stop]`` unmasked, as a new object.
 
     Arguments:
-        key: the 4 bytes it is masked with, or ``b""`` if it isn't masked.
+        key: the number it is masked with, or NO_KEY if it isn't masked.
         offset: number of bytes of the same payload that came before ``start``.
     """
     data = chunk[start:stop]
-    return apply_mask(data, key, offset) if key else data
+    return data if key == NO_KEY else apply_mask(data, key.to_bytes(4, "big"), offset)
 
 
-def unpack_text(chunk: bytes, start: int, stop: int, key: bytes) -> str:
+def unpack_text(chunk: bytes, start: int, stop: int, key: int) -> str:
     """
     Return a whole text; arguments as for :func:`unpack`.
 
@@ -59,7 +60,7 @@ class PayloadBuffer:
         chunk: bytes,
         start: int,
         stop: int,
-        key: bytes,
+        key: int,
         offset: int,
         missing: int,
         ends: bool,
@@ -98,7 +99,7 @@ class PayloadBuffer:
             self._space = bytearray(min(missing, SPACE))
         return memoryview(self._space)
 
-    def fill(self, size: int, key: bytes, offset: int, missing: int, ends: bool) -> int:
+    def fill(self, size: int, key: int, offset: int, missing: int, ends: bool) -> int:
         """
         Take bytes that were put in that memory.
 

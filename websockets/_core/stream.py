@@ -36,6 +36,7 @@ class MessageStream:
         streaming: whether a message is being taken in fragments, and all of them have to be.
         whole: whether somebody else wants to see all bytes before this does.
         reading_paused: whether the host reads no more, until there is room for messages.
+        read_limit: bytes that may wait to be parsed before the host is asked to see to that.
         read_buffer: memory that a transport may read into, None until one has asked.
         host: who sees to all else, an object with the methods
 
@@ -61,6 +62,7 @@ class MessageStream:
         self.streaming = False
         self.whole = False
         self.reading_paused = False
+        self.read_limit: Any = 0
         self.read_buffer: Any = None
         self.host: Any = None
         self._writer = writer
@@ -112,9 +114,13 @@ class MessageStream:
         self._arrived(self.endpoint.fill(size))
 
     def _arrived(self, eventful: bool) -> None:
-        if eventful:
+        endpoint = self.endpoint
+        # That the inbox is full needn't be seen to, as long as little waits behind it.
+        if eventful and (
+            endpoint.is_eventful() or self.reading_paused or endpoint.buffered > self.read_limit
+        ):
             self.host.attend()
-        elif self.waiter.waiting and self.endpoint.inbox.waiting:
+        elif self.waiter.waiting and endpoint.inbox.waiting:
             self.waiter.wake(True)
 
     def try_send(self, message: Any) -> int:

@@ -64,7 +64,6 @@ class Session(Driver, Phase):  # type: ignore[override]
     __slots__ = (
         "_answer_timer",
         "_closed_exc",
-        "_read_limit",
         "_sending",
         "_thread",
         "_transport",
@@ -87,7 +86,7 @@ class Session(Driver, Phase):  # type: ignore[override]
         self.ending = opening.ending
         self._transport: Any = opening.transport
         self._closed_exc = opening.closed_exc
-        self._read_limit = read_limit
+        stream.read_limit = read_limit
         stream.reading_paused = opening.reading_paused
         self.pings = Pings()
         self._sending: Optional[Sending] = None
@@ -337,7 +336,7 @@ class Session(Driver, Phase):  # type: ignore[override]
 
     def _pace_reading(self) -> None:
         """Pause reading while too much waits to be parsed."""
-        endpoint, limit = self.endpoint, self._read_limit
+        endpoint, limit = self.endpoint, self.stream.read_limit
         if self.stream.reading_paused:
             limit //= 2
         pause = endpoint.stalled and endpoint.buffered > limit

@@ -122,6 +122,7 @@ class Connection(Facts, BlockingConversation):
             max_queue=max_queue,
         )
         protocol._takes_over = True
+        self._ws_log()
         if protocol.state is State.OPEN:
             self._ws_begin()
 

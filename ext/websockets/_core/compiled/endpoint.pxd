@@ -15,7 +15,7 @@ from websockets._core.compiled.tally cimport Tally
 cdef int AWAITING, CLOSED, CLOSING, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING, UNUSUAL
 cdef int OP_CLOSE, OP_PING, OP_PONG
 cdef int IN_FRAGMENTS, USUAL
-cdef long long UNLIMITED
+cdef long long NO_KEY, UNLIMITED
 cdef Py_ssize_t LONG
 
 

@@ -21,7 +21,7 @@ cdef class FrameAssembler(FragmentAssembler):
         bytes chunk,
         Py_ssize_t start,
         Py_ssize_t stop,
-        bytes key,
+        long long key,
         long long offset,
         long long missing,
     )

@@ -5,6 +5,7 @@ cimport cython
 from websockets._core.compiled.payloads cimport unpack
 
 cdef int OP_BINARY, OP_CLOSE, OP_PONG
+cdef long long NO_KEY
 
 
 cpdef check_opcode(int opcode)
@@ -14,6 +15,7 @@ cpdef check_length(unsigned long long length, int form)
 cpdef check_start(int byte0, int byte1, bint masked, bint any_rsv)
 
 
+@cython.final
 cdef class FrameReader:
     cdef public bint fin
     cdef public int rsv
@@ -24,7 +26,7 @@ cdef class FrameReader:
     cdef public bytes chunk
     cdef public Py_ssize_t start
     cdef public Py_ssize_t stop
-    cdef public bytes key
+    cdef public long long key
     cdef public long long offset
     cdef public long long missing
     cdef bint _masked
@@ -46,6 +48,6 @@ cdef class FrameReader:
     @cython.locals(
         chunk=bytes, start=Py_ssize_t, byte0=int, byte1=int, opcode=int, form=int, extended=int,
         size=Py_ssize_t, length="long long", i=Py_ssize_t,
-        needed="long long",
+        needed="long long", key="long long",
     )
     cdef bint _read_header(self) except -1

@@ -6,6 +6,7 @@ cdef int NOW, LATER, SEVERAL
 cdef double QUICK, RECENT
 
 
+@cython.final
 cdef class Gathering:
     cdef Py_ssize_t _enough
     cdef double _last

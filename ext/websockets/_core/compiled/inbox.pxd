@@ -1,8 +1,11 @@
 # C types of websockets/_core/inbox.py.
 
+cimport cython
+
 cdef Py_ssize_t KEPT
 
 
+@cython.final
 cdef class Inbox:
     cdef readonly Py_ssize_t waiting
     cdef long long _high

@@ -1,3 +1,3 @@
 # C types of websockets/_core/keys.py.
 
-cpdef bytes masking_key()
+cpdef long long masking_key() except -1

@@ -1,5 +1,7 @@
 # What Cython modules use of ext/link.pyx.
 
+cimport cython
+
 from websockets._core.compiled.reactor cimport Reactor, Watched
 from websockets._core.compiled.stream cimport MessageStream
 from websockets._core.compiled.tls cimport TLSConnection
@@ -64,5 +66,6 @@ cdef class Link(Watched):
     cdef int end_soon(self, exc) except -1
 
 
+@cython.final
 cdef class LinkWriter(Writer):
     cdef Link _link

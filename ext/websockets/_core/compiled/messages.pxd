@@ -37,13 +37,13 @@ cdef class MessageAssembler:
         bytes chunk,
         Py_ssize_t start,
         Py_ssize_t stop,
-        bytes key,
+        long long key,
         long long offset,
         long long missing,
     )
     cpdef space(self, long long missing)
     @cython.locals(payload=PayloadBuffer)
-    cpdef fill(self, Py_ssize_t size, bytes key, long long offset, long long missing)
+    cpdef fill(self, Py_ssize_t size, long long key, long long offset, long long missing)
     @cython.locals(payload=PayloadBuffer)
     cdef _gathered(self, Py_ssize_t position, long long missing)
     cdef bint is_between(self) except -1
@@ -57,7 +57,7 @@ cdef class FragmentAssembler(MessageAssembler):
         bytes chunk,
         Py_ssize_t start,
         Py_ssize_t stop,
-        bytes key,
+        long long key,
         long long offset,
         long long missing,
     )

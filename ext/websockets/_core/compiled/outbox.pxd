@@ -7,10 +7,12 @@ from websockets._core.compiled.keys cimport masking_key
 from websockets._core.compiled.pack cimport append_frame, pack_frame, pack_header, to_bytes
 from websockets._core.compiled.tally cimport Tally
 
+cdef long long NO_KEY
 cdef int NOW, OP_BINARY, OP_CLOSE, OP_TEXT
 cdef Py_ssize_t LARGE
 
 
+@cython.final
 cdef class Outbox:
     cdef bytes _alone
     cdef list _frames
@@ -42,7 +44,7 @@ cdef class Outbox:
     @cython.locals(alone=bytes)
     cpdef bytes collect_alone(self)
     cpdef turned(self)
-    @cython.locals(key=bytes)
+    @cython.locals(key="long long")
     cdef _put_frame(self, int byte0, payload)
     @cython.locals(alone=bytes, joined=bytearray)
     cdef _line_up(self)

@@ -1,14 +1,17 @@
 # C types of ext/payloads.pyx.
 
+cimport cython
+
 from cpython.ref cimport PyObject
 
 from websockets._core.compiled.utf8 cimport Utf8Validator
 
 
-cpdef bytes unpack(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key, long long offset)
-cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, bytes key)
+cpdef bytes unpack(bytes chunk, Py_ssize_t start, Py_ssize_t stop, long long key, long long offset)
+cpdef str unpack_text(bytes chunk, Py_ssize_t start, Py_ssize_t stop, long long key)
 
 
+@cython.final
 cdef class PayloadBuffer:
     cdef PyObject *_buffer
     cdef Py_ssize_t _size
@@ -20,14 +23,14 @@ cdef class PayloadBuffer:
         bytes chunk,
         Py_ssize_t start,
         Py_ssize_t stop,
-        bytes key,
+        long long key,
         long long offset,
         long long missing,
         bint ends,
     ) except -2
     cpdef object space(self, long long missing, bint ends)
     cpdef Py_ssize_t fill(
-        self, Py_ssize_t size, bytes key, long long offset, long long missing, bint ends
+        self, Py_ssize_t size, long long key, long long offset, long long missing, bint ends
     ) except -2
     cpdef give_up_text(self)
     cpdef object finish(self)

@@ -1,5 +1,7 @@
 # What Cython modules use of ext/reactor.pyx.
 
+cimport cython
+
 from libc.stdint cimport uint32_t
 
 cdef extern from "poller.h":
@@ -23,6 +25,7 @@ cdef class Watched:
     cdef int watch(self, int events) except -1
 
 
+@cython.final
 cdef class Reactor:
     cdef int _poller
     cdef int _process
@@ -36,4 +39,5 @@ cdef class Reactor:
 
     cdef void close_poller(self) noexcept
     cdef int change(self, Watched watched, int events) except -1
+    cdef int go_round(self, int most, bint idle) except -1
     cdef int add(self, Watched watched) except -1

@@ -1,10 +1,13 @@
 # C types of ext/receiver.pyx, for those who make something else of what is received.
 
+cimport cython
+
 from cpython.ref cimport PyObject
 
 from websockets._core.compiled.stream cimport MessageStream
 
 
+@cython.final
 cdef class Receiver:
     cdef MessageStream _stream
     cdef object _end

@@ -10,6 +10,7 @@ from websockets._core.compiled.writer cimport Writer
 cdef int FULL, LATER, NOW, NOT_SENT, SENT, SENT_WAIT
 
 
+@cython.final
 cdef class MessageStream:
     cdef readonly Endpoint endpoint
     cdef readonly Waiter waiter
@@ -17,6 +18,7 @@ cdef class MessageStream:
     cdef public bint streaming
     cdef public bint whole
     cdef public bint reading_paused
+    cdef public object read_limit
     cdef public object read_buffer
     cdef public object host
     cdef Writer _writer
@@ -29,6 +31,7 @@ cdef class MessageStream:
     cpdef buffer_updated(self, Py_ssize_t size)
     cpdef space(self)
     cpdef filled(self, Py_ssize_t size)
+    @cython.locals(endpoint=Endpoint)
     cdef _arrived(self, bint eventful)
     @cython.locals(endpoint=Endpoint, due=int)
     cpdef int try_send(self, message) except -1

@@ -1,6 +1,9 @@
 # C types of websockets/_core/tally.py.
 
+cimport cython
 
+
+@cython.final
 cdef class Tally:
     cdef public long long messages_received
     cdef public long long messages_sent

@@ -1,6 +1,9 @@
 # What Cython modules use of ext/waiter.pyx.
 
+cimport cython
 
+
+@cython.final
 cdef class Waiter:
     cdef readonly bint waiting
     cdef public bint idle
