@@ -12,7 +12,7 @@ coroutine is to those who drive it: it can be sent to, thrown into and closed.
 from cpython.object cimport PyTypeObject
 from cpython.ref cimport PyObject, Py_INCREF
 
-from websockets._core.compiled.endpoint cimport Endpoint
+from websockets._core.compiled.endpoint cimport GONE, Endpoint
 from websockets._core.compiled.stream cimport MessageStream
 from websockets._core.compiled.waiter cimport Waiter
 
@@ -22,6 +22,10 @@ cdef extern from "receiver.h":
         PyTypeObject *type, int (*step)(object self, object value, PyObject **result) except -1
     )
 
+cdef extern from "Python.h":
+    PyObject *PyExc_StopAsyncIteration
+    void PyErr_SetNone(PyObject *kind)
+
 # What a step of an awaitable can come to, as CPython's PySendResult numbers it.
 cdef enum:
     RETURN = 0
@@ -29,7 +33,7 @@ cdef enum:
 
 
 from websockets._core.compiled import constants
-from websockets.exceptions import ConcurrencyError
+from websockets.exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK
 
 cdef int IN_FRAGMENTS = constants.IN_FRAGMENTS
 
@@ -105,6 +109,26 @@ cdef class Receiver:
             stream.host.before_waiting()
         return None
 
+    cdef bint ends_well(self) except -1:
+        """
+        Tell whether this is the end of an iteration without anything being wrong, as most are, once
+        the connection is gone.
+
+        Then nobody sees the exception that tells so, and it isn't made.
+        """
+        cdef Endpoint endpoint = self._stream.endpoint
+        if not self._iterating:
+            return False
+        if endpoint.inbox.waiting or endpoint.work is not None or self._form == IN_FRAGMENTS:
+            return False
+        if self._end is not ConnectionClosedOK and self._end is not ConnectionClosed:
+            return False
+        rcvd, sent = endpoint.close_rcvd, endpoint.close_sent
+        if rcvd is None or sent is None:
+            return False
+        # Of these codes it is true in each generation of the API.
+        return rcvd.code in (1000, 1001) and sent.code in (1000, 1001)
+
 
 cdef int advance(object self, object value, PyObject **result) except -1:
     """Go on until there is a message, or until there is something to wait for."""
@@ -115,6 +139,9 @@ cdef int advance(object self, object value, PyObject **result) except -1:
             "cannot call recv while another coroutine is already running recv or recv_streaming"
         )
     receiver._stepping = receiver._suspended = False
+    if receiver._stream.endpoint.phase == GONE and receiver.ends_well():
+        PyErr_SetNone(PyExc_StopAsyncIteration)
+        return -1
     try:
         received = receiver.next_message()
     except Exception as exc:

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Optional
 
-from ._engine.deadlines import Deadlines
+from ._engine.deadlines import Deadlines, LoneDeadline
+from ._engine.ending import ClosingDeadlines
 from ._engine.making import let_out
 from ._states import State
 from ._transports.handshakes import Handshakes
@@ -47,6 +48,7 @@ class WebSocketServer:
         self.handshakes: Handshakes = Handshakes(self.logger)
         self.close_task: Optional[asyncio.Task[None]] = None
         self._deadlines: Optional[Deadlines] = None
+        self._closing_deadlines: Optional[ClosingDeadlines] = None
         self._closed_waiter: asyncio.Future[None] = loop.create_future()
 
     def wrap(self, server: Any) -> None:
@@ -66,6 +68,14 @@ class WebSocketServer:
         if self._deadlines is None or self._deadlines.seconds != seconds:
             self._deadlines = Deadlines(self.loop, seconds, expire)
         return self._deadlines
+
+    def _ws_closing_deadlines(self, seconds: float, expire: Callable[[Any], None]) -> Any:
+        """Return the same for ends of connections; one that takes another time has its own."""
+        if self._closing_deadlines is None:
+            self._closing_deadlines = ClosingDeadlines(self.loop, seconds, expire)
+        elif self._closing_deadlines.seconds != seconds:
+            return LoneDeadline(self.loop, seconds, expire)
+        return self._closing_deadlines
 
     def is_serving(self) -> bool:
         """Whether connections are accepted."""
@@ -95,6 +105,10 @@ class WebSocketServer:
         finally:
             if self._deadlines is not None:
                 self._deadlines.stop()
+            if self._closing_deadlines is not None:
+                # A handler that was cancelled hasn't waited for the end of its connection.
+                self._closing_deadlines.finish()
+                self._closing_deadlines = None
             # Whatever went wrong, nobody is left waiting.
             if not self.loop.is_closed():
                 self._closed_waiter.set_result(None)

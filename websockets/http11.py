@@ -13,7 +13,7 @@ import dataclasses
 import re
 import warnings
 from collections.abc import Callable, Generator
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from . import _environment
 from ._environment import PYTHON_VERSION as PYTHON_VERSION
@@ -47,6 +47,8 @@ _is_target = re.compile(rb"[^\x00-\x20\x7f]+").fullmatch
 # Few digits make a number that can be compared with a limit.
 _is_length = re.compile(rb"[0-9]{1,18}").fullmatch
 _is_chunk_size = re.compile(rb"[0-9A-Fa-f]{1,15}").fullmatch
+
+_new: Any = object.__new__
 
 # RFC 9112 6: what tells that there is a body.
 BODIES = frozenset({"content-length", "transfer-encoding"})
@@ -261,6 +263,16 @@ def parse_header(line: Bytes) -> tuple[str, str]:
     if not _is_content(value):
         raise ValueError(f"invalid HTTP header value: {_quote(value)}")
     return name.decode("ascii"), value.decode("latin-1")
+
+
+def request_of(head: Any) -> Request:
+    """Make the request of a head, an object with the same attributes."""
+    request: Request = _new(Request)
+    request.path = head.path
+    request.headers = head.headers
+    request.method = head.method
+    request.protocol = head.protocol
+    return request
 
 
 def check_no_body(headers: Headers) -> None:

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from peer import REQUEST, port_of, tcp_to, turns, until
-from todays import Records, echo, hold, uri_of
+from todays import Records, echo, hold, server_and_peer, uri_of
 
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -188,3 +188,89 @@ def test_what_ends_a_program_comes_out_and_leaves_no_connection(place, exc):
         loop.close()
     assert ended == [exc]
     assert any(line.startswith("ERROR") for line in records.lines)
+
+
+async def test_a_connection_has_a_task_once_there_is_a_request():
+    async with serve(hold, "127.0.0.1", 0) as server, tcp_to(port_of(server)) as peer:
+        before = asyncio.all_tasks()
+        await until(lambda: server.all_connections)
+        await turns()
+        assert asyncio.all_tasks() == before
+        peer.write(REQUEST + b"\r\n")
+        await peer.read_head()
+        [connection] = server.connections
+        assert asyncio.all_tasks() - before == {connection.handler_task}
+
+
+async def test_who_asks_for_the_task_before_has_it_made():
+    async with serve(hold, "127.0.0.1", 0) as server, tcp_to(port_of(server)) as peer:
+        await until(lambda: server.all_connections)
+        [task] = server.handler_tasks
+        await turns()
+        peer.write(REQUEST + b"\r\n")
+        assert (await peer.read_head()).startswith(b"HTTP/1.1 101")
+        [connection] = server.connections
+        assert connection.handler_task is task and server.handler_tasks == {task}
+
+
+async def test_a_handshake_of_a_subclass_begins_before_there_is_a_request():
+    class Greeting(ServerConnection):
+        async def handshake(self, *args):
+            self.transport.write(b"welcome")
+            await super().handshake(*args)
+
+    options = {"create_connection": Greeting}
+    async with serve(hold, "127.0.0.1", 0, **options) as server, tcp_to(port_of(server)) as peer:
+        assert await peer.reader.readexactly(7) == b"welcome"
+        peer.write(REQUEST + b"\r\n")
+        assert (await peer.read_head()).startswith(b"HTTP/1.1 101")
+
+
+async def test_a_program_that_takes_too_long_for_a_client_that_has_gone():
+    started, left, cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def process_request(connection, request):
+        started.set()
+        try:
+            await left.wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    options = {"process_request": process_request, "open_timeout": 0.05}
+    async with serve(hold, "127.0.0.1", 0, **options) as server:
+        async with tcp_to(port_of(server)) as peer:
+            peer.write(REQUEST + b"\r\n")
+            await started.wait()
+        try:
+            await asyncio.wait_for(cancelled.wait(), 10)
+        finally:
+            left.set()
+        await until(lambda: not server.all_connections)
+
+
+async def test_close_timeout_holds_behind_the_end_of_a_server():
+    async with server_and_peer(close_timeout=0.05) as (connection, peer):
+        peer.writer.transport.pause_reading()
+        connection.transport.write(bytes(2**25))
+        connection.handler_task.cancel()
+        await asyncio.wait([connection.handler_task])
+        connection.server.close()
+        await connection.server.wait_closed()
+        await asyncio.wait_for(connection.wait_closed(), 10)
+
+
+async def test_each_connection_has_a_close_timeout_of_its_own():
+    async with serve(hold, "127.0.0.1", 0, close_timeout=999) as server:
+        async with tcp_to(port_of(server)) as slow, tcp_to(port_of(server)) as quick:
+            for peer in (slow, quick):
+                peer.write(REQUEST + b"\r\n")
+                await peer.read_head()
+            first, second = server.connections
+            closing = asyncio.ensure_future(first.close())
+            await turns()
+            second.close_timeout = 0.05
+            await asyncio.wait_for(second.close(), 10)
+            assert second.close_code == 1006 and not closing.done()
+            first.transport.abort()
+            await closing

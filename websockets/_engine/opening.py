@@ -35,16 +35,17 @@ class Opening(Phase):
         closed_exc: as for :class:`~.ended.Ended`.
 
     Attributes:
-        complete: whether the head is there.
+        complete: whether the head is there; then ``reader`` has it.
         early: bytes behind the head, from a peer that doesn't wait for the handshake to end.
         full: whether the transport has asked not to be given more.
         reading_paused: whether so much came early that the transport was asked to read no more.
+        start: what is called once, as soon as there is an outcome, in place of who would wait for
+            it; or None.
     """
 
     __slots__ = (
         "_buffer",
         "_error",
-        "_head",
         "_waiter",
         "complete",
         "early",
@@ -52,7 +53,9 @@ class Opening(Phase):
         "ending",
         "full",
         "loop",
+        "reader",
         "reading_paused",
+        "start",
         "transport",
     )
 
@@ -68,11 +71,12 @@ class Opening(Phase):
         self.transport = transport
         self.loop = loop
         self.ending = ending
+        self.start: Optional[Callable[[], object]] = None
         self.complete = False
         self.early = bytearray()
         self.full = False
         self.reading_paused = False
-        self._head = reader
+        self.reader = reader
         self._error: Optional[Exception] = None
         self._waiter: Any = None
 
@@ -98,7 +102,7 @@ class Opening(Phase):
                 await self._waiter
             finally:
                 self._waiter = None
-        return self._head
+        return self.reader
 
     def give_up(self, exc: Exception) -> None:
         """Make :meth:`head` raise an exception, unless the head is there."""
@@ -126,7 +130,11 @@ class Opening(Phase):
         self.ending.hang_up()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        start = self.start
+        if start is not None:
+            self.start = None
+            start()
+        elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def _take_error(self) -> Exception:
@@ -142,12 +150,12 @@ class Opening(Phase):
             self.give_up(exc)
             return
         if self.complete:
-            self.early += self._head.rest
+            self.early += self.reader.rest
             self._wake()
 
     def _end(self, exc: Exception) -> None:
         """Note that no more will come."""
-        feed_eof = getattr(self._head, "feed_eof", None)
+        feed_eof = getattr(self.reader, "feed_eof", None)
         if feed_eof is not None and not self.complete and self._error is None:
             self._feed(feed_eof)
         self.give_up(exc)
@@ -168,7 +176,7 @@ class Opening(Phase):
         if self.complete:
             self.early += data
         elif self._error is None:
-            self._feed(self._head.feed, data)
+            self._feed(self.reader.feed, data)
         if len(self.early) > EARLY_LIMIT and not self.reading_paused and not self.is_gone():
             self.reading_paused = True
             self.transport.pause_reading()

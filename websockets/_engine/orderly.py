@@ -8,7 +8,7 @@ decision: what both have in common is in session.py, and nothing there asks whic
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 from .._core import OPEN, UNFINISHED
 from .driving import Driver
@@ -54,6 +54,14 @@ class OrderlySession(Session):
                 raise self.closed_exc() from self.endpoint.failure
         elif begun:
             self.sending.abandon()
+
+    def eof_received(self) -> Optional[bool]:
+        """Take notice that the peer ends TCP."""
+        ending = self.ending
+        if ending.log is None and ending.is_awaiting_eof():
+            ending.eof = True
+            return None  # Who called this closes the transport, which the deadline is for as well.
+        return super().eof_received()
 
     _unexpected_end = Driver._unexpected_end  # Without a close frame, that is an error.
 

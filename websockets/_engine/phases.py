@@ -31,6 +31,8 @@ class Phase:
         stream: its messages, None if it was never open.
         endpoint: its endpoint, None if it was never open.
         keepalive: what sends pings regularly, or None.
+        complete: whether a head is there that is to be taken.
+        start: what is called when there is a request; None if it was, or if nobody wants to know.
     """
 
     __slots__ = ()
@@ -42,6 +44,8 @@ class Phase:
     stream: Any = None
     endpoint: Any = None
     keepalive: Any = None
+    complete: bool = False
+    start: Any = None
 
     @property
     def pending_pings(self) -> dict[bytes, Any]:

@@ -75,20 +75,30 @@ class Answering(Facts):
         request, response = self.request, None
         if process_request is not None:
             response = await self._ws_ask("process_request", process_request, request)
-        if response is None:
-            # The program may have taken its time.
-            response = self._ws_accept(request) if self._ws_is_served() else self._ws_refusal()
-        if server_header is not None:
-            headers = response.headers
-            if server_header is SERVER and type(headers) is Headers and "Server" not in headers:
-                headers._put_new("Server", "server", SERVER)  # It needs no check.
-            else:
-                headers["Server"] = server_header
-        self.response = response
+        response = self._ws_complete(response, server_header)
         if process_response is not None:
             other = await self._ws_ask("process_response", process_response, request, response)
             if other is not None:
                 self.response = other
+
+    def _ws_complete(self, response: Optional[Response], server_header: Optional[str]) -> Response:
+        """Come to the response unless the program has, and complete it."""
+        if response is None:
+            # The program may have taken its time.
+            served = self._ws_is_served()
+            response = self._ws_accept(self.request) if served else self._ws_refusal()
+        if server_header is not None:
+            headers = response.headers
+            if (
+                server_header is SERVER
+                and type(headers) is Headers
+                and "server" not in headers._values
+            ):
+                headers._put_new("Server", "server", SERVER)  # It needs no check.
+            else:
+                headers["Server"] = server_header
+        self.response = response
+        return response
 
     def _ws_is_served(self) -> bool:
         """Whether the server takes connections still."""
@@ -129,7 +139,7 @@ class Answering(Facts):
         """Whether the response opens the connection."""
         if self.protocol.handshake_exc is not None or self.response is None:
             return False
-        opens: bool = self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS
+        opens: bool = self.response.status_code == 101
         return opens
 
     def _ws_not_opened(self, exc: Exception, gone: bool) -> None:

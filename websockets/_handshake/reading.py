@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from .._core import MessageHeadReader
-from ..http11 import Request, Response, check_no_body
+from ..http11 import Response, check_no_body, request_of
 from .bodies import BodyReader
 
 __all__ = ["RequestReader", "ResponseReader"]
@@ -45,7 +45,7 @@ class RequestReader:
         if not head.feed(data):
             return False
         check_no_body(head.headers)
-        self.message = Request(head.path, head.headers, head.method, head.protocol)
+        self.message = request_of(head)
         self.rest = head.rest
         return True
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import http
 import time
-from typing import Optional
+from typing import Any, Optional
 
 from .._core import accept_key, make_head, usual_head
 from ..datastructures import Headers, headers_of
@@ -23,6 +23,7 @@ __all__ = [
     "http_date",
     "serialize_any",
     "serialize_response",
+    "switching",
 ]
 
 DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
@@ -77,6 +78,18 @@ def dated(
     )
     add_choice(headers, extensions, subprotocol)
     return headers
+
+
+def switching(headers: Headers) -> Response:
+    """Make the response that opens a connection, of its headers."""
+    response: Response = _new(Response)
+    response.status_code = 101
+    response.reason_phrase = "Switching Protocols"
+    response.headers = headers
+    return response
+
+
+_new: Any = object.__new__
 
 
 def add_choice(headers: Headers, extensions: Optional[str], subprotocol: Optional[str]) -> None:

@@ -129,7 +129,7 @@ class ClientProtocol(Protocol):
             if self.debug:
                 words = (response.status_code, response.reason_phrase)
                 self._log_head("<", "HTTP/1.1 %d %s", words, response)
-            opening.events.append(response)
+            opening.events = (response,)
             try:
                 self.process_response(response)
             except Exception as exc:

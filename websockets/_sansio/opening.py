@@ -9,6 +9,7 @@ behind its request, but what is answered to them stays behind the response.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Optional
 
 from .._states import State
@@ -44,11 +45,11 @@ class Opening:
     early: Any = None
     error: Optional[Exception] = None
     complete = False
+    events: Sequence[Any] = ()
+    writes: Sequence[bytes] = ()
 
     def __init__(self, reader: Any) -> None:
         self.reader = reader
-        self.events: list[Any] = []
-        self.writes: list[bytes] = []
 
     @property
     def failure(self) -> Optional[BaseException]:
@@ -97,24 +98,24 @@ class Opening:
 
     def take_events(self) -> list[Any]:
         """Take all events."""
-        events, self.events = self.events, []
+        events, self.events = [*self.events], ()
         return events if self.early is None else events + self.early.take_events()
 
     # Sending
 
     def write(self, data: bytes) -> None:
         """Put our half of the handshake in what leaves."""
-        self.writes.append(data)
+        self.writes = [*self.writes, data]
 
     def send_eof(self) -> None:
         """Put the end of the stream in what leaves."""
         if not self.eof_sent:
             self.eof_sent = True
-            self.writes.append(b"")
+            self.write(b"")
 
     def collect(self) -> list[bytes]:
         """Take what is to be sent."""
-        writes, self.writes = self.writes, []
+        writes, self.writes = [*self.writes], ()
         return writes
 
     def refuse(self, *args: Any) -> None:

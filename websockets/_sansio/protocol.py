@@ -35,6 +35,7 @@ from ..http11 import Request, Response
 from ..typing import BytesLike, Origin, Subprotocol
 from .chain import OPCODES, chain_of
 from .opening import Opening
+from .taking import HandshakeReader
 
 if TYPE_CHECKING:
     import uuid
@@ -402,6 +403,10 @@ class Protocol(Conversation):
         events = self.events_received()
         return events[-1] if events else None
 
+    def _taker(self) -> Any:
+        """Return what reads the peer's half of the handshake for who takes over."""
+        return HandshakeReader(self)
+
     def _open(self, rest: bytes = b"") -> None:
         """Begin with messages; ``rest`` is what came behind the handshake."""
         if self._takes_over:
@@ -426,8 +431,10 @@ class Protocol(Conversation):
 
         Faces that receive and send by other ways give one of their own.
         """
-        for data in reversed(self._endpoint.collect()):
-            endpoint.outbox.put_in_front(data)
+        opening = self._endpoint
+        if type(opening) is not Opening or opening.writes:
+            for data in reversed(opening.collect()):
+                endpoint.outbox.put_in_front(data)
         self._go_on_with(endpoint)
         if self.debug:
             self._log_changes()

@@ -20,9 +20,8 @@ from .._handshake.negotiation import (
     choose_required_subprotocol,
     offered_subprotocols,
 )
-from .._handshake.reading import RequestReader
 from .._handshake.refusal import explanation, rejection, status_for
-from .._handshake.responses import dated, serialize_any
+from .._handshake.responses import dated, serialize_any, switching
 from .._handshake.upgrade import accept_key, check_request
 from .._states import CONNECTING, SERVER, State
 from ..datastructures import Headers
@@ -42,6 +41,7 @@ from ..http11 import Request, Response
 from ..typing import Origin, StatusLike, Subprotocol
 from .opening import Opening
 from .protocol import Protocol
+from .taking import RequestTaker
 
 __all__ = ["ServerProtocol"]
 
@@ -127,8 +127,7 @@ class ServerProtocol(Protocol):
         except Exception as exc:
             request._exception = exc
             return self._refusal(exc)
-        headers = dated(time.time(), accept, extensions, subprotocol)
-        return Response(101, "Switching Protocols", headers)
+        return switching(dated(time.time(), accept, extensions, subprotocol))
 
     def reject(self, status: StatusLike, text: str) -> Response:
         """
@@ -145,11 +144,7 @@ class ServerProtocol(Protocol):
 
     def send_response(self, response: Response) -> None:
         """Send a response: one with status 101 opens the connection, others end it."""
-        line = f"HTTP/1.1 {response.status_code:d} {response.reason_phrase}"
-        if self.debug:
-            words = (response.status_code, response.reason_phrase)
-            self._log_head(">", "HTTP/1.1 %d %s", words, response)
-        self._endpoint.write(serialize_any(response, line))
+        self._endpoint.write(self._serialize(response))
         SERVERS.answer(response.status_code)
         if response.status_code == 101:
             if self._endpoint.phase < 0:
@@ -165,6 +160,20 @@ class ServerProtocol(Protocol):
             self._endpoint.fail(1006)
         if self.debug:
             self._log_changes()
+
+    def _serialize(self, response: Response) -> bytes:
+        line = f"HTTP/1.1 {response.status_code:d} {response.reason_phrase}"
+        if self.debug:
+            words = (response.status_code, response.reason_phrase)
+            self._log_head(">", "HTTP/1.1 %d %s", words, response)
+        return serialize_any(response, line)
+
+    def _switch(self, response: Response) -> bytes:
+        """Send a response with status 101 for who takes over and writes it: return its bytes."""
+        data = self._serialize(response)
+        SERVERS.answer(101)
+        self.logger.info("connection open")
+        return data
 
     def process_request(self, request: Request) -> tuple[str, Optional[str], Optional[str]]:
         """
@@ -236,7 +245,7 @@ class ServerProtocol(Protocol):
     # What comes
 
     def _reader(self) -> Any:
-        return RequestReader()
+        return RequestTaker()
 
     def _copier(self) -> Callable[[], ServerProtocol]:
         """Return what makes protocols that are as this, which has just been made."""
@@ -250,28 +259,18 @@ class ServerProtocol(Protocol):
             protocol: ServerProtocol = new(ServerProtocol)
             for name, value in settings:
                 setattr(protocol, name, value)
-            protocol._go_on_with(Opening(RequestReader()))
+            protocol._go_on_with(Opening(RequestTaker()))
             return protocol
 
         return copy
 
-    def _read(self, data: bytes) -> Any:
-        opening = self._endpoint
-        if self.debug or opening.phase >= 0 or opening.reader is None or opening.ended:
-            return super()._read(data)
-        # The same, on a short way.
-        reader = opening.reader
-        try:
-            if not reader.feed(data):
-                return None
-        except Exception as exc:
-            opening.error = exc
-            self._attend()
-            return None
-        opening.reader = None
-        if reader.rest:
-            self._rest = reader.rest
-        return reader.message
+    def _taker(self) -> Any:
+        reader = self._endpoint.reader if self._endpoint.phase < 0 else None
+        if self.debug or type(reader) is not RequestTaker:
+            return super()._taker()
+        self._takes_over = True
+        reader.protocol = self
+        return reader
 
     def _attend_opening(self, opening: Opening) -> None:
         if opening.error is not None:
@@ -291,7 +290,7 @@ class ServerProtocol(Protocol):
             if self.debug:
                 words = (request.method, request.path, request.protocol)
                 self._log_head("<", "%s %s %s", words, request)
-            opening.events.append(request)
+            opening.events = (request,)
             opening.reader = None
             if self._takes_over:
                 self._rest = rest

@@ -27,7 +27,7 @@ from .._handshake.negotiation import choose_extensions, choose_subprotocol, offe
 from .._handshake.refusal import is_about_the_request, response_to, shutting_down, too_slow
 from .._handshake.responses import accepting, add_usual_headers, serialize_response
 from .._handshake.upgrade import check_request
-from .._registry import is_running
+from .._registry import WebSocketServer, is_running
 from ..asyncio.connection import Connection, is_ours
 from ..asyncio.server import ServerConnection
 from ..datastructures import Headers, HeadersLike
@@ -136,6 +136,8 @@ class WebSocketServerProtocol(  # type: ignore[misc]
     def connection_made(self, transport: Any) -> None:
         """Take a transport, and start the task that serves it."""
         Connection.connection_made(self, transport)
+        if isinstance(self.ws_server, WebSocketServer):
+            self._ws_phase.ending.server = self.ws_server
         self.ws_server.register(self)
         self.handler_task: asyncio.Task[None] = self.loop.create_task(self.handler())
 

@@ -23,7 +23,7 @@ from .._engine.opening import Opening
 from .._engine.orderly import OrderlySession
 from .._engine.phases import UNCONNECTED
 from .._faces.facts import Facts
-from .._states import State
+from .._states import CLOSED
 from .._transports.descriptors import writer_of
 from .._transports.running import running_loop, task_of
 
@@ -127,26 +127,32 @@ class Callbacks(Facts, asyncio.Protocol, asyncio.BufferedProtocol):
 
     def _ws_lost(self, exc: Optional[Exception]) -> None:
         """Let the protocol and all others know that the transport is gone."""
-        super()._ws_lost(exc)
+        Facts._ws_lost(self, exc)
         if self._ws_phase.stream is None:
             self.protocol.receive_eof()
-        self._ws_tell("handshaken", "lost")
+        if self._ws_futures:
+            self._ws_tell("handshaken", "lost")
         if self._ws_own_keepalive is not None:
             self._ws_own_keepalive.cancel()
             self._ws_own_keepalive = None
 
     def _ws_reader(self) -> Any:
         """Return what reads the peer's half of the opening handshake."""
-        return HandshakeReader(self.protocol)
+        return self.protocol._taker()
 
     async def _ws_handshaken(self) -> Any:
         """Return the peer's half of the opening handshake, None if it is no such thing."""
-        message = (await self._ws_phase.head()).message
+        return self._ws_hear(await self._ws_phase.head())
+
+    def _ws_hear(self, reader: Any) -> Any:
+        """Take the peer's half of the opening handshake, which has been read."""
+        message = reader.message
         if message is None:
             self._ws_write()  # The protocol has refused what has come.
         else:
             self.process_event(message)
-        self._ws_tell("handshaken")
+        if self._ws_futures:
+            self._ws_tell("handshaken")
         return message
 
     def _ws_tell(self, *events: str) -> None:
@@ -188,7 +194,7 @@ class Callbacks(Facts, asyncio.Protocol, asyncio.BufferedProtocol):
         self._ws_phase, self._ws_stream = session, stream
         self._ws_begun(endpoint)
         session.begin(opening.early)
-        if before.state == State.CLOSED:
+        if before.state == CLOSED:
             # It was lost in the meantime; what came before that can be read.
             self._ws_phase = session.lost(None)
             session.release()
@@ -204,39 +210,3 @@ class Callbacks(Facts, asyncio.Protocol, asyncio.BufferedProtocol):
             self.start_keepalive()
 
     _ws_closed_exc = staticmethod(closed_exc)
-
-
-class HandshakeReader:
-    """
-    Read the peer's half of the opening handshake, as a protocol without I/O reads it.
-
-    Arguments:
-        protocol: the protocol.
-
-    Attributes:
-        message: the request or the response, None if it is neither.
-        rest: the bytes that came behind it.
-    """
-
-    def __init__(self, protocol: Any) -> None:
-        self.message: Any = None
-        self._protocol = protocol
-        protocol._takes_over = True
-
-    @property
-    def rest(self) -> bytes:
-        """The bytes that came behind it."""
-        rest: bytes = self._protocol._rest
-        return rest
-
-    def feed(self, data: bytes) -> bool:
-        """Take bytes; return whether nothing more is to be read."""
-        self.message = self._protocol._read(data)
-        return self.message is not None or self._protocol.handshake_exc is not None
-
-    def feed_eof(self) -> bool:
-        """Take notice that the stream ends; return whether nothing more is to be read."""
-        self._protocol.receive_eof()
-        for event in self._protocol.events_received():
-            self.message = event
-        return self.message is not None or self._protocol.handshake_exc is not None

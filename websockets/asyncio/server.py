@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 from .._core import forget_frames
 from .._engine import broadcasting
 from .._engine.arguments import TODAYS_SERVE
-from .._engine.deadlines import Deadlines
 from .._engine.journal import name_of
 from .._engine.making import copies_of, maker
 from .._engine.overridable import made_once
@@ -28,7 +27,7 @@ from .._handshake.credentials import BasicAuth
 from .._registry import WebSocketServer, is_running
 from .._sansio.server import ServerProtocol
 from .._starting import Function
-from .._states import State
+from .._states import CONNECTING, State
 from .._transports.reactors import listen
 from .._transports.secure import served_over_tls
 from ..extensions.base import ServerExtensionFactory
@@ -57,6 +56,8 @@ WAYS = "'await {0}(...)' or 'async with {0}(...)'"
 SERVE = Function("serve", "create_server", TODAYS_SERVE, WAYS)
 UNIX_SERVE = Function("unix_serve", "create_unix_server", TODAYS_SERVE, WAYS)
 
+TOO_SLOW = "timed out during opening handshake"
+
 
 class ServerConnection(Answering, Connection):
     """
@@ -76,7 +77,9 @@ class ServerConnection(Answering, Connection):
 
     response: Optional[Response]
 
-    _ws_expired = False
+    _ws_deadlines: Any = None  # which wait for the opening handshake
+    _ws_expired = False  # whether the opening handshake has taken too long
+    _ws_served = False  # whether the task has begun
 
     def __init__(
         self,
@@ -104,11 +107,31 @@ class ServerConnection(Answering, Connection):
         """A future that is done when the request has come, or there won't be any."""
         return self._ws_future("handshaken", self.request is not None)
 
+    @made_once
+    def handler_task(self) -> asyncio.Task[None]:
+        """The task that serves the connection; it is made when there is something to do."""
+        if self._ws_phase.start is None:
+            raise AttributeError("there is no transport yet")
+        self._ws_phase.start = None
+        return self.loop.create_task(self._ws_serve())
+
     def connection_made(self, transport: Any) -> None:
-        """Take a transport, and start the task that serves it."""
+        """Take a transport, and have the connection served as soon as there is a request."""
         super().connection_made(transport)
-        self.server.register(self)
-        self.handler_task: asyncio.Task[None] = self.loop.create_task(self._ws_serve())
+        server = self.server
+        self._ws_phase.ending.server = server
+        server.register(self)
+        seconds = server.open_timeout
+        if seconds is not None:
+            self._ws_deadlines = server._ws_deadlines(seconds, expire)
+            self._ws_deadlines.add(self)
+        if type(self).handshake is ServerConnection.handshake:
+            self._ws_phase.start = self._ws_start
+        else:
+            self._ws_start()
+
+    def _ws_start(self) -> None:
+        self.handler_task = self.loop.create_task(self._ws_serve())
 
     # The opening handshake
 
@@ -127,9 +150,13 @@ class ServerConnection(Answering, Connection):
         Raises:
             Exception: if the request isn't acceptable.
         """
-        await self._ws_handshaken()
+        phase = self._ws_phase
+        self._ws_hear(phase.reader if phase.complete else await phase.head())
         if self.request is not None:
-            await self._ws_decide(process_request, process_response, server_header)
+            if process_request is None and process_response is None:
+                self._ws_complete(None, server_header)
+            else:
+                await self._ws_decide(process_request, process_response, server_header)
             if not self._ws_phase.is_answerable():
                 raise ConnectionError("the client went away during the opening handshake")
             self._ws_answer()
@@ -143,8 +170,13 @@ class ServerConnection(Answering, Connection):
         return serving
 
     def _ws_answer(self) -> None:
-        self.protocol.send_response(self.response)  # type: ignore[arg-type]  # It was decided.
-        self._ws_write()
+        protocol, response = self.protocol, self.response
+        assert response is not None  # It was decided.
+        if response.status_code == 101 and type(protocol) is ServerProtocol:
+            self.transport.write(protocol._switch(response))
+        else:
+            protocol.send_response(response)
+            self._ws_write()
 
     # The task
 
@@ -174,13 +206,22 @@ class ServerConnection(Answering, Connection):
 
     async def _ws_open(self) -> bool:
         """Perform the opening handshake; return whether the connection is open."""
-        server = self.server
-        seconds = server.open_timeout
+        self._ws_served = True
         try:
-            if seconds is None:
-                await self.handshake(*server.handshake_arguments)
-            else:
-                await self._ws_open_within(server._ws_deadlines(seconds, expire))
+            try:
+                if self._ws_expired:
+                    raise asyncio.TimeoutError(TOO_SLOW)
+                await self.handshake(*self.server.handshake_arguments)
+            except asyncio.CancelledError:
+                # Since Python 3.11 a task counts its cancellations, of which only one here is ours.
+                if self._ws_expired and getattr(self.handler_task, "cancelling", int)() <= 1:
+                    raise asyncio.TimeoutError(TOO_SLOW) from None
+                raise
+            finally:
+                if self._ws_deadlines is not None:
+                    self._ws_deadlines.remove(self)
+                if self._ws_expired and hasattr(self.handler_task, "uncancel"):
+                    self.handler_task.uncancel()
         except asyncio.TimeoutError as exc:
             self.logger.debug("! %s", exc)
             self.transport.abort()
@@ -191,25 +232,10 @@ class ServerConnection(Answering, Connection):
             if not gone:
                 self._ws_phase.half_close()
             return False
-        if self.state is State.CONNECTING:
+        if self._ws_phase.state == CONNECTING:
             self._ws_phase.half_close()
             return False
         return True
-
-    async def _ws_open_within(self, deadlines: Deadlines) -> None:
-        """Perform the opening handshake in time; otherwise raise asyncio.TimeoutError."""
-        deadlines.add(self)
-        try:
-            await self.handshake(*self.server.handshake_arguments)
-        except asyncio.CancelledError:
-            # Since Python 3.11 a task counts its cancellations, of which only one here is ours.
-            if self._ws_expired and getattr(self.handler_task, "cancelling", int)() <= 1:
-                raise asyncio.TimeoutError("timed out during opening handshake") from None
-            raise
-        finally:
-            deadlines.remove(self)
-            if self._ws_expired and hasattr(self.handler_task, "uncancel"):
-                self.handler_task.uncancel()
 
     def _ws_shut_down(self, closing: Optional[tuple[int, str]]) -> None:
         """Take part in the server's shutdown."""
@@ -229,7 +255,11 @@ class ServerConnection(Answering, Connection):
 def expire(connection: ServerConnection) -> None:
     """End an opening handshake that takes too long."""
     connection._ws_expired = True
-    connection.handler_task.cancel()
+    if connection._ws_served:
+        connection.handler_task.cancel()
+    else:
+        # A task that is cancelled before it begins would do nothing.
+        connection._ws_phase.give_up(asyncio.TimeoutError(TOO_SLOW))
 
 
 def factory_of(create: Any, new_protocol: Callable[[], Any], server: Server) -> Any:

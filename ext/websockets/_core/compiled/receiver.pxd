@@ -19,6 +19,7 @@ cdef class Receiver:
 
     cdef int end(self) except -1
     cdef object next_message(self)
+    cdef bint ends_well(self) except -1
 
 
 cdef int advance(object self, object value, PyObject **result) except -1
