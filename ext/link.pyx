@@ -1,60 +1,45 @@
 """
 Transports of our own: the compiled twin of websockets/_core/link.py.
 
-Owns one socket, what is still to be sent by it, and what asyncio documents of transports. Must never
-know a frame, nor an event loop but for its call_soon() and its handler of exceptions.
+Owns one socket, how it is read and how it ends, and what asyncio documents of transports; the half
+that writes is in unsent.pyx. Must never know a frame, nor an event loop but for its call_soon() and
+its handler of exceptions.
 
 Key decision: what is read goes to the messages of an open connection without a step in Python, and
 frames that are sent go to the socket in the same call. The descriptor is known to nobody else, and
 closed here: a program that asks for the socket gets a duplicate, which it may close.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.dict cimport PyDict_Size
 from cpython.ref cimport PyObject
 
-from websockets._core.compiled.reactor cimport READABLE, WRITABLE, Reactor, Watched, error_of
+from websockets._core.compiled.addresses cimport (
+    address_of_peer,
+    address_of_place,
+    address_of_socket,
+    websockets_place,
+)
+from websockets._core.compiled.reactor cimport READABLE, WRITABLE, Reactor, error_of
 from websockets._core.compiled.stream cimport MessageStream
 from websockets._core.compiled.tls cimport TLSConnection
+from websockets._core.compiled.unsent cimport Unsent
 from websockets._core.compiled.writer cimport Writer
 
 cdef extern from "Python.h":
     object new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size)
     PyObject **_PyObject_GetDictPtr(object link)
-    object PyUnicode_DecodeFSDefaultAndSize(const char *path, Py_ssize_t size)
 
 cdef extern from "poller.h":
-    enum:
-        AF_INET
-        AF_INET6
-        AF_UNIX
-    struct iovec:
-        void *iov_base
-        size_t iov_len
-    struct websockets_address:
-        int family
-        char *host
-        int port
-        unsigned int flow
-        unsigned int scope
-        size_t length
     void websockets_peer_of(int descriptor, websockets_place *peer) noexcept
-    void websockets_address_of_place(
-        websockets_place *place, websockets_address *address
-    ) noexcept
-    void websockets_address_of_socket(int descriptor, websockets_address *address) noexcept
-    void websockets_address_of_peer(int descriptor, websockets_address *address) noexcept
     void websockets_no_delay(int descriptor) noexcept
     Py_ssize_t websockets_receive(int descriptor, void *buffer, size_t size) noexcept
     size_t websockets_readable(int descriptor) noexcept
     bint websockets_would_block(int error) noexcept
-    Py_ssize_t websockets_send_some(int descriptor, iovec *pieces, int count) noexcept nogil
-    int websockets_end_writing(int descriptor) noexcept
     void websockets_close(int descriptor) noexcept
 
 import warnings
-from collections import deque
 
 # What is read is taken out before anything else can be read, so all links share this.
 cdef enum:
@@ -64,14 +49,6 @@ cdef char BUFFER[SIZE]
 # From here on a read goes into an object of its size at once.
 cdef Py_ssize_t LARGE = 16384
 
-# From here on, other threads may run while the system copies.
-cdef Py_ssize_t LONG = 65536
-
-cdef enum:
-    PIECES = 64
-
-cdef Py_ssize_t HIGH = 65536
-
 
 cdef inline bint has_attributes(Link link):
     """Tell whether a program has set attributes of a link."""
@@ -79,20 +56,7 @@ cdef inline bint has_attributes(Link link):
     return attributes != NULL and attributes[0] != NULL and PyDict_Size(<object> attributes[0]) > 0
 
 
-cdef object address(websockets_address *found):
-    """Return an address as Python has it, None if there is none."""
-    if found.family == AF_UNIX:
-        if found.length and found.host[0] == 0:
-            return found.host[: found.length]
-        return PyUnicode_DecodeFSDefaultAndSize(found.host, found.length)
-    if found.family == AF_INET:
-        return found.host.decode("ascii"), found.port
-    if found.family == AF_INET6:
-        return found.host.decode("ascii"), found.port, found.flow, found.scope
-    return None
-
-
-cdef class Link(Watched):
+cdef class Link(Unsent):
     """What carries the bytes of a connection; the pure twin describes the arguments."""
 
     def __init__(self, Reactor reactor not None, loop, int descriptor, context, dressing):
@@ -105,19 +69,15 @@ cdef class Link(Watched):
         self, Reactor reactor, loop, int descriptor, context, dressing, websockets_place peer
     ) except -1:
         """Take over a socket."""
-        cdef websockets_address found
         self.reactor = reactor
         self.descriptor = descriptor
         self._loop = loop
         self._context = context
         self._dressing = dressing
-        self._high = HIGH
-        self._low = HIGH // 4
         self._peer = peer
         if not peer.size:
             # It has a path, and a long one.
-            websockets_address_of_peer(descriptor, &found)
-            self._remote = address(&found)
+            self._remote = address_of_peer(descriptor)
         return 0
 
     def __del__(self):
@@ -171,20 +131,26 @@ cdef class Link(Watched):
         writer._link = self
         return writer
 
+    cdef int tell(self, str method) except -1:
+        """Call a method of the protocol, if there still is one."""
+        if self._protocol is None:
+            return 0
+        try:
+            getattr(self._protocol, method)()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self.report(exc, f"{method}() of a protocol raised an exception")
+        return 0
+
     def get_extra_info(self, name, default=None):
         """Return the socket, or an address of it."""
-        cdef websockets_address found
         result = None
         if name == "peername":
-            if self._peer.size:
-                websockets_address_of_place(&self._peer, &found)
-                result = address(&found)
-            else:
-                result = self._remote
+            result = address_of_place(&self._peer) if self._peer.size else self._remote
         elif name == "sockname":
             if self._local is None and self.descriptor >= 0:
-                websockets_address_of_socket(self.descriptor, &found)
-                self._local = address(&found)
+                self._local = address_of_socket(self.descriptor)
             result = self._local
         elif name == "socket":
             if self._socket is None:
@@ -338,172 +304,6 @@ cdef class Link(Watched):
             self._paused = False
             self.look_at_reading()
 
-    # Writing
-
-    def write(self, data):
-        """Send bytes, now or as soon as there is room."""
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError(f"data must be bytes, bytearray or memoryview, not {type(data)!r}")
-        if self._ends_writing:
-            raise RuntimeError("nothing can be written after write_eof()")
-        if len(data) and not self._over:
-            self.put([data if type(data) is bytes else bytes(data)])
-
-    def writelines(self, pieces):
-        """Send several byte strings."""
-        self.write(b"".join(pieces))
-
-    cdef int put(self, list pieces) except -1:
-        """Send byte strings, now or as soon as there is room."""
-        cdef iovec vector[PIECES]
-        cdef int i, count
-        cdef Py_ssize_t size = 0, taken = 0
-        if self._unsent_size == 0:
-            if len(pieces) > PIECES:
-                pieces = [b"".join(pieces)]
-            count = <int> len(pieces)
-            for i in range(count):
-                vector[i].iov_base = PyBytes_AS_STRING(pieces[i])
-                vector[i].iov_len = PyBytes_GET_SIZE(pieces[i])
-                size += PyBytes_GET_SIZE(pieces[i])
-            if size < LONG:
-                taken = websockets_send_some(self.descriptor, vector, count)
-            else:
-                with nogil:
-                    taken = websockets_send_some(self.descriptor, vector, count)
-            if taken == size:
-                return 0
-        return self.left(pieces, taken)
-
-    cdef int left(self, list pieces, Py_ssize_t taken) except -1:
-        """See to what the socket didn't take, or to an error."""
-        if taken < 0:
-            if not websockets_would_block(<int> -taken):
-                return self.fail(error_of(<int> taken), "writing to a socket failed")
-            taken = 0
-        return self.keep(pieces, taken)
-
-    cdef int put_one(self, bytes data) except -1:
-        """Send one byte string, now or as soon as there is room."""
-        cdef iovec vector
-        cdef Py_ssize_t taken, size = PyBytes_GET_SIZE(data)
-        if self._unsent_size or size >= LONG:
-            return self.put([data])
-        vector.iov_base = PyBytes_AS_STRING(data)
-        vector.iov_len = size
-        taken = websockets_send_some(self.descriptor, &vector, 1)
-        return 0 if taken == size else self.left([data], taken)
-
-    cdef int keep(self, list pieces, Py_ssize_t taken) except -1:
-        """Keep what the socket doesn't take now."""
-        cdef bytes piece
-        if self._unsent is None:
-            self._unsent = deque()
-        for piece in pieces:
-            if taken >= PyBytes_GET_SIZE(piece):
-                taken -= PyBytes_GET_SIZE(piece)
-                continue
-            if taken:
-                self._sent = taken  # of the first that is kept
-            self._unsent.append(piece)
-            self._unsent_size += PyBytes_GET_SIZE(piece) - taken
-            taken = 0
-        self.watch(self.events | WRITABLE)
-        return self.look_at_room()
-
-    cdef int send_unsent(self) except -1:
-        """Send what has waited for room."""
-        cdef iovec vector[PIECES]
-        cdef int count = 0
-        cdef Py_ssize_t taken, sent = self._sent
-        cdef bytes piece
-        if self._unsent:
-            for piece in self._unsent:
-                vector[count].iov_base = PyBytes_AS_STRING(piece) + sent
-                vector[count].iov_len = PyBytes_GET_SIZE(piece) - sent
-                sent = 0
-                count += 1
-                if count == PIECES:
-                    break
-            with nogil:
-                taken = websockets_send_some(self.descriptor, vector, count)
-            if taken < 0:
-                if not websockets_would_block(<int> -taken):
-                    return self.fail(error_of(<int> taken), "writing to a socket failed")
-                return 0
-            self._unsent_size -= taken
-            taken += self._sent
-            while self._unsent and taken >= PyBytes_GET_SIZE(self._unsent[0]):
-                taken -= PyBytes_GET_SIZE(self._unsent.popleft())
-            self._sent = taken
-        if self._unsent_size == 0:
-            self._unsent = None
-            self.watch(self.events & READABLE)
-        self.look_at_room()
-        if self._unsent_size == 0:
-            if self.closing:
-                self.end_soon(None)
-            elif self._ends_writing:
-                websockets_end_writing(self.descriptor)
-        return 0
-
-    def can_write_eof(self):
-        """Tell that our side of the connection can end alone."""
-        return True
-
-    def write_eof(self):
-        """End our side of the connection, behind what was written."""
-        if self.closing or self._ends_writing:
-            return
-        self._ends_writing = True
-        if self._unsent_size == 0:
-            error = websockets_end_writing(self.descriptor)
-            if error < 0:
-                raise error_of(error)
-
-    def get_write_buffer_size(self):
-        """Return how many bytes wait for room."""
-        return self._unsent_size
-
-    def get_write_buffer_limits(self):
-        """Return the sizes at which writing goes on, and pauses."""
-        return self._low, self._high
-
-    def set_write_buffer_limits(self, high=None, low=None):
-        """Set the sizes, in bytes, at which writing pauses, and goes on."""
-        if high is None:
-            high = HIGH if low is None else 4 * low
-        if low is None:
-            low = high // 4
-        if not high >= low >= 0:
-            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
-        # What is out of reach is as good as no limit.
-        self._high = min(high, 2**62) if sizeof(Py_ssize_t) > 4 else min(high, 2**30)
-        self._low = min(low, self._high)
-        self.look_at_room()
-
-    cdef int look_at_room(self) except -1:
-        """Let the protocol know when it should pause writing, and when to go on."""
-        if self._unsent_size > self._high and not self._full:
-            self._full = True
-            return self.tell("pause_writing")
-        if self._full and self._unsent_size <= self._low:
-            self._full = False
-            return self.tell("resume_writing")
-        return 0
-
-    cdef int tell(self, str method) except -1:
-        """Call a method of the protocol, if there still is one."""
-        if self._protocol is None:
-            return 0
-        try:
-            getattr(self._protocol, method)()
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as exc:
-            self.report(exc, f"{method}() of a protocol raised an exception")
-        return 0
-
     # The end
 
     def is_closing(self):
@@ -551,8 +351,7 @@ cdef class Link(Watched):
         if self._over:
             return 0
         self.closing = self._over = True
-        self._unsent = None
-        self._unsent_size = self._sent = 0
+        self.forget_unsent()
         self.watch(0)
         self._loop.call_soon(self.end, exc, context=self._context)
         return 0
@@ -568,7 +367,6 @@ cdef class Link(Watched):
 
     cpdef drop(self):
         """Close the socket."""
-        cdef websockets_address found
         cdef int descriptor = self.descriptor
         self.watch(0)
         self.closing = self._over = True
@@ -577,8 +375,7 @@ cdef class Link(Watched):
             return
         if self._local is None:
             # It may be asked for afterwards, for a log.
-            websockets_address_of_socket(descriptor, &found)
-            self._local = address(&found)
+            self._local = address_of_socket(descriptor)
         self.descriptor = -1
         websockets_close(descriptor)
         if self._duplicate is not None:

@@ -8,7 +8,8 @@ Key decision: all that wait are accepted in one turn, up to a batch. Where there
 another, nobody is accepted for a second, because the same would be told again at once.
 """
 
-from websockets._core.compiled.link cimport Link, websockets_place
+from websockets._core.compiled.addresses cimport websockets_place
+from websockets._core.compiled.link cimport Link
 from websockets._core.compiled.reactor cimport READABLE, Reactor, Watched, error_of
 
 cdef extern from "poller.h":

@@ -21,6 +21,7 @@ import types
 import warnings
 
 MODULES = (
+    "addresses",
     "application",
     "blocking",
     "calls",
@@ -55,6 +56,7 @@ MODULES = (
     "stream",
     "tally",
     "tls",
+    "unsent",
     "upgrading",
     "utf8",
     "values",
