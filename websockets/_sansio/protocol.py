@@ -10,6 +10,7 @@ bytes, events and frames reach it in one call, from the core's :class:`Conversat
 from __future__ import annotations
 
 import logging
+import weakref
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .._closes import OK_CLOSE_CODES, Close
@@ -33,7 +34,7 @@ from ..exceptions import (
 from ..frames import Frame
 from ..http11 import Request, Response
 from ..typing import BytesLike, Origin, Subprotocol
-from .chain import OPCODES, chain_of
+from .chain import OPCODES, WatchedChain, chain_of
 from .opening import Opening
 from .taking import HandshakeReader
 
@@ -133,12 +134,19 @@ class Protocol(Conversation):
         endpoint = EventEndpoint(
             self.side == CLIENT, self.max_message_size, self.max_fragment_size, FRAMES
         )
-        if self._agreed or self.debug:
-            endpoint.use(self._chain())
+        chain = self._chain()
+        if chain is not None:
+            endpoint.use(chain)
         return endpoint
 
     def _chain(self) -> Any:
-        return chain_of(self._agreed or (), self.logger if self.debug else None)
+        return self._watched(chain_of(self._agreed or (), self.logger if self.debug else None))
+
+    def _watched(self, chain: Any) -> Any:
+        """Show a subclass the frames that pass through extensions, or through none, if it asks."""
+        if type(self).recv_frame is Protocol.recv_frame:
+            return chain
+        return WatchedChain(chain, weakref.WeakMethod(self.recv_frame))
 
     # Facts
 
@@ -292,6 +300,14 @@ class Protocol(Conversation):
             self._log_changes()
         if self.side == SERVER:
             self.logger.info("connection closed")
+
+    def recv_frame(self, frame: Frame) -> None:
+        """
+        Take notice of a frame from the peer, as extensions have decoded it.
+
+        It is called for each, also where somebody else has the socket, if a subclass overrides it;
+        messages are put together elsewhere.
+        """
 
     def _attend(self) -> None:
         """See to what else than data frames has come."""
