@@ -21,8 +21,10 @@ from .._core import (
     EventEndpoint,
     FrameMaker,
     forget_frames,
+    masking_key,
     serialize_close,
 )
+from .._replaced import replaced
 from .._states import CLIENT, CLOSED, CLOSING, CONNECTING, OPEN, SERVER, Side, State
 from ..exceptions import (
     ConnectionClosed,
@@ -134,6 +136,8 @@ class Protocol(Conversation):
         endpoint = EventEndpoint(
             self.side == CLIENT, self.max_message_size, self.max_fragment_size, FRAMES
         )
+        if self.side == CLIENT:
+            endpoint.outbox.draw = draw_key
         chain = self._chain()
         if chain is not None:
             endpoint.use(chain)
@@ -486,3 +490,9 @@ class Protocol(Conversation):
         body = getattr(message, "body", b"")
         if body:
             self.logger.debug(f"{mark} [body] (%d bytes)", len(body))
+
+
+def draw_key() -> int:
+    """Draw the masking key of a frame (RFC 6455 5.3)."""
+    token_bytes = replaced("secrets", "token_bytes")
+    return masking_key() if token_bytes is None else int.from_bytes(token_bytes(4), "big")
