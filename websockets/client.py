@@ -30,6 +30,7 @@ from ._engine.reconnecting import (
     reconnecting,
 )
 from ._handshake.redirects import follow, for_another_server
+from ._handshake.upgrade import generate_key as generate_key
 from ._sansio.client import ClientProtocol
 from ._sansio.renamed import ClientConnection as ClientConnection
 from ._sides.client import WebSocketClientProtocol

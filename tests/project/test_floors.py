@@ -70,6 +70,7 @@ FLOORS = {
     "websockets._environment": 1,
     "websockets._errors": 1,
     "websockets._grammar": 1,
+    "websockets._replaced": 1,
     "websockets.datastructures": 1,
     "websockets.streams": 1,
     "websockets.typing": 1,

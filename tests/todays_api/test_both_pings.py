@@ -5,9 +5,9 @@ Pings on asyncio and on trio, those of programs and those that keep a connection
 import random
 
 import pytest
-from both import answered, both_sides, now, sleep, started, turns
+from both import answered, both_sides, close, now, sleep, started, turns
 from counted import Growth
-from peer import PING, PONG, TEXT
+from peer import CLOSE, PING, PONG, TEXT, close_payload
 from todays import Records
 
 from websockets.exceptions import ConcurrencyError, ConnectionClosedError, ProtocolError
@@ -75,6 +75,19 @@ async def test_a_ping_is_answered_without_the_program(connection):
     async with connection() as (ws, peer):
         await peer.send(PING, b"x")
         assert await peer.read() == (FIN | PONG, b"x")
+
+
+@both_sides
+async def test_a_ping_is_answered_until_the_peer_closes(connection):
+    async with connection() as (ws, peer):
+        closing = started(close(ws))
+        await peer.read_close()
+        await peer.send(PING, b"x")
+        assert await peer.read() == (FIN | PONG, b"x")
+        await peer.send(CLOSE, close_payload(1000))
+        await peer.close()
+        await closing
+        assert ws.close_code == 1000
 
 
 @both_sides

@@ -119,7 +119,8 @@ class Endpoint(Sender):
         max_frame: largest frame of a message to receive in bytes; None for no limit.
         in_fragments: whether fragments wait in the inbox, each on its own, and text that isn't
             UTF-8: a message is put together as it is taken. Otherwise only messages do. It also
-            makes a close frame in the middle of a message a violation.
+            makes a close frame in the middle of a message a violation, and has pings answered
+            behind our own.
 
     Attributes, beside those of :class:`~.sender.Sender`:
         phase: TALKING, OWING, AWAITING, OVER or GONE.
@@ -522,10 +523,9 @@ class Endpoint(Sender):
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == OP_PING:
-            # RFC 6455 5.5.2: answer, unless a close frame went before.
-            if self.state != OPEN:
-                return
-            self._pong(payload)
+            # RFC 6455 5.5.2: answer, unless the peer has sent a close frame; in 8.1's API, or we.
+            if self.state == OPEN or (self._in_fragments and self.phase == AWAITING):
+                self._pong(payload)
         elif opcode == OP_PONG:
             if self._listening:
                 if self.pongs is None:

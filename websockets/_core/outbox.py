@@ -42,6 +42,7 @@ class Outbox:
 
     Attributes:
         size: how many bytes wait; take them with :meth:`collect`.
+        draw: a function that draws masking keys, as :func:`~.keys.masking_key`, or None for that.
     """
 
     def __init__(self, masked: bool, extensions: Any, thread_size: int, gather: int) -> None:
@@ -51,6 +52,7 @@ class Outbox:
         self._joined: Optional[bytearray] = None  # short frames behind those
         self.size = 0
         self._masked = masked
+        self.draw: Optional[Callable[[], int]] = None
         self._tally = CLIENTS if masked else SERVERS
         self._extensions = extensions
         self._thread_size = thread_size
@@ -230,7 +232,10 @@ class Outbox:
 
     def _put_frame(self, byte0: int, payload: Any) -> None:
         kind = type(payload)
-        key = masking_key() if self._masked else NO_KEY
+        if not self._masked:
+            key = NO_KEY
+        else:
+            key = masking_key() if self.draw is None else self.draw()
         if (kind is str or kind is bytes) and len(payload) < LARGE:
             if self.size and self._gathering is not None:
                 # What waits for others is joined with them.

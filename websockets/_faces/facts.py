@@ -234,6 +234,7 @@ class Facts:
         if protocol._agreed or protocol.debug:
             logger = self.logger if protocol.debug else None
             chain = chain_of(protocol.extensions, logger, self._ws_offloads)
+        chain = protocol._watched(chain)
         if type(self).process_event is not Facts.process_event:
             chain = WatchedChain(chain, weakref.WeakMethod(self.process_event))
         return chain

@@ -13,6 +13,7 @@ import time
 from typing import Any, Optional
 
 from .._core import accept_key, make_head, usual_head
+from .._replaced import replaced
 from ..datastructures import Headers, headers_of
 from ..http11 import Response
 
@@ -100,9 +101,15 @@ def add_choice(headers: Headers, extensions: Optional[str], subprotocol: Optiona
         headers["Sec-WebSocket-Protocol"] = subprotocol
 
 
-@functools.lru_cache(maxsize=1)
 def http_date(seconds: int) -> str:
     """Return a time as a Date header tells it (RFC 9110 6.6.1); many responses tell the same."""
+    formatdate = replaced("email.utils", "formatdate")
+    return usual_date(seconds) if formatdate is None else formatdate(seconds, usegmt=True)
+
+
+@functools.lru_cache(maxsize=1)
+def usual_date(seconds: int) -> str:
+    """Return the same, as nobody has replaced it."""
     # The standard library's function would load what takes longer than a thousand of these.
     year, month, day, hour, minute, second, weekday = time.gmtime(seconds)[:7]
     date = f"{DAYS[weekday]}, {day:02} {MONTHS[month - 1]} {year}"

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Optional
 
 from .._core import GUID, USUAL_CONNECTIONS, USUAL_UPGRADES, accept_key, usual_key
+from .._replaced import replaced
 from ..datastructures import Headers
 from ..exceptions import InvalidHeader, InvalidHeaderValue, InvalidUpgrade
 from ..headers import parse_connection, parse_upgrade
@@ -33,7 +34,8 @@ __all__ = [
 
 def generate_key() -> str:
     """Return a ``Sec-WebSocket-Key``: random, and new for each connection (RFC 6455 4.1)."""
-    return base64.b64encode(os.urandom(16)).decode()
+    drawn = (replaced("secrets", "token_bytes") or os.urandom)(16)
+    return base64.b64encode(drawn).decode()
 
 
 def _adder(headers: MutableMapping[str, str]) -> Callable[[str, str], None]:

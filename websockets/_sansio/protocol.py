@@ -10,6 +10,7 @@ bytes, events and frames reach it in one call, from the core's :class:`Conversat
 from __future__ import annotations
 
 import logging
+import weakref
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .._closes import OK_CLOSE_CODES, Close
@@ -20,8 +21,10 @@ from .._core import (
     EventEndpoint,
     FrameMaker,
     forget_frames,
+    masking_key,
     serialize_close,
 )
+from .._replaced import replaced
 from .._states import CLIENT, CLOSED, CLOSING, CONNECTING, OPEN, SERVER, Side, State
 from ..exceptions import (
     ConnectionClosed,
@@ -33,7 +36,7 @@ from ..exceptions import (
 from ..frames import Frame
 from ..http11 import Request, Response
 from ..typing import BytesLike, Origin, Subprotocol
-from .chain import OPCODES, chain_of
+from .chain import OPCODES, WatchedChain, chain_of
 from .opening import Opening
 from .taking import HandshakeReader
 
@@ -133,12 +136,21 @@ class Protocol(Conversation):
         endpoint = EventEndpoint(
             self.side == CLIENT, self.max_message_size, self.max_fragment_size, FRAMES
         )
-        if self._agreed or self.debug:
-            endpoint.use(self._chain())
+        if self.side == CLIENT:
+            endpoint.outbox.draw = draw_key
+        chain = self._chain()
+        if chain is not None:
+            endpoint.use(chain)
         return endpoint
 
     def _chain(self) -> Any:
-        return chain_of(self._agreed or (), self.logger if self.debug else None)
+        return self._watched(chain_of(self._agreed or (), self.logger if self.debug else None))
+
+    def _watched(self, chain: Any) -> Any:
+        """Show a subclass the frames that pass through extensions, or through none, if it asks."""
+        if type(self).recv_frame is Protocol.recv_frame:
+            return chain
+        return WatchedChain(chain, weakref.WeakMethod(self.recv_frame))
 
     # Facts
 
@@ -292,6 +304,14 @@ class Protocol(Conversation):
             self._log_changes()
         if self.side == SERVER:
             self.logger.info("connection closed")
+
+    def recv_frame(self, frame: Frame) -> None:
+        """
+        Take notice of a frame from the peer, as extensions have decoded it.
+
+        It is called for each, also where somebody else has the socket, if a subclass overrides it;
+        messages are put together elsewhere.
+        """
 
     def _attend(self) -> None:
         """See to what else than data frames has come."""
@@ -470,3 +490,9 @@ class Protocol(Conversation):
         body = getattr(message, "body", b"")
         if body:
             self.logger.debug(f"{mark} [body] (%d bytes)", len(body))
+
+
+def draw_key() -> int:
+    """Draw the masking key of a frame (RFC 6455 5.3)."""
+    token_bytes = replaced("secrets", "token_bytes")
+    return masking_key() if token_bytes is None else int.from_bytes(token_bytes(4), "big")

@@ -39,8 +39,9 @@ from .transport import Transport
 
 __all__ = ["Session"]
 
-# Seconds that a connection is left alone before the keeper sees to it: who receives in a loop is
-# back before that, and needs no help.
+# Seconds that a connection is left alone before the keeper sees to it: the first time, and where
+# threads have come back so often that it is sure that they will, without help.
+FIRST_LEFT_ALONE = 0.0002
 LEFT_ALONE = 0.03
 
 # Seconds in which a thread that wants to run surely gets to: the interpreter has others stop for it
@@ -73,6 +74,7 @@ class Session(Driver):
         "__weakref__",
         "_answer_timer",
         "_closed_exc",
+        "_patience",
         "_seen",
         "_transport",
         "abandoned",
@@ -110,6 +112,7 @@ class Session(Driver):
         self.ending.log = log
         self._answer_timer: Any = None
         self._seen = 0
+        self._patience = FIRST_LEFT_ALONE
         self.in_fragments = False
         self.abandoned = False
         stream.host = self
@@ -323,7 +326,7 @@ class Session(Driver):
             return
         stream.watched = True
         self._seen = stream.moves
-        self.call_later(0.0 if urgent else LEFT_ALONE, self._look)
+        self.call_later(0.0 if urgent else self._patience, self._look)
 
     # What the keeper asks
 
@@ -335,9 +338,14 @@ class Session(Driver):
         writes = stream.has_unsent() and not stream.writing
         if stream.moves != self._seen and not (stream.reader or writes or self.events):
             self._seen = stream.moves
-            self.call_later(LEFT_ALONE, self._look)
+            self._be_patient()
+            self.call_later(self._patience, self._look)
         else:
             self._choose_events()
+
+    def _be_patient(self) -> None:
+        """Give threads more time to come back."""
+        self._patience = min(2 * self._patience, LEFT_ALONE)
 
     def _choose_events(self) -> None:
         """Have the keeper watch what no other thread sees to."""
@@ -360,6 +368,7 @@ class Session(Driver):
                     # Another thread has been faster, and will come again.
                     keeper().set_events(self, 0)
                     stream.watched = False
+                    self._be_patient()
                     self.watch()
                     return
             if not stream.ended:

@@ -19,6 +19,7 @@ cdef class Outbox:
     cdef bytearray _joined
     cdef readonly Py_ssize_t size
     cdef bint _masked
+    cdef public draw
     cdef Tally _tally
     cdef object _extensions
     cdef long long _thread_size
