@@ -14,16 +14,17 @@ from websockets.asyncio.connection import Connection
 from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosedOK
 from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.frames import Opcode
 from websockets.protocol import CLIENT, CLOSED, OPEN, SERVER, Protocol
 from websockets.uri import parse_uri
 
 
 @contextlib.asynccontextmanager
-async def pair(deflate=False, **options):
+async def pair(deflate=False, protocol_class=Protocol, **options):
     """Yield the client's and the server's end of a connection that is open from the start."""
     loop, ends = asyncio.get_running_loop(), []
     for side, sock in zip([CLIENT, SERVER], socket.socketpair()):
-        protocol = Protocol(side)
+        protocol = protocol_class(side)
         if deflate:
             protocol.extensions = [PerMessageDeflate(False, False, 15, 15)]
         _, end = await loop.create_connection(
@@ -46,6 +47,23 @@ async def test_messages(deflate):
             await one.send([b"a", b"b"])
             assert await other.recv() == b"ab"
             assert await (await one.ping()) >= 0
+
+
+async def test_a_close_frame_is_answered_at_once_behind_messages_that_nobody_takes():
+    frames = []
+
+    class Told(Protocol):
+        def recv_frame(self, frame):
+            frames.append((self.side, frame.opcode))
+
+    async with pair(protocol_class=Told) as (client, server):
+        await client.send("unread")
+        closing = asyncio.ensure_future(client.close())
+        while (SERVER, Opcode.CLOSE) not in frames:
+            await asyncio.sleep(0)
+        assert server.state is not OPEN
+        await closing
+        assert await server.recv() == "unread"
 
 
 async def test_the_end():

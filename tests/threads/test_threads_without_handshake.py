@@ -8,18 +8,18 @@ import threading
 
 import pytest
 
-from websockets.exceptions import ConnectionClosedOK
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, CLOSED, OPEN, SERVER, Protocol
 from websockets.sync.connection import Connection
 
 
 @contextlib.contextmanager
-def pair(protocol_class=Protocol, **options):
+def pair(protocol_class=Protocol, wrap=lambda sock: sock, **options):
     """Yield the client's and the server's end of a connection that is open from the start."""
     one, other = socket.socketpair()
     with Connection(one, Protocol(CLIENT), **options) as client:
-        with Connection(other, protocol_class(SERVER), **options) as server:
+        with Connection(wrap(other), protocol_class(SERVER), **options) as server:
             yield client, server
 
 
@@ -71,3 +71,85 @@ def test_a_protocol_that_is_told_of_each_frame_while_nobody_receives():
             Frame(Opcode.PING, b"p"),
         ]
         assert server.recv() == "ab"
+
+
+def test_a_close_frame_is_answered_at_once_behind_messages_that_nobody_takes():
+    closed = threading.Event()
+
+    class Told(Protocol):
+        def recv_frame(self, frame):
+            if frame.opcode is Opcode.CLOSE:
+                closed.set()
+
+    with pair(Told) as (client, server):
+        client.send("unread")
+        closing = threading.Thread(target=client.close)
+        closing.start()
+        assert closed.wait(5)
+        with server.protocol_mutex:
+            assert server.state is not OPEN
+        closing.join()
+        assert server.recv() == "unread"
+
+
+class Wrapped:
+    """An object that a program puts between a connection and its socket."""
+
+    def __init__(self, sock):
+        self._sock = sock
+        self.sent = []
+        self.loses = False
+
+    def __getattr__(self, name):
+        return getattr(self._sock, name)
+
+    def sendall(self, data):
+        self.sent.append(bytes(data))
+        if not self.loses:
+            self._sock.sendall(data)
+
+
+@pytest.mark.parametrize("size", [3, 5000])
+def test_an_object_with_the_methods_of_a_socket_is_asked_for_them(size):
+    with pair(wrap=Wrapped) as (client, server):
+        server.send(bytes(size))
+        assert client.recv() == bytes(size)
+        client.send(bytes(size))
+        assert server.recv() == bytes(size)
+        written = b"".join(server.socket.sent)
+        assert len(written) > size and written.endswith(bytes(size))
+        server.socket.loses = True
+        server.send("lost")
+        server.ping()
+        server.socket.loses = False
+        server.send("after")
+        assert client.recv() == "after"
+
+
+def test_a_socket_that_the_program_has_closed(caplog):
+    with pair() as (client, server):
+        server.socket.close()
+        with pytest.raises(ConnectionClosedError) as raised:
+            client.recv()
+        assert str(raised.value) == "no close frame received or sent"
+        with pytest.raises(ConnectionClosedError):
+            server.recv()
+    assert not caplog.records
+
+
+def test_a_subclass_of_sockets_with_methods_of_its_own():
+    class Counting(socket.socket):
+        sent = 0
+
+        def sendall(self, data, flags=0):
+            Counting.sent += len(data)
+            super().sendall(data, flags)
+
+    def counting(sock):
+        with sock:
+            return Counting(sock.family, sock.type, fileno=socket.dup(sock.fileno()))
+
+    with pair(wrap=counting) as (client, server):
+        server.send("counted")
+        assert client.recv() == "counted"
+        assert Counting.sent == 9

@@ -126,6 +126,7 @@ class Endpoint(Sender):
         phase: TALKING, OWING, AWAITING, OVER or GONE.
         pongs: payloads of the pongs received, or None; whoever handles them sets None again.
         fragments: what was taken of a message that isn't whole, None between two messages.
+        holds_close: whether a close frame that we owe is held back at all, as by default.
         refilled: set when :meth:`take` has made room, and bytes were parsed; to be unset.
         close_rcvd, close_sent: the close frames that went through, or None.
         close_rcvd_then_sent: which of them came first, None unless there are both.
@@ -169,6 +170,7 @@ class Endpoint(Sender):
         self._extensions = extensions
         self._decoding = False  # whether extensions decode the current frame
         self._reader = FrameReader(not is_client, extensions is not None)
+        self.holds_close = True
         self._in_fragments = in_fragments
         if in_fragments:
             self._messages: MessageAssembler = FragmentAssembler(max_size, None, max_frame)
@@ -620,7 +622,7 @@ class Endpoint(Sender):
             self._send_close(self._owed_close, OVER)
 
     def _owe_close(self, payload: bytes) -> None:
-        if self.inbox.waiting:
+        if self.inbox.waiting and self.holds_close:
             self._owed_close = payload
             self._enter(OWING)
         else:

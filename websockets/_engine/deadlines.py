@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional
 
 from .._transports.verdicts import Verdict
 
-__all__ = ["Deadlines", "LoneDeadline", "SharedTimes", "shared_deadlines"]
+__all__ = ["Deadlines", "LoneDeadline", "LoneTime", "SharedTimes", "shared_deadlines"]
 
 
 class Deadlines:
@@ -102,21 +102,32 @@ class SharedTimes(SharedDeadlines):
         self._end(late)
 
 
-class LoneDeadline:
-    """The same for one thing, with a timer of its own."""
+class LoneTime:
+    """The same for one thing that is no verdict, with a timer of its own."""
 
-    __slots__ = ("_made_of", "_verdict")
+    __slots__ = ("_made_of", "_timer")
 
     def __init__(self, loop: Any, seconds: float, expire: Callable[[Any], None]) -> None:
         self._made_of = loop, seconds, expire
 
     def add(self, thing: Any) -> None:
         """Begin to wait for it to be done."""
-        self._verdict = Verdict(*self._made_of, thing)
+        loop, seconds, expire = self._made_of
+        self._timer = loop.call_later(seconds, expire, thing)
 
     def remove(self, thing: Any) -> None:
         """Take notice that it is done, or has expired."""
-        self._verdict.cancel()
+        self._timer.cancel()
+
+
+class LoneDeadline(LoneTime):
+    """The same for a verdict."""
+
+    __slots__ = ()
+
+    def add(self, thing: Any) -> None:
+        """Begin to wait for it to be done."""
+        self._timer = Verdict(*self._made_of, thing)
 
 
 # Those of event loops, by what they were made of, and the one that was asked for last; they live as

@@ -40,6 +40,8 @@ class Facts:
 
     __slots__ = ()  # for the sake of those that it is one base of several of
 
+    _ws_is_open = False  # whether a program has done the opening handshake in its own way
+
     # What has its usual value takes no memory of a connection: then it is the class's.
     ping_interval: Optional[float] = 20
     ping_timeout: Optional[float] = 20
@@ -216,7 +218,7 @@ class Facts:
         """
         high, low = limits_of_queue(self.max_queue)
         message, frame = self._ws_limits()
-        return _core.Endpoint(
+        endpoint = _core.Endpoint(
             self._ws_is_client,
             message,
             high,
@@ -227,6 +229,9 @@ class Facts:
             frame,
             self._ws_in_fragments,
         )
+        if self._ws_is_open:
+            endpoint.holds_close = False  # There is no handler that is about to answer.
+        return endpoint
 
     def _ws_chain(self) -> Any:
         """Return what passes frames through the extensions, None if nobody wants to see them."""

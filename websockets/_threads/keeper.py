@@ -132,13 +132,18 @@ class Keeper:
         Watch the socket of a connection for events, READ and WRITE, from now on; in this thread.
 
         The connection's ``ready(events)`` is called when there are some.
+
+        Raises:
+            ValueError, OSError: if the program has closed the socket.
         """
         with self._lock:
             before, session.events = session.events, events
             if self._selector is None or before == events:
                 return
             if not before:
+                session.events = 0  # until it is sure that it is a socket still
                 self._selector.register(session.selectable, events, session)
+                session.events = events
                 self._watched += 1
             elif not events:
                 self._unregister(session)

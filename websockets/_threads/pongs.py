@@ -1,8 +1,9 @@
 """
-Waiting for pongs in threads.
+Waiting for pongs in threads, as programs do and as keepalive does.
 
-Owns the event that a program is given for a ping. Must never know when pongs come. Key decision:
-who waits for it reads the connection meanwhile, so that the pong comes at once.
+Owns the event that a program is given for a ping, and the limit for a sign of life. Must never know
+when pongs come. Key decision: who waits for it reads the connection meanwhile, so that the pong
+comes at once; and where a limit is reached, who looks for a sign of life reads.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import threading
 from time import monotonic
 from typing import Any, Optional
 
-__all__ = ["Pong"]
+from .._engine.deadlines import LoneTime
+from .._transports.verdicts import Verdict
+
+__all__ = ["Hearing", "Pong"]
 
 
 class Pong(threading.Event):
@@ -34,3 +38,22 @@ class Pong(threading.Event):
         if self._stream.wait(self.is_set, timeout):
             return True
         return super().wait(None if deadline is None else max(deadline - monotonic(), 0.0))
+
+
+class Hearing(LoneTime):
+    """The time for a sign of life; its ``loop`` is the session, which reads if it is asked."""
+
+    __slots__ = ()
+
+    def add(self, thing: Any) -> None:
+        """Begin to wait for it."""
+        session, seconds, _ = self._made_of
+        self._timer = session.call_later(seconds, self._reached, thing)
+
+    def _reached(self, thing: Any) -> None:
+        session, _, expire = self._made_of
+        if session.stream.reader:
+            # That thread may have read it, and not have had its turn since.
+            self._timer = Verdict(session, 0, expire, thing)
+        else:
+            expire(thing)

@@ -23,7 +23,7 @@ from .._core import (
     OWING,
     TALKING,
 )
-from .._engine.deadlines import LoneDeadline
+from .._engine.deadlines import LoneTime
 from .._engine.driving import ANSWER_TIME, Awaited, Driver
 from .._engine.ending import Ending
 from .._engine.fragments import RUNNING, FragmentDecoder
@@ -32,7 +32,7 @@ from .._engine.pings import Pings
 from ..exceptions import ConcurrencyError
 from .ended import Over, Remains
 from .keeper import READ, WRITE, Timer, keeper
-from .pongs import Pong
+from .pongs import Hearing, Pong
 from .sending import send_frame
 from .system import SYSTEM
 from .transport import Transport
@@ -248,11 +248,13 @@ class Session(Driver):
         if self.keepalive is None and not self.ending.begun:
             self.keepalive = Keepalive(self.face, self)
 
-    def deadlines(self, seconds: float, expire: Callable[[Any], None]) -> LoneDeadline:
+    def deadlines(self, seconds: float, expire: Callable[[Any], None]) -> Hearing:
         """Return what ends whatever takes longer."""
-        return LoneDeadline(self, seconds, expire)
+        return Hearing(self, seconds, expire)
 
-    times = deadlines
+    def times(self, seconds: float, act: Callable[[Any], None]) -> LoneTime:
+        """Return what does something when it is due."""
+        return LoneTime(self, seconds, act)
 
     def has_heard(self) -> bool:
         """Tell whether the peer gave a sign of life since the last call, or wasn't let to."""
@@ -353,7 +355,10 @@ class Session(Driver):
         reads = not (stream.reader or self.endpoint.stalled)
         writes = stream.has_unsent() and not stream.writing
         stream.watched = reads
-        keeper().set_events(self, (READ if reads else 0) | (WRITE if writes else 0))
+        try:
+            keeper().set_events(self, (READ if reads else 0) | (WRITE if writes else 0))
+        except (ValueError, OSError):
+            self.lost(None)  # The program has closed the socket.
 
     def ready(self, events: int) -> None:
         """See to what the socket has or takes, in the keeper's thread."""

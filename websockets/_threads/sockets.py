@@ -6,6 +6,7 @@ Owns what is the same for sockets with TLS and without. Must never know a connec
 
 from __future__ import annotations
 
+import _socket
 import socket
 from typing import Any
 
@@ -29,10 +30,26 @@ def plain_of(sock: Any, system: Any) -> tuple[Any, Any, Any]:
     if hasattr(sock, "pending"):
         from .foreign import ForeignTLS
 
-        foreign = ForeignTLS(sock)
-        return foreign, layer, foreign
+        encrypted = ForeignTLS(sock)
+        return encrypted, layer, encrypted
     sock.settimeout(None)
+    if not is_the_systems(sock):
+        from .foreign import ForeignSocket
+
+        foreign = ForeignSocket(sock)
+        return foreign, layer, foreign
     return sock, layer, system
+
+
+def is_the_systems(sock: Any) -> bool:
+    """Whether a socket is the system's, with nothing of a program's own in between."""
+    if not isinstance(sock, _socket.socket):
+        return False
+    kind = type(sock)
+    return kind is socket.socket or all(
+        getattr(kind, name) is getattr(_socket.socket, name)
+        for name in ("recv", "recv_into", "send", "sendall", "shutdown")
+    )
 
 
 def end_of(sock: Any) -> None:
@@ -87,7 +104,7 @@ def send_within(sock: Any, data: bytes, deadline: Deadline) -> None:
     if hasattr(sock, "send_within"):
         sock.send_within(data, deadline)
         return
-    if hasattr(sock, "pending"):
+    if not is_the_systems(sock) or hasattr(sock, "pending"):
         sock.settimeout(deadline.timeout())
         sock.sendall(data)
         return

@@ -54,7 +54,6 @@ class Callbacks(Facts, asyncio.Protocol, asyncio.BufferedProtocol):
     _ws_own_keepalive: Any = None  # the task of a program's keepalive()
     _ws_offloads = True
     _ws_whole_close = True  # whether close_timeout is for all steps, or for each
-    _ws_is_open = False  # whether somebody else has done the opening handshake
 
     # They are there whatever a subclass does before it calls __init__(). Python looks attributes
     # up in half the time if the class hasn't got them as well.

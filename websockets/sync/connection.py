@@ -124,6 +124,7 @@ class Connection(Facts, BlockingConversation):
         protocol._takes_over = True
         self._ws_log()
         if protocol.state is State.OPEN:
+            self._ws_is_open = True
             self._ws_begin()
 
     def _ws_address(self, name: str) -> Any:

@@ -102,6 +102,7 @@ class Connection(Facts, trio.abc.AsyncResource):
         self._ws_addresses = address_of(stream, "getsockname"), address_of(stream, "getpeername")
         self._ws_log()
         if protocol.state is State.OPEN:
+            self._ws_is_open = True
             self._ws_begin()
 
     def _ws_address(self, name: str) -> Any:

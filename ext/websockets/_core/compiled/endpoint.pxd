@@ -23,6 +23,7 @@ cdef class Endpoint(Sender):
     cdef readonly int phase
     cdef public list pongs
     cdef public bint refilled
+    cdef public bint holds_close
     cdef readonly object close_rcvd
     cdef readonly object close_sent
     cdef readonly object close_rcvd_then_sent
