@@ -31,9 +31,11 @@ async def pair(deflate=False, protocol_class=Protocol, **options):
             lambda protocol=protocol: Connection(protocol, **options), sock=sock
         )
         ends.append(end)
-    yield ends
-    for end in ends:
-        await end.close()
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            await end.close()
 
 
 @pytest.mark.parametrize("deflate", [False, True])
