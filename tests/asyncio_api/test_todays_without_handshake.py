@@ -121,6 +121,6 @@ def test_broadcast_is_there_as_well():
     for name in ("asyncio", "sync"):
         connection = importlib.import_module(f"websockets.{name}.connection")
         server = importlib.import_module(f"websockets.{name}.server")
-        assert connection.__all__ == ["Connection", "broadcast"]
+        assert connection.__all__ == ["Connection"]
         assert connection.broadcast is server.broadcast
         assert connection.broadcast.__module__ == f"websockets.{name}.server"

@@ -28,7 +28,7 @@ def test_names():
         "broadcast",
         "serve",
     ]
-    assert connection.__all__ == ["Connection", "broadcast"]
+    assert connection.__all__ == ["Connection"]
     assert router.__all__ == ["Router", "route"]
     assert client.MAX_REDIRECTS == 10 and callable(client.backoff)
     assert issubclass(connection.Connection, trio.abc.AsyncResource)

@@ -27,7 +27,7 @@ from ..http11 import Request, Response
 from ..typing import Data, DataLike
 from .hooks import Hooks
 
-__all__ = ["Connection", "broadcast"]
+__all__ = ["Connection"]
 
 
 class Connection(Hooks):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 else:
     from .._core import BlockingConversation
 
-__all__ = ["Connection", "broadcast"]
+__all__ = ["Connection"]
 
 LEGACY = (
     "connect() must be used as a context manager: with connect(...) as websocket: ...; "

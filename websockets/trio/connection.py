@@ -41,7 +41,7 @@ from ._streams import GONE, address_of, close_at_once
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup  # pragma: no cover (trio brings it along)
 
-__all__ = ["Connection", "broadcast"]
+__all__ = ["Connection"]
 
 
 class Connection(Facts, trio.abc.AsyncResource):
