@@ -19,6 +19,8 @@ from ._terminal import client, doctor, server
 from ._terminal.showing import LONGEST
 from .version import distribution_version as version
 
+__all__ = ["main"]
+
 EXAMPLES = """\
 examples:
   {prog} wss://example.com/chat       talk to a server

@@ -44,6 +44,7 @@ __all__ = [
     "ServerProtocol",
     "WebSocketServer",
     "WebSocketServerProtocol",
+    "broadcast",
     "serve",
     "unix_serve",
 ]

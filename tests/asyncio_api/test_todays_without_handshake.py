@@ -4,6 +4,7 @@ Connections of today's API on asyncio that a program builds itself: nobody sees 
 
 import asyncio
 import contextlib
+import importlib
 import socket
 
 import pytest
@@ -31,9 +32,11 @@ async def pair(deflate=False, protocol_class=Protocol, **options):
             lambda protocol=protocol: Connection(protocol, **options), sock=sock
         )
         ends.append(end)
-    yield ends
-    for end in ends:
-        await end.close()
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            await end.close()
 
 
 @pytest.mark.parametrize("deflate", [False, True])
@@ -112,3 +115,12 @@ async def test_what_a_transport_is_told_of_the_write_limit(write_limit, marks):
     told = []
     Connection(Protocol(CLIENT), write_limit=write_limit).connection_made(Noting())
     assert told == [marks]
+
+
+def test_broadcast_is_there_as_well():
+    for name in ("asyncio", "sync"):
+        connection = importlib.import_module(f"websockets.{name}.connection")
+        server = importlib.import_module(f"websockets.{name}.server")
+        assert connection.__all__ == ["Connection"]
+        assert connection.broadcast is server.broadcast
+        assert connection.broadcast.__module__ == f"websockets.{name}.server"

@@ -28,7 +28,8 @@ def test_names():
         "broadcast",
         "serve",
     ]
-    assert connection.__all__ == ["Connection"] and router.__all__ == ["Router", "route"]
+    assert connection.__all__ == ["Connection"]
+    assert router.__all__ == ["Router", "route"]
     assert client.MAX_REDIRECTS == 10 and callable(client.backoff)
     assert issubclass(connection.Connection, trio.abc.AsyncResource)
     with pytest.raises(AttributeError, match="no attribute 'no_such_thing'"):

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Optional, Union
 
 from .. import _core
+from .._engine import broadcasting
 from .._engine.arguments import CONNECTION, set_unless_usual
 from .._engine.fragments import RUNNING, FragmentDecoder, fragments_of
 from .._engine.overridable import by_name
@@ -307,3 +308,35 @@ class Connection(Hooks):
 def is_ours(method: Any, function: Any) -> bool:
     """Tell whether a bound method is a certain function, which nobody has overridden."""
     return getattr(method, "__func__", None) is function
+
+
+def broadcast(
+    connections: Iterable[Connection],
+    message: DataLike,
+    *,
+    text: Optional[bool] = None,
+    raise_exceptions: bool = False,
+) -> None:
+    """
+    Send a message to several connections, without waiting.
+
+    Connections that aren't open are passed over, and so are those that are sending a fragmented
+    message at this moment, with a warning in their log. There is no backpressure: what a slow peer
+    doesn't read piles up until keepalive or the program gives it up.
+
+    Arguments:
+        connections: connections, of a server's ``connections`` for example.
+        message: ``str`` for a text message, bytes-like for a binary one.
+        text: True to send bytes as text, False to send text as bytes.
+        raise_exceptions: whether to raise an :exc:`ExceptionGroup` of what went wrong, once all
+            were tried, instead of logging it; from Python 3.11 on.
+
+    Raises:
+        TypeError: if the message is of another type.
+    """
+    if not isinstance(message, (str, bytes, bytearray, memoryview)):
+        raise TypeError("data must be str or bytes")
+    broadcasting.broadcast(connections, message, raise_exceptions, text)
+
+
+broadcast.__module__ = "websockets.asyncio.server"  # which is where it is documented

@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .._core import forget_frames
-from .._engine import broadcasting
 from .._engine.arguments import TODAYS_SERVE
 from .._engine.journal import name_of
 from .._engine.making import copies_of, maker
@@ -32,8 +31,9 @@ from .._transports.reactors import listen
 from .._transports.secure import served_over_tls
 from ..extensions.base import ServerExtensionFactory
 from ..http11 import SERVER, Request, Response
-from ..typing import DataLike, LoggerLike, Origin, Subprotocol
+from ..typing import LoggerLike, Origin, Subprotocol
 from .connection import Connection
+from .connection import broadcast as broadcast
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -472,35 +472,6 @@ def unix_serve(handler: Handler, path: Optional[str] = None, **kwargs: Any) -> S
         kwargs: arguments of :func:`serve`, or of :meth:`asyncio.loop.create_unix_server`.
     """
     return serve(handler, unix=True, path=path, **kwargs)
-
-
-def broadcast(
-    connections: Iterable[Connection],
-    message: DataLike,
-    *,
-    text: Optional[bool] = None,
-    raise_exceptions: bool = False,
-) -> None:
-    """
-    Send a message to several connections, without waiting.
-
-    Connections that aren't open are passed over, and so are those that are sending a fragmented
-    message at this moment, with a warning in their log. There is no backpressure: what a slow peer
-    doesn't read piles up until keepalive or the program gives it up.
-
-    Arguments:
-        connections: connections, of a server's ``connections`` for example.
-        message: ``str`` for a text message, bytes-like for a binary one.
-        text: True to send bytes as text, False to send text as bytes.
-        raise_exceptions: whether to raise an :exc:`ExceptionGroup` of what went wrong, once all
-            were tried, instead of logging it; from Python 3.11 on.
-
-    Raises:
-        TypeError: if the message is of another type.
-    """
-    if not isinstance(message, (str, bytes, bytearray, memoryview)):
-        raise TypeError("data must be str or bytes")
-    broadcasting.broadcast(connections, message, raise_exceptions, text)
 
 
 def basic_auth(

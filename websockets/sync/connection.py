@@ -13,12 +13,13 @@ import contextlib
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 from .. import _core
 from .._engine.arguments import CONNECTION, set_unless_usual
+from .._engine.broadcasting import skip
 from .._engine.closed import closed_exc
 from .._engine.overridable import overridable
 from .._engine.phases import UNCONNECTED
@@ -30,7 +31,7 @@ from .._threads.sending import send, send_fragments
 from .._threads.session import Session
 from .._threads.sockets import end_of, plain_of, recv_within, send_within
 from .._threads.system import SYSTEM
-from ..exceptions import ConnectionClosedOK
+from ..exceptions import ConcurrencyError, ConnectionClosedOK
 from ..http11 import Request, Response
 from ..typing import Data, DataLike
 
@@ -431,3 +432,57 @@ class ConnectionThread:
     def join(self, timeout: Optional[float] = None) -> None:
         """Wait until the connection has ended, at most so many seconds."""
         self._connection.wait_closed(timeout)
+
+
+def broadcast(
+    connections: Iterable[Connection],
+    message: DataLike,
+    *,
+    raise_exceptions: bool = False,
+    text: Optional[bool] = None,
+    **kwargs: Any,
+) -> None:
+    """
+    Send a message to several connections, in several threads, and wait until all have it.
+
+    Connections that aren't open are passed over, and so are those that are sending a fragmented
+    message at this moment, with a warning in their log.
+
+    Arguments:
+        connections: connections, of a server's ``connections`` for example.
+        message: ``str`` for a text message, bytes-like for a binary one.
+        raise_exceptions: whether to raise an :exc:`ExceptionGroup` of what went wrong, once all
+            were tried, instead of logging it; from Python 3.11 on.
+        text: True to send bytes as text, False to send text as bytes.
+        kwargs: arguments of :class:`concurrent.futures.ThreadPoolExecutor`, ``max_workers`` for
+            example.
+
+    Raises:
+        TypeError: if the message is of another type.
+    """
+    if not isinstance(message, (str, bytes, bytearray, memoryview)):
+        raise TypeError("data must be str or bytes")
+    from concurrent.futures import ThreadPoolExecutor  # which clients needn't load
+
+    errors: list[Exception] = []
+    noted = errors if raise_exceptions else None
+
+    def send(connection: Connection) -> None:
+        try:
+            connection.send(message, text=text)
+        except ConcurrencyError:
+            skip(connection.logger, ConcurrencyError("sending a fragmented message"), noted)
+        except Exception as exc:
+            skip(connection.logger, exc, noted)
+
+    with ThreadPoolExecutor(**kwargs) as executor:
+        for connection in tuple(connections):
+            if connection.state is State.OPEN:
+                executor.submit(send, connection)
+    if errors:
+        import builtins
+
+        raise builtins.ExceptionGroup("skipped broadcast", errors)
+
+
+broadcast.__module__ = "websockets.sync.server"  # which is where it is documented

@@ -16,11 +16,9 @@ import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .._engine.arguments import TODAYS_SERVE, check_arguments
-from .._engine.broadcasting import skip
 from .._engine.overridable import made_once
 from .._engine.phases import UNCONNECTED
 from .._faces.answering import Answering, at_once
@@ -30,12 +28,12 @@ from .._sansio.server import ServerProtocol
 from .._states import State
 from .._threads.deadline import Deadline
 from .._threads.sockets import half_close, wait_for_eof
-from ..exceptions import ConcurrencyError
 from ..extensions.base import ServerExtensionFactory
 from ..http11 import SERVER, Request, Response
-from ..typing import DataLike, LoggerLike, Origin, Subprotocol
+from ..typing import LoggerLike, Origin, Subprotocol
 from ._serving import RunningServer
 from .connection import Connection
+from .connection import broadcast as broadcast
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
 
@@ -322,55 +320,6 @@ def unix_serve(handler: Handler, path: Optional[str] = None, **kwargs: Any) -> S
         kwargs: arguments of :func:`serve`.
     """
     return serve(handler, unix=True, path=path, **kwargs)
-
-
-def broadcast(
-    connections: Iterable[Connection],
-    message: DataLike,
-    *,
-    raise_exceptions: bool = False,
-    text: Optional[bool] = None,
-    **kwargs: Any,
-) -> None:
-    """
-    Send a message to several connections, in several threads, and wait until all have it.
-
-    Connections that aren't open are passed over, and so are those that are sending a fragmented
-    message at this moment, with a warning in their log.
-
-    Arguments:
-        connections: connections, of a server's ``connections`` for example.
-        message: ``str`` for a text message, bytes-like for a binary one.
-        raise_exceptions: whether to raise an :exc:`ExceptionGroup` of what went wrong, once all
-            were tried, instead of logging it; from Python 3.11 on.
-        text: True to send bytes as text, False to send text as bytes.
-        kwargs: arguments of :class:`concurrent.futures.ThreadPoolExecutor`, ``max_workers`` for
-            example.
-
-    Raises:
-        TypeError: if the message is of another type.
-    """
-    if not isinstance(message, (str, bytes, bytearray, memoryview)):
-        raise TypeError("data must be str or bytes")
-    errors: list[Exception] = []
-    noted = errors if raise_exceptions else None
-
-    def send(connection: Connection) -> None:
-        try:
-            connection.send(message, text=text)
-        except ConcurrencyError:
-            skip(connection.logger, ConcurrencyError("sending a fragmented message"), noted)
-        except Exception as exc:
-            skip(connection.logger, exc, noted)
-
-    with ThreadPoolExecutor(**kwargs) as executor:
-        for connection in tuple(connections):
-            if connection.state is State.OPEN:
-                executor.submit(send, connection)
-    if errors:
-        import builtins
-
-        raise builtins.ExceptionGroup("skipped broadcast", errors)
 
 
 def basic_auth(

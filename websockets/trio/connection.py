@@ -9,6 +9,7 @@ this with attributes of their own.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
 from typing import Any, Optional, Union
@@ -29,12 +30,16 @@ from ..exceptions import (
     ConnectionClosedOK,
     InvalidState,
 )
-from ..framing import OP_BINARY, OP_TEXT
+from ..framing import OP_BINARY, OP_TEXT, prepare_data
 from ..http11 import Request, Response
 from ..typing import Data, DataLike
-from ._sending import send, send_fragments
+from ._sending import send, send_fragments, try_share
+from ._sending import share as share_with
 from ._session import Session
 from ._streams import GONE, address_of, close_at_once
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import ExceptionGroup  # pragma: no cover (trio brings it along)
 
 __all__ = ["Connection"]
 
@@ -375,3 +380,72 @@ class Messages:
             return await self._connection.recv()
         except ConnectionClosedOK:
             raise StopAsyncIteration from None
+
+
+async def broadcast(
+    connections: Iterable[Connection],
+    message: DataLike,
+    *,
+    raise_exceptions: bool = False,
+    text: Optional[bool] = None,
+) -> None:
+    """
+    Send a message to several connections.
+
+    It is sent at once to all that aren't busy with another; then this waits for the others, until
+    what they are busy with is written. So no connection is behind by more than two messages, and
+    whoever doesn't want to wait for a slow peer cancels this. Connections that aren't open are
+    passed over, and so are those that are sending a fragmented message at this moment, with a
+    warning in their log.
+
+    Arguments:
+        connections: connections, of a server's ``connections`` for example.
+        message: ``str`` for a text message, bytes-like for a binary one.
+        raise_exceptions: whether to raise an :exc:`ExceptionGroup` of what went wrong, once all
+            were tried, instead of logging it.
+        text: True to send bytes as text, False to send text as bytes.
+
+    Raises:
+        TypeError: if the message is of another type.
+    """
+    if not isinstance(message, (str, bytes, bytearray, memoryview)):
+        raise TypeError("data must be str or bytes")
+    opcode, payload = prepare_data(message)
+    if text is not None:
+        opcode = OP_TEXT if text else OP_BINARY
+    frames: dict[Any, bytes] = {}
+    errors: list[Exception] = []
+
+    async def share(connection: Connection) -> None:
+        try:
+            await share_with(connection._ws_phase, opcode, payload, frames)
+        except ConnectionClosed:
+            pass  # It has closed meanwhile.
+        except ConcurrencyError as exc:
+            fail(connection, exc, str(exc))
+        except Exception as exc:
+            failure = RuntimeError("failed to write message")
+            failure.__cause__ = exc
+            fail(connection, failure, f"failed to write message: {type(exc).__name__}: {exc}")
+
+    def fail(connection: Connection, exc: Exception, reason: str) -> None:
+        if raise_exceptions:
+            errors.append(exc)
+        else:
+            connection.logger.warning("skipped broadcast: %s", reason)
+
+    await trio.lowlevel.checkpoint()
+    busy = []
+    for connection in connections:
+        if connection.state is State.OPEN:
+            if not try_share(connection._ws_phase, opcode, payload, frames):
+                busy.append(connection)
+    if busy:
+        async with trio.open_nursery() as nursery:
+            for connection in busy:
+                nursery.start_soon(share, connection)
+    if errors:
+        raise ExceptionGroup("skipped broadcast", errors)
+
+
+broadcast.__module__ = "websockets.trio.server"  # which is where it is documented

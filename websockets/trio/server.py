@@ -13,33 +13,25 @@ import functools
 import logging
 import re
 import ssl as ssl_module
-import sys
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, Callable, Optional, Union
 
 import trio
 
-from .._core import OP_BINARY, OP_TEXT
 from .._engine.arguments import TODAYS_SERVE, check_arguments
 from .._faces.answering import Answering
 from .._faces.protocols import server_protocols
 from .._handshake.credentials import BasicAuth
 from .._sansio.server import ServerProtocol
 from .._states import State
-from ..exceptions import ConcurrencyError, ConnectionClosed
 from ..extensions.base import ServerExtensionFactory
-from ..framing import prepare_data
 from ..http11 import SERVER, Request, Response
-from ..typing import DataLike, LoggerLike, Origin, Subprotocol
-from ._sending import share as share_with
-from ._sending import try_share
+from ..typing import LoggerLike, Origin, Subprotocol
 from ._serving import RunningServer
 from ._streams import GONE, close_at_once
 from ._verdicts import Limit
 from .connection import Connection
-
-if sys.version_info < (3, 11):
-    from exceptiongroup import ExceptionGroup  # pragma: no cover (trio brings it along)
+from .connection import broadcast as broadcast
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve"]
 
@@ -331,72 +323,6 @@ async def serve(
     server.select_subprotocol = select_subprotocol
     server.handshake_arguments = (process_request, process_response, server_header)
     await server.serve_forever(task_status)
-
-
-async def broadcast(
-    connections: Iterable[Connection],
-    message: DataLike,
-    *,
-    raise_exceptions: bool = False,
-    text: Optional[bool] = None,
-) -> None:
-    """
-    Send a message to several connections.
-
-    It is sent at once to all that aren't busy with another; then this waits for the others, until
-    what they are busy with is written. So no connection is behind by more than two messages, and
-    whoever doesn't want to wait for a slow peer cancels this. Connections that aren't open are
-    passed over, and so are those that are sending a fragmented message at this moment, with a
-    warning in their log.
-
-    Arguments:
-        connections: connections, of a server's ``connections`` for example.
-        message: ``str`` for a text message, bytes-like for a binary one.
-        raise_exceptions: whether to raise an :exc:`ExceptionGroup` of what went wrong, once all
-            were tried, instead of logging it.
-        text: True to send bytes as text, False to send text as bytes.
-
-    Raises:
-        TypeError: if the message is of another type.
-    """
-    if not isinstance(message, (str, bytes, bytearray, memoryview)):
-        raise TypeError("data must be str or bytes")
-    opcode, payload = prepare_data(message)
-    if text is not None:
-        opcode = OP_TEXT if text else OP_BINARY
-    frames: dict[Any, bytes] = {}
-    errors: list[Exception] = []
-
-    async def share(connection: Connection) -> None:
-        try:
-            await share_with(connection._ws_phase, opcode, payload, frames)
-        except ConnectionClosed:
-            pass  # It has closed meanwhile.
-        except ConcurrencyError as exc:
-            fail(connection, exc, str(exc))
-        except Exception as exc:
-            failure = RuntimeError("failed to write message")
-            failure.__cause__ = exc
-            fail(connection, failure, f"failed to write message: {type(exc).__name__}: {exc}")
-
-    def fail(connection: Connection, exc: Exception, reason: str) -> None:
-        if raise_exceptions:
-            errors.append(exc)
-        else:
-            connection.logger.warning("skipped broadcast: %s", reason)
-
-    await trio.lowlevel.checkpoint()
-    busy = []
-    for connection in connections:
-        if connection.state is State.OPEN:
-            if not try_share(connection._ws_phase, opcode, payload, frames):
-                busy.append(connection)
-    if busy:
-        async with trio.open_nursery() as nursery:
-            for connection in busy:
-                nursery.start_soon(share, connection)
-    if errors:
-        raise ExceptionGroup("skipped broadcast", errors)
 
 
 def basic_auth(
