@@ -22,7 +22,7 @@ class Deadline:
     """
 
     def __init__(self, timeout: Optional[float]) -> None:
-        self.deadline = None if timeout is None else monotonic() + timeout
+        self.deadline: Optional[float] = None if timeout is None else monotonic() + timeout
 
     def timeout(self, *, raise_if_elapsed: bool = True) -> Optional[float]:
         """
