@@ -39,8 +39,8 @@ from .transport import Transport
 
 __all__ = ["Session"]
 
-# Seconds that a connection is left alone before the keeper sees to it: the first time, and where
-# threads have come back so often that it is sure that they will, without help.
+# Seconds that a connection is left alone before the keeper sees to it: who receives in a loop is
+# back before that. The first are for one that a program has built, and may have no thread for.
 FIRST_LEFT_ALONE = 0.0002
 LEFT_ALONE = 0.03
 
@@ -112,7 +112,7 @@ class Session(Driver):
         self.ending.log = log
         self._answer_timer: Any = None
         self._seen = 0
-        self._patience = FIRST_LEFT_ALONE
+        self._patience = FIRST_LEFT_ALONE if face._ws_is_open else LEFT_ALONE
         self.in_fragments = False
         self.abandoned = False
         stream.host = self
