@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "system.h"
+
 #define WEBSOCKETS_READABLE 1
 #define WEBSOCKETS_WRITABLE 2
 
@@ -28,10 +30,16 @@ struct websockets_event {
     int ready;
 };
 
-#if defined(__linux__)
+/* What an address is: not known, a path, or that of a host. */
+enum { WEBSOCKETS_NOWHERE, WEBSOCKETS_PATH, WEBSOCKETS_IPV4, WEBSOCKETS_IPV6 };
+
+#if !WEBSOCKETS_POSIX
+#define WEBSOCKETS_POLLS 0
+#elif defined(__linux__)
 #define WEBSOCKETS_EPOLL 1
 #define WEBSOCKETS_POLLS 1
-#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#elif (defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)) \
+    && UINTPTR_MAX >= UINT64_MAX /* An event's token is as wide as a pointer. */
 #define WEBSOCKETS_KQUEUE 1
 #define WEBSOCKETS_POLLS 1
 #else
@@ -274,10 +282,12 @@ websockets_readable(int descriptor)
     return ioctl(descriptor, FIONREAD, &count) < 0 || count < 0 ? 0 : (size_t)count;
 }
 
+#define websockets_span iovec
+
 /* Send some bytes of several pieces of memory; return their number. For a single one, as most are,
  * the system needn't look up where they are. */
 static inline ptrdiff_t
-websockets_send_some(int descriptor, struct iovec *pieces, int count)
+websockets_send_some(int descriptor, struct websockets_span *pieces, int count)
 {
     static const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     ssize_t taken;
@@ -321,7 +331,7 @@ websockets_peer_of(int descriptor, struct websockets_place *peer)
 
 /* An address as Python has it. */
 struct websockets_address {
-    int family; /* as the system numbers them; 0 if there is none */
+    int family;
     char host[NI_MAXHOST];
     int port;
     unsigned int flow;
@@ -333,7 +343,7 @@ static inline void
 websockets_describe(
     const struct sockaddr *place, socklen_t size, struct websockets_address *address)
 {
-    address->family = 0;
+    address->family = WEBSOCKETS_NOWHERE;
     if (size < sizeof place->sa_family)
         return;
     if (place->sa_family == AF_UNIX) {
@@ -346,11 +356,13 @@ websockets_describe(
                 address->length = strnlen(local->sun_path, address->length);
             memcpy(address->host, local->sun_path, address->length);
         }
+        address->family = WEBSOCKETS_PATH;
     }
     else if (place->sa_family == AF_INET) {
         const struct sockaddr_in *four = (const struct sockaddr_in *)place;
         inet_ntop(AF_INET, &four->sin_addr, address->host, sizeof address->host);
         address->port = ntohs(four->sin_port);
+        address->family = WEBSOCKETS_IPV4;
     }
     else if (place->sa_family == AF_INET6) {
         const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)place;
@@ -361,10 +373,8 @@ websockets_describe(
         address->port = ntohs(six->sin6_port);
         address->flow = ntohl(six->sin6_flowinfo);
         address->scope = six->sin6_scope_id;
+        address->family = WEBSOCKETS_IPV6;
     }
-    else
-        return;
-    address->family = place->sa_family;
 }
 
 static inline void
@@ -379,7 +389,7 @@ websockets_address_of_socket(int descriptor, struct websockets_address *address)
 {
     struct sockaddr_storage storage;
     socklen_t size = sizeof storage;
-    address->family = 0;
+    address->family = WEBSOCKETS_NOWHERE;
     if (getsockname(descriptor, (struct sockaddr *)&storage, &size) == 0)
         websockets_describe((struct sockaddr *)&storage, size, address);
 }
@@ -390,51 +400,14 @@ websockets_address_of_peer(int descriptor, struct websockets_address *address)
 {
     struct sockaddr_storage storage;
     socklen_t size = sizeof storage;
-    address->family = 0;
+    address->family = WEBSOCKETS_NOWHERE;
     if (getpeername(descriptor, (struct sockaddr *)&storage, &size) == 0)
         websockets_describe((struct sockaddr *)&storage, size, address);
 }
 
 #else
 
-/* Nothing here polls: the event loop's own transports serve, and none of this is called. */
-struct websockets_place {
-    int size;
-};
-struct websockets_address {
-    int family;
-    char host[1];
-    int port;
-    unsigned int flow;
-    unsigned int scope;
-    size_t length;
-};
-struct iovec {
-    void *iov_base;
-    size_t iov_len;
-};
-#define AF_UNIX 1
-#define AF_INET 2
-#define AF_INET6 23
-#define websockets_poller_open() (-1)
-#define websockets_poller_watch(poller, descriptor, before, after, token) (-1)
-#define websockets_poller_take(poller, events) (-1)
-#define websockets_no_delay(descriptor) ((void)0)
-#define websockets_listen(descriptor, backlog) (-1)
-#define websockets_accept(descriptor, peer) (-1)
-#define websockets_none_left(error) 1
-#define websockets_no_room(error) 0
-#define websockets_would_block(error) 0
-#define websockets_receive(descriptor, buffer, size) ((ptrdiff_t)-1)
-#define websockets_readable(descriptor) ((size_t)0)
-#define websockets_send_some(descriptor, pieces, count) ((ptrdiff_t)-1)
-#define websockets_end_writing(descriptor) (-1)
-#define websockets_close(descriptor) ((void)0)
-#define websockets_process() 0
-#define websockets_peer_of(descriptor, peer) ((void)((peer)->size = 0))
-#define websockets_address_of_place(place, address) ((void)((address)->family = 0))
-#define websockets_address_of_peer(descriptor, address) ((void)((address)->family = 0))
-#define websockets_address_of_socket(descriptor, address) ((void)((address)->family = 0))
+#include "unpolled.h"
 
 #endif
 
