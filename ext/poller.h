@@ -25,6 +25,9 @@
  * takes all that there are, and libuv 1024. */
 #define WEBSOCKETS_EVENTS 128
 
+/* So many events may be of one descriptor: kqueue tells apart that it is readable and writable. */
+#define WEBSOCKETS_EVENTS_OF_ONE (1 + WEBSOCKETS_KQUEUE)
+
 struct websockets_event {
     uint64_t token;
     int ready;
@@ -33,22 +36,26 @@ struct websockets_event {
 /* What an address is: not known, a path, or that of a host. */
 enum { WEBSOCKETS_NOWHERE, WEBSOCKETS_PATH, WEBSOCKETS_IPV4, WEBSOCKETS_IPV6 };
 
-#if !WEBSOCKETS_POSIX
-#define WEBSOCKETS_POLLS 0
-#elif defined(__linux__)
-#define WEBSOCKETS_EPOLL 1
-#define WEBSOCKETS_POLLS 1
-#elif (defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)) \
-    && UINTPTR_MAX >= UINT64_MAX /* An event's token is as wide as a pointer. */
+#ifndef WEBSOCKETS_KQUEUE
+#if WEBSOCKETS_POSIX && UINTPTR_MAX >= UINT64_MAX /* An event's token is as wide as a pointer. */ \
+    && (defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__))
 #define WEBSOCKETS_KQUEUE 1
-#define WEBSOCKETS_POLLS 1
 #else
-#define WEBSOCKETS_POLLS 0
+#define WEBSOCKETS_KQUEUE 0
 #endif
+#endif
+
+#if WEBSOCKETS_POSIX && defined(__linux__) && !WEBSOCKETS_KQUEUE
+#define WEBSOCKETS_EPOLL 1
+#else
+#define WEBSOCKETS_EPOLL 0
+#endif
+
+#define WEBSOCKETS_POLLS (WEBSOCKETS_EPOLL || WEBSOCKETS_KQUEUE)
 
 #if WEBSOCKETS_POLLS
 
-#if defined(WEBSOCKETS_EPOLL)
+#if WEBSOCKETS_EPOLL
 #include <sys/epoll.h>
 #else
 #include <sys/event.h>
@@ -75,7 +82,7 @@ enum { WEBSOCKETS_NOWHERE, WEBSOCKETS_PATH, WEBSOCKETS_IPV4, WEBSOCKETS_IPV6 };
 static inline int
 websockets_poller_open(void)
 {
-#if defined(WEBSOCKETS_EPOLL)
+#if WEBSOCKETS_EPOLL
     int poller = epoll_create1(EPOLL_CLOEXEC);
     return poller < 0 ? -errno : poller;
 #else
@@ -91,7 +98,7 @@ websockets_poller_open(void)
 static inline int
 websockets_poller_watch(int poller, int descriptor, int before, int after, uint64_t token)
 {
-#if defined(WEBSOCKETS_EPOLL)
+#if WEBSOCKETS_EPOLL
     struct epoll_event event;
     int operation = after == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
     memset(&event, 0, sizeof event);
@@ -121,7 +128,7 @@ static inline int
 websockets_poller_take(int poller, struct websockets_event *events, int most)
 {
     int i, count;
-#if defined(WEBSOCKETS_EPOLL)
+#if WEBSOCKETS_EPOLL
     struct epoll_event found[WEBSOCKETS_EVENTS];
     count = epoll_wait(poller, found, most, 0);
     if (count < 0)
@@ -200,7 +207,7 @@ websockets_accept(int descriptor, struct websockets_place *peer)
     int accepted;
     do {
         peer->size = sizeof peer->at;
-#if defined(WEBSOCKETS_EPOLL)
+#if WEBSOCKETS_EPOLL
         accepted = accept4(descriptor, &peer->at.any, &peer->size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 #else
         accepted = accept(descriptor, &peer->at.any, &peer->size);
@@ -210,7 +217,7 @@ websockets_accept(int descriptor, struct websockets_place *peer)
         return -errno;
     if (peer->size > sizeof peer->at)
         peer->size = 0;
-#if !defined(WEBSOCKETS_EPOLL)
+#if !WEBSOCKETS_EPOLL
     {
         int error = websockets_prepare(accepted);
         fcntl(accepted, F_SETFD, FD_CLOEXEC);
