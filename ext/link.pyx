@@ -21,7 +21,7 @@ from websockets._core.compiled.addresses cimport (
     address_of_socket,
     websockets_place,
 )
-from websockets._core.compiled.reactor cimport ENDS, ONCE, READABLE, WRITABLE, Reactor, error_of
+from websockets._core.compiled.reactor cimport MORE, ONCE, READABLE, WRITABLE, Reactor, error_of
 from websockets._core.compiled.stream cimport MessageStream
 from websockets._core.compiled.tls cimport TLSConnection
 from websockets._core.compiled.unsent cimport Unsent
@@ -177,7 +177,7 @@ cdef class Link(Unsent):
         if events & WRITABLE:
             self.send_unsent()
         if events & READABLE and self.events & READABLE:
-            self._ends = events & ENDS != 0
+            self._more = events & MORE != 0
             self.receive(idle)
         return 0
 
@@ -214,7 +214,7 @@ cdef class Link(Unsent):
         if count <= 0:
             self.nothing_came(count)
             return False
-        if more or self._ends:
+        if more or self._more:
             self.reactor.again(self)
         return True
 

@@ -18,6 +18,7 @@ cdef extern from "poller.h":
     enum:
         EVENTS "WEBSOCKETS_EVENTS"
         POLLS "WEBSOCKETS_POLLS"
+        FORGETS "WEBSOCKETS_FORGETS"
     struct websockets_event:
         uint64_t token
         int ready
@@ -113,9 +114,16 @@ cdef class Reactor:
         cdef int count, left
         cdef double until = read_clock(monotonic) + AGAIN
         cdef bint idle
+        cdef Watched watched
         if self._poller < 0:
             return
         idle = self._task_of(self._loop) is None
+        if FORGETS and len(self._watched) == 1:
+            watched = self._watched[0]
+            if watched is not None and watched.events == READABLE | ONCE:
+                # The only one, as in most clients: there is no need to ask who is ready.
+                watched.ready(READABLE, idle)
+                return
         count = self.go_round(EVENTS, idle)
         self.full_batches += count == EVENTS
         left = EVENTS - count
@@ -141,7 +149,7 @@ cdef class Reactor:
                 # Whoever went before may have let this one go, or changed what it waits for.
                 watched = self.find(events[i].token)
                 if watched is not None:
-                    watched.ready(events[i].ready & (watched.events | ENDS), idle)
+                    watched.ready(events[i].ready & (watched.events | MORE), idle)
                 i += 1
         except BaseException:
             # An interrupt of the program; the others won't be told again that they are ready.

@@ -28,7 +28,7 @@ cdef class Link(Unsent):
     cdef bint _large
     cdef bint _paused
     cdef bint _peer_ended
-    cdef bint _ends
+    cdef bint _more
 
     cdef int adopt(
         self, Reactor reactor, loop, int descriptor, context, dressing, websockets_place peer

@@ -9,7 +9,7 @@ cdef extern from "poller.h":
         READABLE "WEBSOCKETS_READABLE"
         WRITABLE "WEBSOCKETS_WRITABLE"
         ONCE "WEBSOCKETS_ONCE"
-        ENDS "WEBSOCKETS_ENDS"
+        MORE "WEBSOCKETS_MORE"
 
 
 cdef object error_of(int number)
