@@ -9,7 +9,7 @@ no room. It is a base of links, because as an object of its own each connection 
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
-from websockets._core.compiled.reactor cimport READABLE, WRITABLE, Watched, error_of
+from websockets._core.compiled.reactor cimport WRITABLE, Watched, error_of
 
 cdef extern from "poller.h":
     struct iovec:
@@ -153,7 +153,7 @@ cdef class Unsent(Watched):
             self._sent = taken
         if self._unsent_size == 0:
             self._unsent = None
-            self.watch(self.events & READABLE)
+            self.watch(self.events & ~WRITABLE)
         self.look_at_room()
         if self._unsent_size == 0:
             if self.closing:
