@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from peer import REQUEST, port_of, tcp_to, turns, until
+from peer import BINARY, CLOSE, REQUEST, frame, port_of, tcp_to, turns, until
 from todays import Records, echo, hold, server_and_peer, uri_of
 
 from websockets.asyncio.client import connect
@@ -16,6 +16,10 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosedOK
 
 BODY = b"Server is shutting down.\n"
+
+eager = pytest.mark.skipif(
+    not hasattr(asyncio, "eager_task_factory"), reason="tasks are eager from Python 3.12 on"
+)
 
 
 async def test_what_a_server_tells():
@@ -224,6 +228,47 @@ async def test_a_handshake_of_a_subclass_begins_before_there_is_a_request():
         assert await peer.reader.readexactly(7) == b"welcome"
         peer.write(REQUEST + b"\r\n")
         assert (await peer.read_head()).startswith(b"HTTP/1.1 101")
+
+
+@eager
+async def test_what_comes_with_the_request_is_all_read_where_tasks_are_eager():
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    early = bytes(50_000)
+    async with serve(echo, "127.0.0.1", 0, compression=None) as server:
+        async with tcp_to(port_of(server)) as peer:
+            peer.write(REQUEST + b"\r\n" + 3 * frame(BINARY, early, masked=True))
+            await peer.read_head()
+            for _ in range(3):
+                assert await peer.read() == (0x80 | BINARY, early)
+            peer.send(BINARY, b"late")
+            assert await peer.read() == (0x80 | BINARY, b"late")
+            peer.send(CLOSE)
+            await peer.read_close()
+
+
+@eager
+async def test_a_request_that_takes_too_long_where_tasks_are_eager(caplog):
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    async with serve(hold, "127.0.0.1", 0, open_timeout=0.01) as server:
+        async with tcp_to(port_of(server)) as peer:
+            peer.write(REQUEST)
+            assert await peer.read_eof() == b""
+    assert not caplog.records
+
+
+@eager
+async def test_a_handler_knows_its_task_where_tasks_are_eager():
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    tasks = []
+
+    async def handler(connection):
+        tasks.append((connection.handler_task, asyncio.current_task()))
+
+    async with serve(handler, "127.0.0.1", 0) as server:
+        async with connect(uri_of(server)) as ws:
+            await ws.wait_closed()
+    [(task, current)] = tasks
+    assert task is current
 
 
 async def test_a_program_that_takes_too_long_for_a_client_that_has_gone():

@@ -111,6 +111,9 @@ class ServerConnection(Answering, Connection):
     def handler_task(self) -> asyncio.Task[None]:
         """The task that serves the connection; it is made when there is something to do."""
         if self._ws_phase.start is None:
+            if self._ws_served:
+                # An eager task begins before whoever makes it has it.
+                return asyncio.current_task()  # type: ignore[return-value]
             raise AttributeError("there is no transport yet")
         self._ws_phase.start = None
         return self.loop.create_task(self._ws_serve())
