@@ -116,7 +116,9 @@ class ServerConnection(Answering, Connection):
                 return asyncio.current_task()  # type: ignore[return-value]
             raise AttributeError("there is no transport yet")
         self._ws_phase.start = None
-        return self.loop.create_task(self._ws_serve())
+        task = self.loop.create_task(self._ws_serve())
+        task.add_done_callback(self._ws_ended)
+        return task
 
     def connection_made(self, transport: Any) -> None:
         """Take a transport, and have the connection served as soon as there is a request."""
@@ -135,6 +137,19 @@ class ServerConnection(Answering, Connection):
 
     def _ws_start(self) -> None:
         self.handler_task = self.loop.create_task(self._ws_serve())
+
+    def _ws_ended(self, task: Any) -> None:
+        """See to what a task would have seen to that was cancelled before it began."""
+        if self._ws_served:
+            return
+        if self._ws_deadlines is not None:
+            self._ws_deadlines.remove(self)
+        self.server.unregister(self)
+        try:
+            task.result()
+        except asyncio.CancelledError as exc:
+            forget_frames(exc)
+            break_off(self, exc)
 
     # The opening handshake
 
@@ -263,6 +278,8 @@ def expire(connection: ServerConnection) -> None:
     else:
         # A task that is cancelled before it begins would do nothing.
         connection._ws_phase.give_up(asyncio.TimeoutError(TOO_SLOW))
+        if connection.handler_task.done():
+            connection._ws_ended(connection.handler_task)
 
 
 def factory_of(create: Any, new_protocol: Callable[[], Any], server: Server) -> Any:
