@@ -126,6 +126,8 @@ class ServerConnection(Answering, Connection):
         server = self.server
         self._ws_phase.ending.server = server
         server.register(self)
+        if self._ws_is_open:
+            return  # Whoever has opened it in his own way serves it as well.
         seconds = server.open_timeout
         if seconds is not None:
             self._ws_deadlines = server._ws_deadlines(seconds, expire)
