@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
 
+from ._borrowed import borrow
 from ._engine.arguments import SERVE
 from ._engine.broadcasting import broadcast as broadcast
 from ._engine.making import copies_of, maker
@@ -48,6 +49,8 @@ __all__ = [
     "serve",
     "unix_serve",
 ]
+
+borrow(globals())
 
 # Arguments of the protocol that serve() takes beyond the documented ones.
 ADDED_ARGUMENTS = (
