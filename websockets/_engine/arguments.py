@@ -54,7 +54,7 @@ ARGUMENTS = {
     "available_subprotocols": "subprotocols",
 }
 
-# What programs of 8.1, or of other libraries, call what has another name, or is done in another way.
+# What programs of 8.1 or of other libraries call what has another name here, or is done otherwise.
 MEANT = {
     "create_protocol": ["create_connection"],
     "extra_headers": ["additional_headers", "process_response"],
