@@ -4,7 +4,7 @@ Names that programs import from a module which has them from another.
 Owns where each of those modules looks for them: a program of websockets 17.4 may have taken
 ``State`` from ``websockets.server`` or ``Headers`` from ``websockets.asyncio.client``, because they
 happen to be there. Must never be where the library itself has a name from. Key decision: they are
-looked for when they are asked for, in what other modules export, so that nobody pays for them.
+looked for when they are asked for, in what modules below export, so that nobody pays for them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CONNECTIONS = """
     exceptions _states _sansio.protocol datastructures frames http11 typing headers uri proxy
     utils streams extensions.base extensions.permessage_deflate
 """
-FRAMES = "exceptions frames typing extensions.base"
+FRAMES = "exceptions frames typing"
 
 # Those that have two generations' names look where both have them.
 HOMES = {
@@ -30,9 +30,9 @@ HOMES = {
     "client": f"{CONNECTIONS} protocol framing handshake http",
     "extensions.base": FRAMES,
     "extensions.permessage_deflate": FRAMES,
-    "framing": f"{FRAMES} utils",
+    "framing": FRAMES,
     "handshake": "exceptions datastructures typing headers utils",
-    "protocol": f"{FRAMES} streams framing",
+    "protocol": f"{FRAMES} extensions.base streams framing",
     "server": f"{CONNECTIONS} protocol framing handshake http",
     "sync.client": f"{CONNECTIONS} _sansio.client",
     "sync.connection": f"{CONNECTIONS} sync.messages",
