@@ -2,6 +2,7 @@
 Names of modules, older ones too, and names that the document doesn't have.
 """
 
+import asyncio
 import importlib
 import operator
 import os
@@ -56,6 +57,16 @@ def test_what_the_older_modules_have_gained():
     assert framing.prepare_ctrl("é") == b"\xc3\xa9"
     assert framing.Close(1000, "bye") == websockets.Close(1000, "bye")
     assert server.broadcast is websockets.broadcast
+
+
+async def test_headers_without_their_first_line():
+    from websockets.legacy.http import read_headers
+
+    stream = asyncio.StreamReader()
+    stream.feed_data(b"Host: localhost\r\nX-Two: a\r\nX-Two: b\r\n\r\nbody")
+    headers = await read_headers(stream)
+    assert list(headers.raw_items()) == [("Host", "localhost"), ("X-Two", "a"), ("X-Two", "b")]
+    assert await stream.read(4) == b"body"
 
 
 @pytest.mark.parametrize(
