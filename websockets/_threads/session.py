@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from time import monotonic
 from typing import Any, Callable, Optional
 
 from .._core import (
@@ -146,7 +145,7 @@ class Session(Driver):
 
     # A clock and timers, as the steps of the end and keepalive ask for them
 
-    time = staticmethod(monotonic)
+    time = staticmethod(SYSTEM.clock)
 
     def call_at(self, when: float, function: Callable[..., Any], *args: Any) -> Timer:
         """Call a function at a time, with the mutex."""
@@ -154,11 +153,11 @@ class Session(Driver):
 
     def call_later(self, seconds: float, function: Callable[..., Any], *args: Any) -> Timer:
         """Call a function after a time, with the mutex."""
-        return keeper().call_at(monotonic() + seconds, self, function, args)
+        return keeper().call_at(SYSTEM.clock() + seconds, self, function, args)
 
     def call_soon(self, function: Callable[..., Any], *args: Any) -> Timer:
         """Call a function when the keeper and other threads have had their turn, with the mutex."""
-        return keeper().call_at(monotonic() + TURN, self, function, args)
+        return keeper().call_at(SYSTEM.clock() + TURN, self, function, args)
 
     # Receiving
 

@@ -15,6 +15,7 @@ import re
 from collections.abc import Awaitable, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
+from .._borrowed import borrow
 from .._core import forget_frames
 from .._engine.arguments import TODAYS_SERVE
 from .._engine.journal import name_of
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from .._keywords import Serving
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
+
+borrow(globals())
 
 Handler = Callable[["ServerConnection"], Awaitable[Any]]
 ProcessRequest = Callable[
