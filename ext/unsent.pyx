@@ -132,8 +132,9 @@ cdef class Unsent(Watched):
         cdef int count = 0
         cdef Py_ssize_t taken, sent = self._sent
         cdef bytes piece
-        if self._unsent:
-            for piece in self._unsent:
+        unsent = self._unsent  # It is held while other threads run, whatever they do.
+        if unsent:
+            for piece in unsent:
                 vector[count].iov_base = PyBytes_AS_STRING(piece) + sent
                 vector[count].iov_len = PyBytes_GET_SIZE(piece) - sent
                 sent = 0
@@ -146,10 +147,12 @@ cdef class Unsent(Watched):
                 if not websockets_would_block(<int> -taken):
                     return self.fail(error_of(<int> taken), "writing to a socket failed")
                 return 0
+            if self._over:
+                return 0
             self._unsent_size -= taken
             taken += self._sent
-            while self._unsent and taken >= PyBytes_GET_SIZE(self._unsent[0]):
-                taken -= PyBytes_GET_SIZE(self._unsent.popleft())
+            while unsent and taken >= PyBytes_GET_SIZE(unsent[0]):
+                taken -= PyBytes_GET_SIZE(unsent.popleft())
             self._sent = taken
         if self._unsent_size == 0:
             self._unsent = None
