@@ -10,6 +10,7 @@ left is still ready. Who is watched is found by a token, never by a descriptor o
 may be older than what its number stands for by now.
 """
 
+from cpython.list cimport PyList_GET_SIZE
 from libc.stdint cimport uint32_t, uint64_t
 
 from websockets._core.compiled.clock cimport read_clock
@@ -42,6 +43,17 @@ cdef double AGAIN = 0.001
 cdef object error_of(int number):
     """Make the exception for an error of the operating system."""
     return OSError(-number, os.strerror(-number))
+
+
+cdef inline Watched find(list places, uint64_t token):
+    """Return who is watched by that token, None if nobody is any more."""
+    cdef uint32_t place = <uint32_t> token
+    if place >= <size_t> PyList_GET_SIZE(places):
+        return None
+    watched = places[place]  # Nobody else puts anything there, so that it needs no test.
+    if watched is None or (<Watched> watched).serial != <uint32_t> (token >> 32):
+        return None
+    return <Watched> watched
 
 
 cdef class Watched:
@@ -147,28 +159,19 @@ cdef class Reactor:
         try:
             while i < count:
                 # Whoever went before may have let this one go, or changed what it waits for.
-                watched = self.find(events[i].token)
+                watched = find(self._watched, events[i].token)
                 if watched is not None:
                     watched.ready(events[i].ready & (watched.events | MORE), idle)
                 i += 1
         except BaseException:
             # An interrupt of the program; the others won't be told again that they are ready.
             while i < count:
-                watched = self.find(events[i].token)
+                watched = find(self._watched, events[i].token)
                 if watched is not None:
                     self.again(watched)
                 i += 1
             raise
         return count
-
-    cdef Watched find(self, uint64_t token):
-        """Return who is watched by that token, None if nobody is any more."""
-        cdef Watched watched
-        cdef uint32_t place = <uint32_t> token
-        if place >= <size_t> len(self._watched):
-            return None
-        watched = self._watched[place]
-        return watched if watched is not None and watched.serial == <uint32_t> (token >> 32) else None
 
     cdef int change(self, Watched watched, int events) except -1:
         """Change what one is watched for."""

@@ -2,7 +2,7 @@
 
 cimport cython
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint32_t
 
 cdef extern from "poller.h":
     enum:
@@ -43,6 +43,5 @@ cdef class Reactor:
     cdef int change(self, Watched watched, int events) except -1
     cdef int again(self, Watched watched) except -1
     cdef int ask(self, Watched watched, int events) except? -1
-    cdef Watched find(self, uint64_t token)
     cdef int go_round(self, int most, bint idle) except -1
     cdef int add(self, Watched watched) except -1
