@@ -372,6 +372,16 @@ class Endpoint(Sender):
                 self._blame(exc)
             self._parse()
 
+    def eof_received(self) -> bool:
+        """
+        Note that the peer sends no more; return whether the program may answer what came before.
+
+        It may if a close frame did as well: who ends its side of TCP behind that can still read.
+        """
+        if self.stalled:
+            self._look_ahead(b"")
+        return self.phase == OWING
+
     def unexpected_end(self) -> Optional[EOFError]:
         """Return what it means that no more comes; None if no more is listened to."""
         if not self._listening:
@@ -560,7 +570,7 @@ class Endpoint(Sender):
         if self.close_sent is not None:
             self.close_rcvd_then_sent = False
         if self.phase == TALKING:
-            if self._in_fragments and not self._messages.is_between():
+            if self._in_fragments and self._scout is None and not self._messages.is_between():
                 raise ProtocolError("incomplete fragmented message")
             # RFC 6455 5.5.1: answer with the status code received.
             self._owe_close(payload)
@@ -622,7 +632,7 @@ class Endpoint(Sender):
             self._send_close(self._owed_close, OVER)
 
     def _owe_close(self, payload: bytes) -> None:
-        if self.inbox.waiting and self.holds_close:
+        if (self.inbox.waiting or self.work is not None) and self.holds_close:
             self._owed_close = payload
             self._enter(OWING)
         else:

@@ -259,7 +259,7 @@ class Session(Driver):
     def has_heard(self) -> bool:
         """Tell whether the peer gave a sign of life since the last call, or wasn't let to."""
         stream = self.stream
-        if not (stream.reader or self.endpoint.stalled or stream.ended):
+        if stream.is_left() and not stream.ended:
             stream.read_now()  # It may be there, and nobody has looked.
         heard, stream.heard = stream.heard, False
         waits: bool = self.endpoint.stalled
@@ -296,10 +296,10 @@ class Session(Driver):
     def eof_received(self, exc: Optional[Exception]) -> None:
         """Take notice that nothing more can be read."""
         self.ending.eof = True
-        self._tell("< EOF")
-        if exc is None and self.endpoint.phase == OWING:
-            self.settle()  # The peer can still read our close frame.
-        self.lost(exc)
+        if exc is not None:
+            self.lost(exc)
+        elif not self.hear_eof():
+            self.ending.hang_up()
 
     def broken(self, exc: BaseException) -> None:
         """Take notice that nothing more can be written, or that all is in disorder."""
@@ -352,7 +352,7 @@ class Session(Driver):
     def _choose_events(self) -> None:
         """Have the keeper watch what no other thread sees to."""
         stream = self.stream
-        reads = not (stream.reader or self.endpoint.stalled)
+        reads = stream.is_left()
         writes = stream.has_unsent() and not stream.writing
         stream.watched = reads
         try:
@@ -368,7 +368,7 @@ class Session(Driver):
                 return
             if events & WRITE and stream.has_unsent() and not stream.writing:
                 stream.write_now()
-            if events & READ and not (stream.ended or stream.reader or self.endpoint.stalled):
+            if events & READ and stream.is_left() and not stream.ended:
                 if not stream.read_now() and not stream.has_unsent():
                     # Another thread has been faster, and will come again.
                     keeper().set_events(self, 0)

@@ -73,6 +73,8 @@ class Transport:
         if stream.layer is not None:
             stream.layer.end()
             stream.push()
+            if stream.ended:
+                return  # The peer is gone.
         if self._closing:
             self.abort()
         elif ends:

@@ -66,6 +66,7 @@ cdef class Endpoint(Sender):
     cdef _look_ahead(self, bytes data)
     cdef _blame(self, exc)
     cdef _fail_for(self, exc)
+    cpdef bint eof_received(self) except -1
     cpdef unexpected_end(self)
     cdef _discard(self)
     @cython.locals(reader=FrameReader)
