@@ -39,8 +39,8 @@ from .transport import Transport
 
 __all__ = ["Session"]
 
-# Seconds that a connection is left alone before the keeper sees to it: who receives in a loop is
-# back before that. The first are for one that a program has built, and may have no thread for.
+# Seconds that a connection is left alone before the keeper sees to it: the first time, and where
+# threads have come back so often that it is sure that they will, without help.
 FIRST_LEFT_ALONE = 0.0002
 LEFT_ALONE = 0.03
 
@@ -112,7 +112,7 @@ class Session(Driver):
         self.ending.log = log
         self._answer_timer: Any = None
         self._seen = 0
-        self._patience = FIRST_LEFT_ALONE if face._ws_is_open else LEFT_ALONE
+        self._patience = FIRST_LEFT_ALONE
         self.in_fragments = False
         self.abandoned = False
         stream.host = self
@@ -337,10 +337,12 @@ class Session(Driver):
         stream = self.stream
         if stream.ended:
             return
-        writes = stream.has_unsent() and not stream.writing
-        if stream.moves != self._seen and not (stream.reader or writes or self.events):
+        came_back = stream.reader or stream.moves != self._seen
+        if came_back:
             self._seen = stream.moves
             self._be_patient()
+        writes = stream.has_unsent() and not stream.writing
+        if came_back and not (stream.reader or writes or self.events):
             self.call_later(self._patience, self._look)
         else:
             self._choose_events()
