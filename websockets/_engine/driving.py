@@ -211,7 +211,6 @@ class Driver:
 
         Then TCP isn't ended before that frame was sent: the peer can still read.
         """
-        self._tell("< EOF")
         waits: bool = self.endpoint.eof_received()
         if waits:
             self.attend()

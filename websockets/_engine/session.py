@@ -258,13 +258,16 @@ class Session(Driver, Phase):  # type: ignore[override]
 
     def eof_received(self) -> Optional[bool]:
         """Take notice that the peer ends TCP; without a close frame that is abnormal."""
-        self.ending.eof = True
+        ending = self.ending
+        ending.eof = True
+        if ending.log is not None:
+            ending.log("< EOF")
         if self.hear_eof():
             if can_stay(self._transport):
                 return True
             self.settle()
         self.flush()
-        self.ending.hang_up()
+        ending.hang_up()
         return None
 
     def lost(self, exc: Optional[Exception]) -> Phase:

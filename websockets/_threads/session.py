@@ -296,6 +296,7 @@ class Session(Driver):
     def eof_received(self, exc: Optional[Exception]) -> None:
         """Take notice that nothing more can be read."""
         self.ending.eof = True
+        self._tell("< EOF")
         if exc is not None:
             self.lost(exc)
         elif not self.hear_eof():

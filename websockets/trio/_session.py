@@ -156,6 +156,7 @@ class Session(Driver):
                     continue
                 eventful = await receive()
                 if eventful is None:
+                    self._tell("< EOF")
                     self.hear_eof()
                     return None
                 self._heard = True
