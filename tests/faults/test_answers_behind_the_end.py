@@ -16,7 +16,7 @@ from functools import partial
 import both
 import pytest
 from half_closing import HalfTLS, answers_to, frames_of, say_all, wires
-from peer import BINARY, CLOSE, REQUEST, TEXT, close_payload, port_of
+from peer import BINARY, CLOSE, REQUEST, TEXT, close_payload, frame, port_of
 from proxy import LINGER
 from threads import Peer, Task
 from threads import both_sides as both_sides_in_threads
@@ -24,7 +24,7 @@ from threads import serving as serving_in_threads
 from todays import Records
 
 import websockets
-from websockets.exceptions import ConnectionClosedOK
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 
 MESSAGES = {"few": [b"%d" % i for i in range(3)], "more than fit": [b"%d" % i for i in range(99)]}
 
@@ -169,6 +169,22 @@ def test_a_long_answer_in_threads_leaves_whole(connection):
 
 
 @both_sides_in_threads
+def test_a_long_answer_in_threads_leaves_whole_though_tcp_ends_meanwhile(connection):
+    telling = Telling()
+    with connection(close_timeout=None, **telling.options) as (ws, peer):
+        ws.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        peer.write(wires([b"?"], peer.masked))
+        ws.recv()
+        sending = Task(ws.send, bytes(5_000_000))
+        wait_for(lambda: ws.state.name == "CLOSING")
+        peer.sock.shutdown(socket.SHUT_WR)
+        wait_for(telling.has_heard)
+        assert frames_of(peer) == [(BINARY, bytes(5_000_000)), (CLOSE, close_payload(1000))]
+        sending.result()
+        assert ws.wait_closed(5)
+
+
+@both_sides_in_threads
 @pytest.mark.parametrize("ends", [False, True])
 def test_who_never_reads_in_threads_does_not_hold_up_the_end(connection, ends):
     with connection(close_timeout=None) as (ws, peer):
@@ -214,3 +230,16 @@ def test_the_end_of_tls_in_threads_where_the_peer_is_gone(certificates):
         # The close frame goes to a socket that isn't there: so nothing can follow it.
         ws.close()
         assert ws.close_code == 1000
+
+
+@both_sides_in_threads
+def test_any_thread_may_be_told_of_the_end_that_another_has_read(connection):
+    for _ in range(50):
+        with connection() as (ws, peer):
+            receiving = Task(ws.recv)
+            peer.write(frame(3, masked=peer.masked))
+            peer.read_close()
+            peer.close()
+            assert ws.wait_closed(5)
+            with pytest.raises(ConnectionClosedError):
+                receiving.result()

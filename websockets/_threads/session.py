@@ -297,10 +297,12 @@ class Session(Driver):
         """Take notice that nothing more can be read."""
         self.ending.eof = True
         self._tell("< EOF")
-        if exc is not None:
+        if exc is None and not self._transport.is_closing() and self.hear_eof():
+            return
+        if exc is None and self.stream.has_unsent():
+            self.ending.hang_up()  # behind that: the peer can still read
+        else:
             self.lost(exc)
-        elif not self.hear_eof():
-            self.ending.hang_up()
 
     def broken(self, exc: BaseException) -> None:
         """Take notice that nothing more can be written, or that all is in disorder."""

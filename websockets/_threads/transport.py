@@ -56,7 +56,7 @@ class Transport:
             return
         stream = session.stream
         stream.give_up()
-        if stream.reader and stream.reader != stream.ident():
+        if stream.reader and not stream.eof and stream.reader != stream.ident():
             self.shut_down()
         else:
             session.lost(None)
