@@ -70,7 +70,7 @@ cdef class ThreadStream(BlockingStream):
                     and timeout is None
                     and self.reader == 0
                     and self.layer is None
-                    and not self.ended
+                    and not (self.eof or self.ended)
                     and not self._fresh
                     and endpoint.fragments is None
                     and endpoint.is_quiet()

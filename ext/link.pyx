@@ -21,7 +21,7 @@ from websockets._core.compiled.addresses cimport (
     address_of_socket,
     websockets_place,
 )
-from websockets._core.compiled.reactor cimport READABLE, WRITABLE, Reactor, error_of
+from websockets._core.compiled.reactor cimport MORE, ONCE, READABLE, WRITABLE, Reactor, error_of
 from websockets._core.compiled.stream cimport MessageStream
 from websockets._core.compiled.tls cimport TLSConnection
 from websockets._core.compiled.unsent cimport Unsent
@@ -177,11 +177,12 @@ cdef class Link(Unsent):
         if events & WRITABLE:
             self.send_unsent()
         if events & READABLE and self.events & READABLE:
+            self._more = events & MORE != 0
             self.receive(idle)
         return 0
 
     cdef int receive(self, bint idle) except -1:
-        """Read once: what is left is still ready."""
+        """Read once, and be told again if more may be there."""
         cdef Py_ssize_t count, size
         cdef bytes data
         if self._buffered:
@@ -196,16 +197,26 @@ cdef class Link(Unsent):
             if self._large:
                 data = new_bytes(NULL, size)
                 count = websockets_receive(self.descriptor, PyBytes_AS_STRING(data), size)
-                if count <= 0:
-                    return self.nothing_came(count)
+                # Of what has come since they were counted, the poller tells.
+                if not self.came(count, size == SIZE):
+                    return 0
                 if count < size:
                     data = data[:count]
                 return self.arrived(data, count, idle)
         count = websockets_receive(self.descriptor, BUFFER, SIZE)
-        if count <= 0:
-            return self.nothing_came(count)
+        if not self.came(count, count == SIZE):
+            return 0
         self._large = count >= LARGE
         return self.arrived(new_bytes(BUFFER, count), count, idle)
+
+    cdef bint came(self, Py_ssize_t count, bint more) except -1:
+        """Tell whether a read has given bytes, and see to what it gave otherwise."""
+        if count <= 0:
+            self.nothing_came(count)
+            return False
+        if more or self._more:
+            self.reactor.again(self)
+        return True
 
     cdef int arrived(self, bytes data, Py_ssize_t count, bint idle) except -1:
         """Hand on what was read: bytes, or None if they are in their place."""
@@ -237,9 +248,7 @@ cdef class Link(Unsent):
         PyObject_GetBuffer(space, &view, PyBUF_WRITABLE)
         count = websockets_receive(self.descriptor, view.buf, view.len)
         PyBuffer_Release(&view)
-        if count <= 0:
-            return self.nothing_came(count)
-        return self.arrived(None, count, idle)
+        return self.arrived(None, count, idle) if self.came(count, count == view.len) else 0
 
     cdef int receive_buffered(self) except -1:
         """Read into a buffer of the protocol's."""
@@ -253,9 +262,8 @@ cdef class Link(Unsent):
                 raise RuntimeError("get_buffer() returned an empty buffer")
             count = websockets_receive(self.descriptor, view.buf, view.len)
             PyBuffer_Release(&view)
-            if count <= 0:
-                return self.nothing_came(count)
-            self._protocol.buffer_updated(count)
+            if self.came(count, count == view.len):
+                self._protocol.buffer_updated(count)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
@@ -286,7 +294,7 @@ cdef class Link(Unsent):
         if self._paused or self._peer_ended or self.closing:
             self.watch(self.events & WRITABLE)
         else:
-            self.watch(self.events | READABLE)
+            self.watch(self.events | READABLE | ONCE)
 
     def is_reading(self):
         """Tell whether the protocol is given what comes."""

@@ -206,6 +206,8 @@ cdef class PayloadBuffer:
         # A bytes object can be resized as long as nobody else has it: hence the bare reference.
         cdef PyObject *old = self._buffer
         if old is NULL:
+            if self._size:
+                raise MemoryError  # There was no room before, and what had come is gone.
             self._buffer = new_bytes(NULL, size)
         elif size == PyBytes_GET_SIZE(<object> old):
             return 0

@@ -21,6 +21,15 @@
 #define WEBSOCKETS_READABLE 1
 #define WEBSOCKETS_WRITABLE 2
 
+/* Readable is told once for what has arrived, not for as long as some of it is there: epoll then
+ * looks at a socket once for each message, and not twice. Whoever leaves something asks again. While
+ * writable is watched as well, and by kqueue, it is told for as long. */
+#define WEBSOCKETS_ONCE 4
+
+/* Told with readable: a read may leave something, because it stops at urgent bytes, at the end and
+ * at an error, whatever is behind. */
+#define WEBSOCKETS_MORE 8
+
 /* So many events are taken at once, so that the event loop has its turn in between: asyncio's own
  * takes all that there are, and libuv 1024. */
 #define WEBSOCKETS_EVENTS 128
@@ -50,6 +59,9 @@ enum { WEBSOCKETS_NOWHERE, WEBSOCKETS_PATH, WEBSOCKETS_IPV4, WEBSOCKETS_IPV6 };
 #else
 #define WEBSOCKETS_EPOLL 0
 #endif
+
+/* Whether what was ready and isn't any more is forgotten without being taken. */
+#define WEBSOCKETS_FORGETS WEBSOCKETS_EPOLL
 
 #define WEBSOCKETS_POLLS (WEBSOCKETS_EPOLL || WEBSOCKETS_KQUEUE)
 
@@ -94,7 +106,8 @@ websockets_poller_open(void)
 #endif
 }
 
-/* Watch a descriptor for other events than before; for none, if after is 0. */
+/* Watch a descriptor for other events than before; for none, if after is 0. For the same, it asks
+ * again whether it is ready. */
 static inline int
 websockets_poller_watch(int poller, int descriptor, int before, int after, uint64_t token)
 {
@@ -104,6 +117,8 @@ websockets_poller_watch(int poller, int descriptor, int before, int after, uint6
     memset(&event, 0, sizeof event);
     event.events = (after & WEBSOCKETS_READABLE ? EPOLLIN : 0u)
                  | (after & WEBSOCKETS_WRITABLE ? EPOLLOUT : 0u);
+    if (after == (WEBSOCKETS_READABLE | WEBSOCKETS_ONCE))
+        event.events |= (uint32_t)EPOLLET | EPOLLRDHUP | EPOLLPRI;
     event.data.u64 = token;
     return epoll_ctl(poller, operation, descriptor, &event) < 0 ? -errno : 0;
 #else
@@ -140,7 +155,8 @@ websockets_poller_take(int poller, struct websockets_event *events, int most)
         events[i].ready = (bits & EPOLLIN ? WEBSOCKETS_READABLE : 0)
                         | (bits & EPOLLOUT ? WEBSOCKETS_WRITABLE : 0)
                         | (bits & (EPOLLERR | EPOLLHUP)
-                               ? WEBSOCKETS_READABLE | WEBSOCKETS_WRITABLE : 0);
+                               ? WEBSOCKETS_READABLE | WEBSOCKETS_WRITABLE : 0)
+                        | (bits & (EPOLLERR | EPOLLHUP | EPOLLRDHUP | EPOLLPRI) ? WEBSOCKETS_MORE : 0);
     }
 #else
     struct kevent found[WEBSOCKETS_EVENTS];

@@ -10,6 +10,7 @@ left is still ready. Who is watched is found by a token, never by a descriptor o
 may be older than what its number stands for by now.
 """
 
+from cpython.list cimport PyList_GET_SIZE
 from libc.stdint cimport uint32_t, uint64_t
 
 from websockets._core.compiled.clock cimport read_clock
@@ -19,6 +20,7 @@ cdef extern from "poller.h":
         EVENTS "WEBSOCKETS_EVENTS"
         EVENTS_OF_ONE "WEBSOCKETS_EVENTS_OF_ONE"
         POLLS "WEBSOCKETS_POLLS"
+        FORGETS "WEBSOCKETS_FORGETS"
     struct websockets_event:
         uint64_t token
         int ready
@@ -42,6 +44,17 @@ cdef double AGAIN = 0.001
 cdef object error_of(int number):
     """Make the exception for an error of the operating system."""
     return OSError(-number, os.strerror(-number))
+
+
+cdef inline Watched find(list places, uint64_t token):
+    """Return who is watched by that token, None if nobody is any more."""
+    cdef uint32_t place = <uint32_t> token
+    if place >= <size_t> PyList_GET_SIZE(places):
+        return None
+    watched = places[place]  # Nobody else puts anything there, so that it needs no test.
+    if watched is None or (<Watched> watched).serial != <uint32_t> (token >> 32):
+        return None
+    return <Watched> watched
 
 
 cdef class Watched:
@@ -79,8 +92,8 @@ cdef class Reactor:
     def __cinit__(self):
         self._poller = -1
 
-    def __init__(self, running_loop, task_of):
-        self._running_loop = running_loop
+    def __init__(self, loop, task_of):
+        self._loop = loop
         self._task_of = task_of
         self._watched = []
         self._free = []
@@ -114,10 +127,16 @@ cdef class Reactor:
         cdef int count, left
         cdef double until = read_clock(monotonic) + AGAIN
         cdef bint idle
+        cdef Watched watched
         if self._poller < 0:
             return
-        loop = self._running_loop()
-        idle = loop is not None and self._task_of(loop) is None
+        idle = self._task_of(self._loop) is None
+        if FORGETS and len(self._watched) == 1:
+            watched = self._watched[0]
+            if watched is not None and watched.events == READABLE | ONCE:
+                # The only one, as in most clients: there is no need to ask who is ready.
+                watched.ready(READABLE, idle)
+                return
         count = self.go_round(EVENTS, idle)
         self.full_batches += count == EVENTS
         left = EVENTS - count
@@ -131,38 +150,36 @@ cdef class Reactor:
         """Let those go on that are ready, or so many of them; return their number."""
         cdef websockets_event events[EVENTS]
         cdef Watched watched
-        cdef uint32_t place, serial
         cdef int i, count
         if self._poller < 0:
             return 0
         count = websockets_poller_take(self._poller, events, most)
         if count < 0:
             raise error_of(count)
-        for i in range(count):
-            place = <uint32_t> events[i].token
-            serial = <uint32_t> (events[i].token >> 32)
-            if place < <size_t> len(self._watched):
+        i = 0
+        try:
+            while i < count:
                 # Whoever went before may have let this one go, or changed what it waits for.
-                watched = self._watched[place]
-                if watched is not None and watched.serial == serial:
-                    watched.ready(events[i].ready & watched.events, idle)
+                watched = find(self._watched, events[i].token)
+                if watched is not None:
+                    watched.ready(events[i].ready & (watched.events | MORE), idle)
+                i += 1
+        except BaseException:
+            # An interrupt of the program; the others won't be told again that they are ready.
+            while i < count:
+                watched = find(self._watched, events[i].token)
+                if watched is not None:
+                    self.again(watched)
+                i += 1
+            raise
         return count
 
     cdef int change(self, Watched watched, int events) except -1:
         """Change what one is watched for."""
-        cdef int error = 0, before = watched.events
-        if before == 0:
+        cdef int error
+        if watched.events == 0:
             self.add(watched)
-        # A process that was forked has the poller of its parent, and must not change that. A
-        # descriptor that was closed elsewhere is forgotten by the system, and may be another's.
-        if watched.is_own() and websockets_process() == self._process and self._poller >= 0:
-            error = websockets_poller_watch(
-                self._poller,
-                watched.descriptor,
-                before,
-                events,
-                (<uint64_t> watched.serial << 32) | <uint64_t> watched.place,
-            )
+        error = self.ask(watched, events)
         watched.events = 0 if error < 0 else events
         if watched.events == 0:
             self._watched[watched.place] = None
@@ -171,6 +188,27 @@ cdef class Reactor:
         if error < 0 and events:
             raise error_of(error)
         return 0
+
+    cdef int again(self, Watched watched) except -1:
+        """Tell one once more that it is ready, if it still is."""
+        cdef int error = self.ask(watched, watched.events) if watched.events else 0
+        if error < 0:
+            raise error_of(error)
+        return 0
+
+    cdef int ask(self, Watched watched, int events) except? -1:
+        """Ask the system for these events of one; return 0, or a negative number for an error."""
+        # A process that was forked has the poller of its parent, and must not change that. A
+        # descriptor that was closed elsewhere is forgotten by the system, and may be another's.
+        if not watched.is_own() or websockets_process() != self._process or self._poller < 0:
+            return 0
+        return websockets_poller_watch(
+            self._poller,
+            watched.descriptor,
+            watched.events,
+            events,
+            (<uint64_t> watched.serial << 32) | <uint64_t> watched.place,
+        )
 
     cdef int add(self, Watched watched) except -1:
         """Give one a place."""

@@ -5,10 +5,10 @@ Owns what OpenSSL is asked after the handshake. Must never know what the bytes m
 come from and go.
 
 Key decision: OpenSSL's own functions are called, those of the library that Python's ssl has, on the
-SSL that Python's object has, and read and write where the bytes are and belong. Only what is plain is done so: bytes came of it, or more are needed
-first. In all other cases the object is asked the same again, with OpenSSL's errors as they are, so
-that it says what it always says. Where it isn't sure that an object is what it should be, it is
-asked from the start, as the pure twin does.
+SSL that Python's object has, and read and write where the bytes are and belong. Only what is plain
+is done so: bytes came of it, or more are needed first. In all other cases the object is asked the
+same again, with OpenSSL's errors as they are, so that it says what it always says. Where it isn't
+sure that an object is what it should be, it is asked from the start, as the pure twin does.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -78,7 +78,9 @@ cdef bint find() except -1:
         module = sys.modules.get("_ssl")
         path = getattr(module, "__file__", None)
         version = str(getattr(module, "OPENSSL_VERSION", ""))
-        if type(path) is str and version.startswith("OpenSSL ") and is_usual():
+        # Others say "OpenSSL 1.1.1 (compatible; ...)".
+        is_its_own = version.startswith("OpenSSL ") and "compatible" not in version
+        if type(path) is str and is_its_own and is_usual():
             found = websockets_find_openssl(path.encode(), module.OPENSSL_VERSION_NUMBER)
     return found
 
@@ -244,7 +246,8 @@ cdef class Records:
         cdef int state
         self.refused = False
         self.done = start
-        if self._ssl == NULL:
+        if self._ssl == NULL or self._flow.place != NULL:
+            # Whoever speaks while OpenSSL calls the program has what it says in the same place.
             return self.seal_by_python(head, data)
         if size <= SHORT - AROUND:
             sealed = self.seal_few(head, data, &state)
@@ -292,6 +295,7 @@ cdef class Records:
             MOST,
             state,
         )
+        self._flow.place = NULL
 
     cdef bytes seal_by_python(self, bytes head, bytes data):
         """Seal as the pure twin does."""

@@ -9,7 +9,7 @@ no room. It is a base of links, because as an object of its own each connection 
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
-from websockets._core.compiled.reactor cimport READABLE, WRITABLE, Watched, error_of
+from websockets._core.compiled.reactor cimport WRITABLE, Watched, error_of
 
 cdef extern from "poller.h":
     struct span "websockets_span":
@@ -132,8 +132,9 @@ cdef class Unsent(Watched):
         cdef int count = 0
         cdef Py_ssize_t taken, sent = self._sent
         cdef bytes piece
-        if self._unsent:
-            for piece in self._unsent:
+        unsent = self._unsent  # It is held while other threads run, whatever they do.
+        if unsent:
+            for piece in unsent:
                 vector[count].iov_base = PyBytes_AS_STRING(piece) + sent
                 vector[count].iov_len = PyBytes_GET_SIZE(piece) - sent
                 sent = 0
@@ -146,14 +147,16 @@ cdef class Unsent(Watched):
                 if not websockets_would_block(<int> -taken):
                     return self.fail(error_of(<int> taken), "writing to a socket failed")
                 return 0
+            if self._over:
+                return 0
             self._unsent_size -= taken
             taken += self._sent
-            while self._unsent and taken >= PyBytes_GET_SIZE(self._unsent[0]):
-                taken -= PyBytes_GET_SIZE(self._unsent.popleft())
+            while unsent and taken >= PyBytes_GET_SIZE(unsent[0]):
+                taken -= PyBytes_GET_SIZE(unsent.popleft())
             self._sent = taken
         if self._unsent_size == 0:
             self._unsent = None
-            self.watch(self.events & READABLE)
+            self.watch(self.events & ~WRITABLE)
         self.look_at_room()
         if self._unsent_size == 0:
             if self.closing:

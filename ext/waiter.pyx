@@ -94,6 +94,10 @@ cdef class Waiter:
         """Let a task go on in the context that was entered for it."""
         try:
             callback(self._done)
+        except RuntimeError:
+            # A task runs after all, as an eager one that was begun in the middle of what came.
+            PyContext_Exit(context)
+            self._loop.call_soon(callback, self._done, context=context)
         except BaseException as exc:
             # KeyboardInterrupt and SystemExit: they end the event loop.
             PyContext_Exit(context)

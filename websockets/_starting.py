@@ -16,7 +16,7 @@ import sys
 from collections.abc import Generator
 from typing import Any, NamedTuple, NoReturn, Optional
 
-from ._engine.arguments import Rules, check_arguments
+from ._engine.arguments import Rules, check_arguments, unexpected
 
 __all__ = ["Function", "Starting", "closing_time", "is_deflate"]
 
@@ -56,13 +56,7 @@ class Function(NamedTuple):
                 # With a proxy, some arguments are there twice.
                 once = name[6:] if name.startswith("proxy_") and "proxy" in self.rules else name
                 if others is not None and once not in others:
-                    import difflib  # which takes its time, and is hardly ever needed
-
-                    similar = difflib.get_close_matches(name, [*self.rules, *sorted(others)], 1)
-                    hint = f"; did you mean {similar[0]!r}?" if similar else ""
-                    raise TypeError(
-                        f"{self.name}() got an unexpected keyword argument {name!r}{hint}"
-                    )
+                    unexpected(self.name, name, {*self.rules, *others})
         check_arguments(self.rules, arguments)
         check_arguments(self.rules, kwds)
 

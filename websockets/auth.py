@@ -37,24 +37,34 @@ class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
             and returns whether they are right.
         args, kwargs: arguments of :class:`WebSocketServerProtocol`.
 
+    Subclasses may have a ``realm`` and a ``check_credentials()`` of their own instead.
+
     Attributes:
         username: the user, once the client has authenticated.
     """
 
+    realm: str = ""
     username: Optional[str] = None  # type: ignore[assignment]
 
     def __init__(
         self,
         *args: Any,
-        realm: str,
-        check_credentials: Check,
+        realm: str = "",
+        check_credentials: Optional[Check] = None,
         **kwargs: Any,
     ) -> None:
-        if not callable(check_credentials):
+        own = type(self).check_credentials is not BasicAuthWebSocketServerProtocol.check_credentials
+        if not callable(check_credentials) and (check_credentials is not None or not own):
             refuse(TypeError, "check_credentials", "a function", check_credentials)
-        self.realm = realm
-        self.check_credentials = check_credentials
+        if realm:
+            self.realm = realm
+        self._ws_check_credentials = check_credentials
         super().__init__(*args, **kwargs)
+
+    def check_credentials(self, username: str, password: str) -> Union[Awaitable[bool], bool]:
+        """Tell whether a username and a password are right, as a function or a coroutine."""
+        check: Any = self._ws_check_credentials
+        return check(username, password)  # type: ignore[no-any-return]
 
     async def process_request(self, path: str, request_headers: Headers) -> Optional[HTTPResponse]:
         """
@@ -81,7 +91,7 @@ class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
 
 
 def basic_auth_protocol_factory(
-    realm: str,
+    realm: str = "",
     credentials: Union[Credentials, Iterable[Credentials], None] = None,
     check_credentials: Optional[Check] = None,
     create_protocol: Callable[..., Any] = BasicAuthWebSocketServerProtocol,

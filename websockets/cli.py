@@ -149,18 +149,18 @@ def commands(prog: str) -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
+def main(argv: Optional[Sequence[str]] = None) -> int:
     """
     Run a command.
 
     Arguments:
-        arguments: those of the command line by default.
+        argv: arguments, those of the command line by default.
 
     Returns:
         the exit status.
     """
     name = Path(sys.argv[0]).stem
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if argv is None else argv)
     parser = commands("python -m websockets" if name == "__main__" else name)
     if words and words[0] not in NOT_CONNECTING:
         if words[0].isalpha() and (meant := get_close_matches(words[0], NOT_CONNECTING, 1)):

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequen
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
+from ._borrowed import borrow
 from ._engine.arguments import CONNECT
 from ._engine.connecting import complete, follow_redirects, within
 from ._engine.making import watch_end
@@ -63,6 +64,8 @@ __all__ = [
     "process_exception",
     "unix_connect",
 ]
+
+borrow(globals())
 
 logger: logging.Logger = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from . import _core
+from ._borrowed import borrow
 from ._closes import Close as Close
 from ._core import (
     NO_KEY,
@@ -47,6 +48,8 @@ __all__ = [
     "prepare_data",
     "serialize_close",
 ]
+
+borrow(globals())
 
 DATA_OPCODES = OP_CONT, OP_TEXT, OP_BINARY
 CTRL_OPCODES = OP_CLOSE, OP_PING, OP_PONG

@@ -13,6 +13,7 @@ from . import _core
 from ._environment import PYTHON_VERSION
 from .datastructures import Headers, HeadersLike, MultipleValuesError
 from .exceptions import SecurityError
+from .http11 import d as d
 from .version import distribution_version
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Headers",
     "HeadersLike",
     "MultipleValuesError",
+    "read_headers",
     "read_request",
     "read_response",
 ]
@@ -58,6 +60,18 @@ async def read_response(stream: Any) -> tuple[int, str, Headers]:
     """
     head = await _read_head(stream, _core.HeadReader(response=True))
     return head.status, head.reason, head.headers
+
+
+async def read_headers(stream: Any) -> Headers:
+    """
+    Read the header fields of a head whose first line has been read.
+
+    Arguments and exceptions are those of :func:`read_request`.
+    """
+    head = _core.HeadReader()
+    head.feed(b"GET / HTTP/1.1\r\n")
+    headers: Headers = (await _read_head(stream, head)).headers
+    return headers
 
 
 async def _read_head(stream: Any, head: Any) -> Any:

@@ -14,6 +14,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Optional
 
 from . import _core
+from ._borrowed import borrow
 from ._engine.arguments import CONNECTION, check_arguments, set_unless_usual
 from ._engine.broadcasting import broadcast
 from ._engine.journal import journal_of
@@ -48,6 +49,8 @@ __all__ = [
     "WebSocketCommonProtocol",
     "broadcast",
 ]
+
+borrow(globals())
 
 
 class WebSocketCommonProtocol(Connection):

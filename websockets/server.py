@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
 
+from ._borrowed import borrow
 from ._engine.arguments import SERVE
 from ._engine.broadcasting import broadcast as broadcast
 from ._engine.making import copies_of, maker
@@ -49,6 +50,8 @@ __all__ = [
     "unix_serve",
 ]
 
+borrow(globals())
+
 # Arguments of the protocol that serve() takes beyond the documented ones.
 ADDED_ARGUMENTS = (
     "allowed_hosts",
@@ -62,6 +65,10 @@ ADDED_ARGUMENTS = (
 
 # Arguments that only today's API has, and that make no sense with connections of this one.
 TODAYS = {"create_connection", "handler", "process_response"}
+
+# What programs call the first and the second argument of today's callbacks.
+CONNECTIONS = {"conn", "connection", "websocket", "ws"}
+REQUESTS = {"req", "request"}
 
 
 class Serve(Starting):
@@ -138,14 +145,14 @@ class Serve(Starting):
     ) -> None:
         options: Any = kwds
         self._function.check(locals(), options)
-        for name, callback in (
-            ("process_request", process_request),
-            ("select_subprotocol", select_subprotocol),
+        for name, callback, given in (
+            ("process_request", process_request, "(path, headers)"),
+            ("select_subprotocol", select_subprotocol, "(client_names, server_names)"),
         ):
             if callback is not None and is_todays(callback):
                 raise TypeError(
-                    f"{name} is given other arguments here than by "
-                    "websockets.asyncio.server.serve(), which this function seems to be meant for"
+                    f"{name} is given {given} here; this function seems to be meant for "
+                    "websockets.asyncio.server.serve()"
                 )
         klass = options.pop("klass", None)
         if ws_handler is None and create_protocol is None and klass is None:
@@ -257,10 +264,10 @@ def unix_serve(
 def is_todays(callback: Callable[..., Any]) -> bool:
     """Tell whether a function seems to take what today's API gives it: a connection, first."""
     try:
-        names = list(inspect.signature(callback).parameters)
+        names = [name.strip("_") for name in inspect.signature(callback).parameters]
     except (TypeError, ValueError):
         return False
-    return names[1:2] == ["request"] or names[:1] == ["connection"]
+    return not (CONNECTIONS.isdisjoint(names[:1]) and REQUESTS.isdisjoint(names[1:2]))
 
 
 def takes_path(ws_handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -88,8 +88,19 @@ def parameters(callable_or_text):
     return [(p.name, p.kind, p.default) for p in found]
 
 
+# Arguments that the document requires, and that may be left out here.
+OPTIONAL = {
+    "auth.BasicAuthWebSocketServerProtocol": {"realm", "check_credentials"},
+    "auth.basic_auth_protocol_factory": {"realm"},
+}
+
+
 def actual_parameters(name):
-    found = parameters(find(name))
+    optional = OPTIONAL.get(name, ())
+    found = [
+        (argument, kind, inspect.Parameter.empty if argument in optional else default)
+        for argument, kind, default in parameters(find(name))
+    ]
     is_method = inspect.isclass(owner(name)) and inspect.isfunction(raw(name))
     return found[1:] if is_method else found
 

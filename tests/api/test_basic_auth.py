@@ -82,6 +82,29 @@ async def test_basic_auth(credentials, expected, by):
         assert names == [credentials.split(":")[0]]
 
 
+async def test_a_subclass_has_a_realm_and_a_check_of_its_own():
+    class Mine(websockets.BasicAuthWebSocketServerProtocol):
+        realm = "the realm"
+
+        async def check_credentials(self, username, password):
+            return (username, password) == ("user", "secret")
+
+    async with websockets.serve(hold, "127.0.0.1", 0, create_protocol=Mine) as server:
+        uri = uri_of(server)
+        async with websockets.connect(uri.replace("//", "//user:secret@")) as ws:
+            assert ws.open
+        with pytest.raises(websockets.InvalidStatusCode) as error:
+            await websockets.connect(uri.replace("//", "//user:wrong@"))
+    challenge = error.value.headers["WWW-Authenticate"]
+    assert challenge.startswith('Basic realm="the realm"')
+
+
+async def test_the_realm_may_be_left_out():
+    factory = websockets.basic_auth_protocol_factory(credentials=("user", "secret"))
+    head, _ = await answer(REQUEST + b"\r\n", create_protocol=factory)
+    assert header(head, "WWW-Authenticate")[0].startswith('Basic realm=""')
+
+
 @pytest.mark.parametrize("value", ["Basic \xff", "Basic ////", "Bearer abc", ""])
 async def test_malformed_credentials_are_401(value):
     factory = websockets.basic_auth_protocol_factory("realm", ("user", "secret"))

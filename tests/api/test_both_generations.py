@@ -200,23 +200,40 @@ async def test_arguments_that_only_todays_api_has(sign):
     assert seen == ["/chat?room=1"]
 
 
-@pytest.mark.parametrize("coroutine", [False, True])
-@pytest.mark.parametrize("name", ["process_request", "select_subprotocol"])
-async def test_todays_callbacks_are_told_where_they_belong(name, coroutine):
-    def process_request(connection, request):
-        return None
+async def process_request_later(connection, request):
+    return None
 
-    async def process_request_later(connection, request):
-        return None
 
-    def select_subprotocol(connection, subprotocols):
-        return None
-
-    callback = select_subprotocol
-    if name == "process_request":
-        callback = process_request_later if coroutine else process_request
+@pytest.mark.parametrize(
+    ("name", "callback"),
+    [
+        ("process_request", lambda connection, request: None),
+        ("process_request", lambda conn, req: None),
+        ("process_request", lambda _, request: None),
+        ("process_request", lambda ws, _req: None),
+        ("process_request", process_request_later),
+        ("process_request", websockets.basic_auth("realm", ("user", "secret"))),
+        ("select_subprotocol", lambda connection, subprotocols: None),
+        ("select_subprotocol", lambda websocket, offered: None),
+    ],
+)
+async def test_todays_callbacks_are_told_where_they_belong(name, callback):
     with pytest.raises(TypeError, match=rf"{name} .* websockets\.asyncio\.server\.serve\(\)"):
         serving(**{name: callback})
+
+
+async def test_callbacks_of_8_1_are_taken_for_what_they_are():
+    def process_request(path, request_headers):
+        assert request_headers["Host"]
+        return None
+
+    def select_subprotocol(client_subprotocols, server_subprotocols):
+        return server_subprotocols[0]
+
+    callbacks = {"process_request": process_request, "select_subprotocol": select_subprotocol}
+    async with serving(subprotocols=["chat"], **callbacks) as server:
+        async with websockets.connect(uri_of(server), subprotocols=["chat"]) as ws:
+            assert ws.subprotocol == "chat"
 
 
 async def test_a_callback_may_answer_with_a_response():

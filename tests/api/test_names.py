@@ -2,6 +2,7 @@
 Names of modules, older ones too, and names that the document doesn't have.
 """
 
+import asyncio
 import importlib
 import operator
 import os
@@ -56,6 +57,16 @@ def test_what_the_older_modules_have_gained():
     assert framing.prepare_ctrl("é") == b"\xc3\xa9"
     assert framing.Close(1000, "bye") == websockets.Close(1000, "bye")
     assert server.broadcast is websockets.broadcast
+
+
+async def test_headers_without_their_first_line():
+    from websockets.legacy.http import read_headers
+
+    stream = asyncio.StreamReader()
+    stream.feed_data(b"Host: localhost\r\nX-Two: a\r\nX-Two: b\r\n\r\nbody")
+    headers = await read_headers(stream)
+    assert list(headers.raw_items()) == [("Host", "localhost"), ("X-Two", "a"), ("X-Two", "b")]
+    assert await stream.read(4) == b"body"
 
 
 @pytest.mark.parametrize(
@@ -114,3 +125,46 @@ def test_both_sides_are_called_by_the_names_that_programs_import(name):
 def test_the_command_line_is_a_function():
     code = "import websockets.cli; websockets.cli.main(['--version'])"
     assert fresh(code)[0] == "cywebsockets"
+
+
+BORROWED = [
+    ("client", "State", "protocol"),
+    ("client", "Headers", "datastructures"),
+    ("server", "Origin", "typing"),
+    ("server", "State", "protocol"),
+    ("server", "AbortHandshake", "exceptions"),
+    ("server", "WebSocketCommonProtocol", "protocol"),
+    ("protocol", "CloseCode", "frames"),
+    ("protocol", "OP_TEXT", "framing"),
+    ("framing", "ProtocolError", "exceptions"),
+    ("handshake", "generate_key", "utils"),
+    ("http", "d", "http11"),
+    ("extensions.base", "Frame", "frames"),
+    ("asyncio.client", "InvalidStatus", "exceptions"),
+    ("asyncio.connection", "State", "protocol"),
+    ("asyncio.router", "Response", "http11"),
+    ("asyncio.server", "CloseCode", "frames"),
+    ("sync.client", "ClientProtocol", "client"),
+    ("sync.connection", "ConnectionClosed", "exceptions"),
+    ("sync.router", "PathLike", "typing"),
+    ("sync.server", "State", "protocol"),
+    ("sync.server", "CloseCode", "frames"),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "home"), BORROWED)
+def test_names_that_programs_import_from_a_module_which_has_them_from_another(module, name, home):
+    borrower, lender = [importlib.import_module(f"websockets.{name}") for name in (module, home)]
+    assert getattr(borrower, name) is getattr(lender, name)
+    with pytest.raises(AttributeError, match=f"module 'websockets.{module}' has no attribute 'Xy'"):
+        _ = borrower.Xy
+
+
+def test_what_a_module_has_from_others_costs_nothing_until_it_is_asked_for():
+    code = """
+import sys, websockets.sync.server as c
+print("websockets.utils" in sys.modules, "get_socket_name" in vars(c))
+c.get_socket_name
+print("websockets.utils" in sys.modules, "get_socket_name" in vars(c))
+"""
+    assert fresh(code) == ["False", "False", "True", "True"]

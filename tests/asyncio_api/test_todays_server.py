@@ -8,14 +8,19 @@ import subprocess
 import sys
 
 import pytest
-from peer import REQUEST, port_of, tcp_to, turns, until
+from peer import BINARY, CLOSE, PING, REQUEST, close_payload, frame, port_of, tcp_to, turns, until
 from todays import Records, echo, hold, server_and_peer, uri_of
 
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosedOK
+from websockets.frames import Frame
 
 BODY = b"Server is shutting down.\n"
+
+eager = pytest.mark.skipif(
+    not hasattr(asyncio, "eager_task_factory"), reason="tasks are eager from Python 3.12 on"
+)
 
 
 async def test_what_a_server_tells():
@@ -224,6 +229,99 @@ async def test_a_handshake_of_a_subclass_begins_before_there_is_a_request():
         assert await peer.reader.readexactly(7) == b"welcome"
         peer.write(REQUEST + b"\r\n")
         assert (await peer.read_head()).startswith(b"HTTP/1.1 101")
+
+
+@pytest.mark.parametrize("began", [False, True])
+async def test_tasks_that_are_cancelled_before_there_is_a_request_end_their_connections(began):
+    async with serve(hold, "127.0.0.1", 0) as server, tcp_to(port_of(server)) as peer:
+        await until(lambda: server.all_connections)
+        if began:
+            assert len(server.handler_tasks) == 1
+            await turns()
+        for task in server.handler_tasks:
+            assert task.cancel()
+        assert await peer.read_eof() == b""
+        await until(lambda: not server.all_connections)
+
+
+async def test_a_task_that_is_cancelled_before_it_begins_ends_its_connection_in_time():
+    class Hasty(ServerConnection):
+        def data_received(self, data):
+            super().data_received(data)
+            self.handler_task.cancel()
+
+    options = {"create_connection": Hasty, "open_timeout": 0.01}
+    async with serve(hold, "127.0.0.1", 0, **options) as server, tcp_to(port_of(server)) as peer:
+        peer.write(REQUEST + b"\r\n")
+        assert await peer.read_eof() == b""
+        await until(lambda: not server.all_connections)
+
+
+@eager
+async def test_what_comes_with_the_request_is_all_read_where_tasks_are_eager():
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    early = bytes(50_000)
+    async with serve(echo, "127.0.0.1", 0, compression=None) as server:
+        async with tcp_to(port_of(server)) as peer:
+            peer.write(REQUEST + b"\r\n" + 3 * frame(BINARY, early, masked=True))
+            await peer.read_head()
+            for _ in range(3):
+                assert await peer.read() == (0x80 | BINARY, early)
+            peer.send(BINARY, b"late")
+            assert await peer.read() == (0x80 | BINARY, b"late")
+            peer.send(CLOSE)
+            await peer.read_close()
+
+
+@eager
+async def test_a_request_that_takes_too_long_where_tasks_are_eager(caplog):
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    async with serve(hold, "127.0.0.1", 0, open_timeout=0.01) as server:
+        async with tcp_to(port_of(server)) as peer:
+            peer.write(REQUEST)
+            assert await peer.read_eof() == b""
+    assert not caplog.records
+
+
+@eager
+async def test_a_handler_knows_its_task_where_tasks_are_eager():
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    tasks = []
+
+    async def handler(connection):
+        tasks.append((connection.handler_task, asyncio.current_task()))
+
+    async with serve(handler, "127.0.0.1", 0) as server:
+        async with connect(uri_of(server)) as ws:
+            await ws.wait_closed()
+    [(task, current)] = tasks
+    assert task is current
+
+
+@eager
+async def test_an_eager_task_ends_a_connection_in_the_middle_of_what_comes():
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    received, tasks = [], []
+
+    class Closing(ServerConnection):
+        def process_event(self, event):
+            super().process_event(event)
+            if isinstance(event, Frame) and event.opcode == PING:
+                tasks.append(self.loop.create_task(self.close()))
+
+    async def handler(connection):
+        received.extend([message async for message in connection])
+
+    async with serve(handler, "127.0.0.1", 0, create_connection=Closing) as server:
+        async with tcp_to(port_of(server)) as peer:
+            peer.write(REQUEST + b"\r\n")
+            await peer.read_head()
+            await turns()
+            peer.write(frame(BINARY, b"x", masked=True) + frame(PING, masked=True))
+            peer.send(CLOSE, close_payload(1000))
+            assert await peer.read_close() == (1000, "")
+        await asyncio.gather(*tasks)
+    assert received == [b"x"]
 
 
 async def test_a_program_that_takes_too_long_for_a_client_that_has_gone():

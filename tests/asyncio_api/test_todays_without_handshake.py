@@ -12,6 +12,7 @@ from transports import Transport
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.connection import Connection
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosedOK
 from websockets.extensions.permessage_deflate import PerMessageDeflate
@@ -95,6 +96,23 @@ async def test_a_client_with_an_open_protocol():
     assert connection.state is OPEN
     connection.connection_lost(None)
     assert connection.state is CLOSED
+
+
+async def test_a_server_s_end_is_closed_with_its_server():
+    loop, (one, other) = asyncio.get_running_loop(), socket.socketpair()
+    async with serve(ServerConnection.wait_closed, "127.0.0.1", 0) as server:
+        _, end = await loop.create_connection(
+            lambda: ServerConnection(Protocol(SERVER), server), sock=one
+        )
+        _, client = await loop.create_connection(lambda: Connection(Protocol(CLIENT)), sock=other)
+        assert end.state is OPEN and server.connections == {end}
+        await client.send("x")
+        assert await end.recv() == "x"
+        server.close()
+        with pytest.raises(ConnectionClosedOK):
+            await client.recv()
+        await end.wait_closed()
+        assert end.close_code == 1001
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from websockets.frames import Close
 
 OPEN, CLOSING, CLOSED = 1, 2, 3
 
+FRAGMENTS = [(TEXT, False), (CONT, False), (CONT, True)]
+
 both_sides = pytest.mark.parametrize("is_client", [False, True], ids=["server", "client"])
 
 
@@ -430,3 +432,56 @@ def test_a_bad_close_frame_behind_a_full_inbox(core, body):
     assert connection.close_rcvd is None
     assert rest(connection) == ["0", "1", "2"]
     assert isinstance(connection.failure, (ProtocolError, UnicodeDecodeError))
+
+
+# The end of what the peer sends
+
+
+@both_sides
+def test_the_end_behind_a_close_frame_leaves_time_for_answers(core, is_client):
+    key = peer_key(is_client)
+    connection = endpoint(core, is_client)
+    connection.receive(frame(TEXT, b"a", key=key) + close(1000, key=key))
+    assert connection.eof_received() is True
+    connection.take()
+    connection.send_frame(TEXT, b"answer")
+    connection.settle()
+    assert [drawn.opcode for drawn in sent(connection)] == [TEXT, CLOSE]
+    assert connection.eof_received() is False
+
+
+@both_sides
+@pytest.mark.parametrize("wire", [b"", b"\x81"])
+def test_the_end_without_a_close_frame_leaves_none(core, is_client, wire):
+    connection = endpoint(core, is_client, max_queue=1)
+    connection.receive(frame(TEXT, b"a", key=peer_key(is_client)) * 2 + wire)
+    assert connection.eof_received() is False
+    assert connection.state == OPEN and connection.unexpected_end() is not None
+
+
+@both_sides
+@pytest.mark.parametrize("in_fragments", [False, True])
+def test_the_end_has_a_close_frame_looked_for_behind_a_full_inbox(core, is_client, in_fragments):
+    key = peer_key(is_client)
+    connection = endpoint(core, is_client, max_queue=1, in_fragments=in_fragments)
+    fragments = [frame(opcode, b"x", fin=fin, key=key) for opcode, fin in FRAGMENTS]
+    connection.receive(b"".join(fragments) * 3 + close(1000, "bye", key=key))
+    assert heard(connection) == (1006, "")
+    assert connection.eof_received() is True
+    assert heard(connection) == (1000, "bye") and connection.close_sent is None
+    received = []
+    while connection.inbox.waiting:
+        message = connection.take()
+        if message is not None:
+            received.append(message)
+    assert received == ["xxx"] * 3
+    assert connection.failure is None and said(connection) == (1000, "bye")
+
+
+@both_sides
+def test_the_end_finds_a_violation_behind_a_full_inbox(core, is_client):
+    key = peer_key(is_client)
+    connection = endpoint(core, is_client, max_queue=1)
+    connection.receive(frame(TEXT, b"a", key=key) * 2 + frame(3, key=key))
+    assert connection.eof_received() is True
+    assert said(connection) == (1002, "invalid opcode")

@@ -102,6 +102,21 @@ def test_in_a_context_that_is_entered_nobody_goes_on_at_once(core, loop):
     assert loop.calls == [(seen.append, ("done",), context)]
 
 
+def test_who_cannot_go_on_at_once_because_a_task_runs_goes_on_when_the_loop_turns(core, loop):
+    tested = waiter(core, loop)
+
+    def enter(future):
+        raise RuntimeError("Cannot enter into task while another task is being executed.")
+
+    context = contextvars.Context()
+    tested.begin()
+    tested.add_done_callback(enter, context=context)
+    tested.idle = True
+    tested.wake(True)
+    assert loop.calls == [(enter, ("done",), context)]
+    context.run(lambda: None)  # it has been left
+
+
 def test_what_ends_a_loop_is_raised_in_it(core, loop):
     tested = waiter(core, loop, loop)
 

@@ -350,3 +350,19 @@ async def test_the_connection_is_freed_without_the_garbage_collector(payload):
             await until(lambda: gone() is None)
     finally:
         gc.enable()
+
+
+async def test_what_answers_a_message_in_work_leaves_though_the_peer_has_ended_tcp():
+    with busy_threads() as threads:
+        async with offloading() as (ws, peer):
+            send_compressed(peer, LARGE)
+            peer.send(CLOSE, close_payload(1000))
+            peer.writer.write_eof()
+            await turns(50)
+            receiving = asyncio.ensure_future(ws.recv())
+            await turns()
+            threads.let()
+            assert await receiving == LARGE
+            await ws.send("answer")
+            assert decompressed((await peer.read())[1]) == b"answer"
+            assert await peer.read_close() == (1000, "")

@@ -360,3 +360,21 @@ async def test_what_answers_a_message_that_comes_with_the_end_of_tls(certificate
         with contextlib.suppress(OSError):
             await writer.wait_closed()
         await until(lambda: not server.websockets)
+
+
+# What ends with the peer's side
+
+
+@both_sides
+@pytest.mark.parametrize("count", [1, 5])
+async def test_our_close_frame_leaves_at_once_where_nothing_can_later(side, count):
+    """As with the TLS of event loops, which ends when the peer ends it, whatever we say to that."""
+    async with held(side, max_queue=2) as one:
+        one.transport.can_write_eof = bool
+        one.hear(*[one.frame(TEXT, b"x")] * count, one.close_frame(1001))
+        one.transport.hear_eof()
+        assert [drawn.opcode for drawn in one.transport.frames] == [CLOSE]
+        await turns()
+        assert one.transport.done[-1] == "close" and not one.transport.faults
+        assert [await one.ws.recv() for _ in range(count)] == ["x"] * count
+        assert one.ws.close_code == 1001

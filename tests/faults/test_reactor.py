@@ -34,7 +34,7 @@ from links import (
     told,
     unlike_uvloop,
 )
-from peer import CLOSE, TEXT, close_payload, frame, needs_unix, turns, until
+from peer import CLOSE, TEXT, client_and_peer, close_payload, frame, needs_unix, turns, until
 from test_lost_descriptors import Bystander, is_free, send_and_look
 from variants import LOOPS
 
@@ -263,11 +263,21 @@ async def test_numbers_that_are_used_again_at_once(reactor):
         crowd.socks += fresh
 
 
+class RaisesAtEnd(websockets.WebSocketServerProtocol):
+    """A subclass that is interrupted while it gets bytes."""
+
+    def data_received(self, data):
+        if data == said("end"):
+            raise self.error
+        super().data_received(data)
+
+
 @both_transports
 @each_loop
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("protocol", [None, RaisesAtEnd], ids=["handler", "protocol"])
 @pytest.mark.one_backend
-def test_one_interrupts_the_program(reactor, new_loop, error):
+def test_one_interrupts_the_program(reactor, new_loop, error, protocol):
     loop = new_loop()
 
     def act(ws, message):
@@ -277,13 +287,17 @@ def test_one_interrupts_the_program(reactor, new_loop, error):
     async def check():
         for sock in crowd.socks[:5] + crowd.socks[6:]:
             assert await read(sock, 3) == answer("x")
-        assert crowd.messages()[5] == ["end"]
+        assert crowd.messages()[5] == ([] if protocol else ["end"])
         await crowd.__aexit__()
 
     try:
+        if protocol:
+            unlike_uvloop(reactor, loop)
         loop.set_exception_handler(lambda loop, context: None)  # of the task that has the error
-        crowd = Crowd(reactor, 40, act)
+        crowd = Crowd(reactor, 40, act, create_protocol=protocol)
         loop.run_until_complete(crowd.open())
+        for ws in crowd.connections:
+            ws.error = error
         for index, sock in enumerate(crowd.socks):
             sock.send(said("end" if index == 5 else "x"))
         with pytest.raises(error):
@@ -410,6 +424,96 @@ async def test_who_is_ready_again_waits_while_others_take_long():
             crowd.say("x")
             await until(lambda: len(turns_of) >= 30)
             assert max(map(turns_of.count, turns_of)) == 3
+
+
+# What is told once
+
+# What is read at once, at most.
+READ = 1 << 18
+
+
+@both_transports
+@pytest.mark.parametrize("count", [1, 3])
+async def test_bytes_and_the_end_come_together(reactor, count):
+    async with Crowd(reactor, count) as crowd:
+        for sock in crowd.socks:
+            sock.send(said("x"))
+            sock.shutdown(socket.SHUT_WR)
+        await until(lambda: crowd.ended == count)
+        assert crowd.messages() == [["x"]] * count
+        assert not any(ws.transport.is_reading() for ws in crowd.connections)
+
+
+@both_transports
+async def test_bytes_and_the_end_come_together_to_a_lone_client(reactor):
+    async with client_and_peer(reactor=reactor) as (ws, peer):
+        peer.send(TEXT, b"x")
+        peer.writer.write_eof()
+        assert await ws.recv() == "x"
+        with pytest.raises(websockets.ConnectionClosedError):
+            await ws.recv()
+
+
+@both_transports
+@pytest.mark.parametrize("size", [READ - 1, READ, READ + 1, 2 * READ, 3 * READ])
+@pytest.mark.parametrize("pauses", [False, True], ids=["", "pauses"])
+async def test_as_much_comes_as_is_read_at_once(reactor, size, pauses):
+    async with driven(reactor) as (transport, recorder, sock):
+
+        def data_received(data):
+            recorder.data += data
+            if pauses:
+                transport.pause_reading()
+                asyncio.get_running_loop().call_soon(transport.resume_reading)
+
+        recorder.data_received = data_received
+        data = os.urandom(size)
+        for _ in range(2):
+            await asyncio.get_running_loop().sock_sendall(sock, data)
+            await until(lambda: len(recorder.data) == size)
+            assert recorder.data == data
+            recorder.data.clear()
+
+
+@both_transports
+@pytest.mark.parametrize("size", [70_000, 1_000_000])
+async def test_a_message_is_behind_a_large_one(reactor, size):
+    async with server_end(reactor, max_size=None) as (ws, sock):
+        large = "x" * size
+        for _ in range(3):
+            await asyncio.get_running_loop().sock_sendall(
+                sock, said(large) + said(large) + said("y")
+            )
+            assert [await ws.recv() for _ in range(3)] == [large, large, "y"]
+
+
+@both_transports
+async def test_bytes_come_while_there_is_no_room_to_write(reactor):
+    async with driven(reactor) as (transport, recorder, sock):
+        much = bytes(8_000_000)
+        transport.write(much)
+        for _ in range(3):
+            sock.send(b"x")
+            await until(lambda: recorder.data == b"x")
+            recorder.data.clear()
+        assert await read(sock, len(much)) == much
+        sock.send(b"y")
+        await until(lambda: recorder.data == b"y")
+
+
+@both_transports
+@pytest.mark.parametrize("inline", [False, True], ids=["", "inline"])
+async def test_urgent_bytes_are_among_others(reactor, inline):
+    """A read ends before them, though more is there."""
+    expected = b"before!after" if inline else b"beforeafter"
+    async with driven(reactor) as (transport, recorder, sock):
+        raw = transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, inline)
+        sock.send(b"before")
+        sock.send(b"!", socket.MSG_OOB)
+        sock.send(b"after")
+        await until(lambda: len(recorder.data) == len(expected))
+        assert recorder.data == expected
 
 
 # Forks

@@ -5,6 +5,8 @@ What imports what: floors, circles, and who may know the outside world; see docs
 import pytest
 from package import MODULES, imports
 
+from websockets._borrowed import HOMES
+
 pytestmark = pytest.mark.one_backend
 
 # Imports go down, or stay on their floor; see docs/design.md.
@@ -66,6 +68,7 @@ FLOORS = {
     "websockets.exceptions": 2,
     "websockets.http11": 2,
     "websockets._keywords": 6,
+    "websockets._borrowed": 1,
     "websockets._closes": 1,
     "websockets._environment": 1,
     "websockets._errors": 1,
@@ -99,6 +102,13 @@ def test_imports_only_go_down(name):
         if imported in MODULES and floor(imported) > floor(name)
     }
     assert not above
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_names_are_borrowed_from_below(name):
+    homes = [f"websockets.{home}" for home in HOMES[name].split()]
+    assert set(homes) <= set(MODULES)
+    assert all(floor(home) <= floor(f"websockets.{name}") for home in homes)
 
 
 def test_there_is_no_circle_of_imports():

@@ -31,9 +31,9 @@ def is_link(transport):
     return type(transport).__module__.split(".")[0] == "websockets"
 
 
-def unlike_uvloop(reactor):
+def unlike_uvloop(reactor, loop=None):
     """Skip what uvloop's own transports do otherwise than asyncio says."""
-    loop = asyncio.get_running_loop()
+    loop = loop or asyncio.get_running_loop()
     if not (reactor and LINKS) and not isinstance(loop, asyncio.SelectorEventLoop):
         pytest.skip("uvloop's own transports do something else")
 

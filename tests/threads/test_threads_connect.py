@@ -178,6 +178,7 @@ def test_headers():
             "subprotocols must be a list, not a str",
         ),
         (["ws://localhost"], {"unknown": 1}, TypeError, "unexpected keyword argument 'unknown'"),
+        (["ws://localhost"], {"extra_headers": {}}, TypeError, "did you mean 'additional_headers'"),
     ],
 )
 def test_wrong_arguments(arguments, options, error, text):

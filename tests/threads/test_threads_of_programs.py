@@ -450,3 +450,41 @@ def test_a_peer_that_goes_while_nobody_looks(connection):
         peer.close()
         while ws.state is not State.CLOSED or ws.socket.fileno() != -1:
             time.sleep(0.001)
+
+
+# Clocks
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("seconds", [3e6, 1e9])
+def test_times_that_are_longer_than_the_system_can_be_told(seconds):
+    def handler(ws):
+        ws.send(ws.recv(timeout=seconds))
+        ws.wait_closed()
+
+    options = {"ping_interval": seconds, "ping_timeout": seconds, "close_timeout": seconds}
+    with serving(handler, **options) as server:
+        with connected(server, open_timeout=60, **options) as ws:
+            receiving = Task(ws.recv, seconds)
+            blocked(receiving)
+            ws.send("at last")
+            assert receiving.result() == "at last"
+            assert all(keeper.is_alive() for keeper in keepers()) and keepers()
+    assert ws.close_code == 1000
+
+
+def test_programs_that_replace_the_clock_of_modules(monkeypatch):
+    real, modules = time.monotonic, [value for value in sys.modules.values() if value]
+    for module in modules:
+        if getattr(module, "__name__", "").startswith("websockets"):
+            for name, value in list(vars(module).items()):
+                if value is real:
+                    monkeypatch.setattr(module, name, lambda: 1.6e9)
+    with serving(echo) as server, connected(server) as ws:
+        ws.send("frozen")
+        assert ws.recv(timeout=PATIENCE) == "frozen"
+        monkeypatch.undo()
+        assert ws.ping().wait(PATIENCE)
+        with pytest.raises(TimeoutError):
+            ws.recv(timeout=0.01)
+        assert all(keeper.is_alive() for keeper in keepers()) and keepers()

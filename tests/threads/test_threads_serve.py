@@ -459,6 +459,36 @@ class Full(socket.socket):
         raise OSError(errno.EMFILE, "too many open files")
 
 
+class Own:
+    """A socket of a program's own, whose clients are of its kind as long as it blocks."""
+
+    def __init__(self, sock):
+        self._sock, self.received = sock, []
+
+    def __getattr__(self, name):
+        return getattr(self._sock, name)
+
+    def accept(self):
+        sock, address = self._sock.accept()
+        if self._sock.gettimeout() is None:
+            sock = Own(sock)
+            sock.received = self.received
+        return sock, address
+
+    def recv(self, size):
+        data = self._sock.recv(size)
+        self.received.append(data)
+        return data
+
+
+def test_what_a_socket_of_a_program_accepts_is_of_its_kind():
+    sock = Own(socket.create_server(("127.0.0.1", 0)))
+    with serving_on(sock) as server, connected(server, compression=None) as ws:
+        ws.send("x")
+        assert ws.recv() == "x"
+        assert any(b"GET / HTTP/1.1" in data for data in sock.received)
+
+
 def test_clients_that_there_is_no_room_for_wait():
     with Full() as sock:
         sock.asked, sock.room = [], threading.Event()

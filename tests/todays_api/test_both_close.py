@@ -12,6 +12,7 @@ from both import (
     close,
     is_client,
     leave,
+    now,
     server_and_peer,
     started,
     turns,
@@ -303,3 +304,24 @@ async def test_who_has_ended_its_side_of_tcp_is_answered(connection):
         await peer.close()
         with pytest.raises(ConnectionClosedOK):
             await receiving
+
+
+@pytest.mark.given_clock
+@both_sides
+@pytest.mark.parametrize("count", [1, 50])
+async def test_who_has_ended_its_side_of_tcp_is_not_kept_by_who_never_reads(connection, count):
+    async with connection(close_timeout=None, max_queue=10) as (ws, peer):
+        begun = now()
+        for _ in range(count):
+            await peer.send(TEXT, b"unread")
+        await peer.write(frame(CLOSE, close_payload(1000), masked=peer.masked))
+        await peer.write_eof()
+        assert await peer.read_close() == (1000, "")
+        assert 0.05 < now() - begun < 0.2
+        await peer.close()
+        await ws.wait_closed()
+        assert now() - begun < 0.2
+        for _ in range(count):
+            assert await ws.recv() == "unread"
+        with pytest.raises(ConnectionClosedOK):
+            await ws.recv()

@@ -71,6 +71,8 @@ URI = "ws://localhost/"
         (URI, {"max_queue": (1, 2)}, ValueError, "max_queue"),
         (URI, {"max_queue": (1, -1)}, ValueError, "max_queue"),
         (URI, {"ping_intervall": 1}, TypeError, "unexpected keyword argument 'ping_intervall'"),
+        (URI, {"extra_headers": {}}, TypeError, "did you mean 'additional_headers'?"),
+        (URI, {"create_protocol": print}, TypeError, "did you mean 'create_connection'?"),
     ],
 )
 async def test_what_is_wrong_when_it_is_built(uri, options, error, text):

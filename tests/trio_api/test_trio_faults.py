@@ -202,6 +202,21 @@ def reset(stream):
 
 @pytest.mark.parametrize("who", ["server", "client"])
 @on_trio
+async def test_a_reset_behind_a_close_frame(who):
+    async with both_ends() as ends:
+        ours, theirs = ends if who == "server" else ends[::-1]
+        wires = frame(TEXT, b"unread", masked=who == "server")
+        wires += frame(CLOSE, close_payload(1000), masked=who == "server")
+        await theirs.stream.send_all(wires)
+        await turns()
+        reset(theirs.stream)
+        await ours.wait_closed()
+        assert ours.close_exc.rcvd.code == 1000 and ours.close_exc.sent is None
+        assert await ours.recv() == "unread"
+
+
+@pytest.mark.parametrize("who", ["server", "client"])
+@on_trio
 async def test_a_reset(who):
     async with both_ends() as ends:
         ours, theirs = ends if who == "server" else ends[::-1]

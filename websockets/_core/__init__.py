@@ -26,6 +26,7 @@ MODULES = (
     "blocking",
     "calls",
     "clock",
+    "closer",
     "closing",
     "compression",
     "constants",
@@ -178,7 +179,7 @@ Link = _active.link.Link
 Listener = _active.listener.Listener
 Reactor = _active.reactor.Reactor
 REACTOR_AVAILABLE = _active.reactor.AVAILABLE
-forget_frames = _active.endpoint.forget_frames
+forget_frames = _active.closer.forget_frames
 RSV1 = _active.constants.RSV1
 Compression = _active.compression.Compression
 Deflater = _active.deflate.Deflater

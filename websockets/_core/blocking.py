@@ -57,6 +57,7 @@ class BlockingStream:
         heard: set when bytes arrive.
         moves: how often a thread has read; it tells whether the socket is left alone.
         watched: whether somebody sees to what arrives while no thread reads.
+        eof: whether nothing more can be read.
         ended: whether the socket isn't used any more.
         pushed, taken: how many bytes had to wait for the socket, and how many of these it took.
         host: who sees to all else, an object with the methods, all called with the mutex
@@ -85,6 +86,7 @@ class BlockingStream:
         self.heard = False
         self.moves = 0
         self.watched = False
+        self.eof = False
         self.ended = False
         self.pushed = 0
         self.taken = 0
@@ -211,8 +213,14 @@ class BlockingStream:
                 with self.mutex:
                     self._forget(waiter)
 
+    def is_left(self) -> bool:
+        """Whether something is to be read, and no thread does; with the mutex."""
+        return not (self.reader or self.eof or self.endpoint.stalled)
+
     def _may_read(self, me: int, wants_message: bool) -> bool:
         """Whether this thread may read, with the mutex."""
+        if self.eof:
+            return False
         if self.reader:
             return self.reader == me and self._space is None
         # What nobody takes from the inbox must not become more.
@@ -234,6 +242,8 @@ class BlockingStream:
 
     def read_now(self) -> bool:
         """Read what is there, without waiting; return whether there was something. With mutex."""
+        if self.eof:
+            return False
         self.moves += 1
         try:
             self._fresh.extend(map(self._system.recv_now, (self._sock,), self._size))
@@ -253,12 +263,12 @@ class BlockingStream:
             while self._fresh:
                 piece = self._fresh.pop(0)
                 space, self._space = self._space, None
-                if self.ended:
+                if self.ended or self.eof:
                     continue
                 if isinstance(piece, OSError):
-                    self.host.eof_received(piece)
+                    self._end(piece)
                 elif not piece:
-                    self.host.eof_received(None)
+                    self._end(None)
                 else:
                     self.heard = True
                     if space is not None:
@@ -281,7 +291,7 @@ class BlockingStream:
         try:
             data = layer.decrypt(data)
         except OSError as exc:
-            self.host.eof_received(exc)
+            self._end(exc)
             return False
         if layer.outgoing:
             self.push()
@@ -290,9 +300,14 @@ class BlockingStream:
             if eventful:
                 self.host.attend()
             if not self.ended:
-                self.host.eof_received(None)
+                self._end(None)
             return False
         return eventful
+
+    def _end(self, exc: Any) -> None:
+        """Read no more, with the mutex."""
+        self.eof = True
+        self.host.eof_received(exc)
 
     def _next(self, form: int) -> Any:
         """Take a message, or return None; with the mutex."""
@@ -451,7 +466,7 @@ class BlockingStream:
                     elif waiter is not None:
                         self._forget(waiter)
                         waiter = None
-                    if readable and not (self.reader or self.ended or self.endpoint.stalled):
+                    if readable and self.is_left() and not self.ended:
                         self.read_now()
                     if self._unsent is not None:
                         self.write_now()
@@ -463,7 +478,7 @@ class BlockingStream:
                         waiter.acquire()
                         self._waiters.append(waiter)
                     else:
-                        reads = not (self.reader or self.endpoint.stalled)
+                        reads = self.is_left()
                         mine = self.writing = True
                 if mine:
                     readable = self._system.wait(self._sock, reads, True, None)

@@ -1,31 +1,15 @@
 """
 One endpoint of an open connection, without its socket: bytes in, messages and bytes out.
 
-Owns the rules that span frames and directions: control frames (RFC 6455 section 5.5), the closing
-handshake (7), the order of events after a violation (7.1.7). Must never know asyncio, sockets,
-clocks or HTTP. Key decisions:
+Owns how bytes become messages, and the rules that span frames and directions: control frames (RFC
+6455 section 5.5), what a violation leads to. Must never know asyncio, sockets, clocks or HTTP; what
+it may send is in sender.py, and how it ends in closer.py. Key decisions:
 
 - Received messages wait in an inbox, frames to send in an outbox. Parsing stops while the inbox is
   full; the bytes that wait stay bytes, and are parsed as room is made, even when the connection is
   gone. Only close frames are looked for in them, by headers alone.
-- A close frame that we owe the peer, because it sent one or broke the protocol, is held back while
-  messages that came before it are unread, so that what the program answers to them at once goes
-  out first. :meth:`Endpoint.settle` ends the wait.
 - Work of extensions that takes long can be done elsewhere: it is handed out as a function, and
   what comes after it waits.
-
-The phases of an endpoint; it only goes down this table:
-
-========  =======  ===============  ====================================================
-phase     state    takes bytes      what it means
-========  =======  ===============  ====================================================
-TALKING   OPEN     yes              messages go both ways
-OWING     OPEN     no               the peer has closed or we have failed the connection;
-                                    our close frame is held back for the program's answers
-AWAITING  CLOSING  yes              our close frame is sent, the peer's is awaited
-OVER      CLOSING  no               nothing more will be said by either side
-GONE      CLOSED   no               there is no transport any more
-========  =======  ===============  ====================================================
 """
 
 from __future__ import annotations
@@ -33,32 +17,26 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Callable, Optional, Union
 
-from websockets._closes import Close
 from websockets.exceptions import (
     PayloadTooBig,
     ProtocolError,
     TooManyFragments,
-    WebSocketException,
 )
 
-from .closing import code_for, parse_close, serialize_close
+from .closer import Closer, forget_frames
+from .closing import code_for
 from .constants import (
     AWAITING,
-    CLOSED,
-    CLOSING,
     GONE,
     IN_FRAGMENTS,
     NO_KEY,
-    NOT_OPEN,
     OP_CLOSE,
     OP_PING,
     OP_PONG,
     OPEN,
-    OVER,
     OWING,
     TALKING,
     UNLIMITED,
-    UNUSUAL,
     USUAL,
 )
 from .frames import FrameReader, check_control
@@ -73,28 +51,15 @@ from .messages import (
 )
 from .outbox import Outbox
 from .scout import Scout
-from .sender import Sender
 from .tally import CLIENTS, SERVERS
 
-__all__ = ["Endpoint", "forget_frames"]
-
-# The table above, by phase.
-STATES = (OPEN, OPEN, CLOSING, CLOSING, CLOSED)
-LISTENS = (True, False, True, False, False)
+__all__ = ["Endpoint"]
 
 # Payloads of which so many bytes are still to come may be read straight into their place.
 LONG = 65536
 
 
-def forget_frames(exc: BaseException) -> None:
-    """Drop tracebacks: their frames refer to the connection, which refers to the exception."""
-    chain: Optional[BaseException] = exc
-    while chain is not None:
-        chain.__traceback__ = None
-        chain = chain.__cause__ or chain.__context__
-
-
-class Endpoint(Sender):
+class Endpoint(Closer):
     """
     The state of one endpoint after the opening handshake.
 
@@ -122,15 +87,10 @@ class Endpoint(Sender):
             makes a close frame in the middle of a message a violation, and has pings answered
             behind our own.
 
-    Attributes, beside those of :class:`~.sender.Sender`:
-        phase: TALKING, OWING, AWAITING, OVER or GONE.
+    Attributes, beside those of :class:`~.closer.Closer`:
         pongs: payloads of the pongs received, or None; whoever handles them sets None again.
         fragments: what was taken of a message that isn't whole, None between two messages.
-        holds_close: whether a close frame that we owe is held back at all, as by default.
         refilled: set when :meth:`take` has made room, and bytes were parsed; to be unset.
-        close_rcvd, close_sent: the close frames that went through, or None.
-        close_rcvd_then_sent: which of them came first, None unless there are both.
-        failure: the exception that made us fail the connection, or None.
         work: a function that decodes a received frame, or None. Any thread may call it; while it is
             there nothing is parsed, and :meth:`resume` goes on with what it returns.
     """
@@ -153,10 +113,9 @@ class Endpoint(Sender):
         self.urgent = 0
         self.pongs: Optional[list[bytes]] = None
         self.refilled = False
-        self.close_rcvd: Optional[Close] = None
-        self.close_sent: Optional[Close] = None
-        self.close_rcvd_then_sent: Optional[bool] = None
-        self.failure: Optional[BaseException] = None
+        self.close_rcvd = self.close_sent = None
+        self.close_rcvd_then_sent = None
+        self.failure = None
         self.work: Optional[Callable[[], Any]] = None
         self.is_client = is_client
         self.tally = CLIENTS if is_client else SERVERS
@@ -181,7 +140,7 @@ class Endpoint(Sender):
         self._frame = bytearray()  # a frame that extensions will decode once it is complete
         self.unfinished = False
         self._held_pong = None
-        self._owed_close: Optional[bytes] = None  # payload of the close frame held back
+        self._owed_close = None
         self._stopped = False  # parsing has stopped for want of room
         self._scout: Optional[Scout] = None  # looks for a close frame further on
 
@@ -206,7 +165,7 @@ class Endpoint(Sender):
     @property
     def stalled(self) -> bool:
         """Whether parsing has stopped for want of room or for work: more bytes only pile up."""
-        return self.phase == TALKING and (self.work is not None or self._stopped)
+        return self.phase == TALKING and self._has_unparsed()
 
     @property
     def buffered(self) -> int:
@@ -214,23 +173,9 @@ class Endpoint(Sender):
         return self._reader.buffered
 
     @property
-    def owes_close(self) -> bool:
-        """Whether a close frame is held back until the inbox has been read."""
-        return self.phase == OWING
-
-    def is_quiet(self) -> bool:
-        """Whether messages go both ways, and nobody wants to be asked."""
-        return self.phase == TALKING and not self.holds & UNUSUAL
-
-    @property
     def offloads(self) -> bool:
         """Whether large payloads are encoded and decoded elsewhere."""
         return self._thread_size != UNLIMITED
-
-    @property
-    def finished(self) -> bool:
-        """Whether the closing handshake is over: done by both sides, or given up by ours."""
-        return self.phase >= OVER
 
     # Receiving
 
@@ -372,6 +317,16 @@ class Endpoint(Sender):
                 self._blame(exc)
             self._parse()
 
+    def eof_received(self) -> bool:
+        """
+        Note that the peer sends no more; return whether the program may answer what came before.
+
+        It may if a close frame did as well: who ends its side of TCP behind that can still read.
+        """
+        if self.stalled:
+            self._look_ahead(b"")
+        return self.phase == OWING
+
     def unexpected_end(self) -> Optional[EOFError]:
         """Return what it means that no more comes; None if no more is listened to."""
         if not self._listening:
@@ -394,13 +349,6 @@ class Endpoint(Sender):
         if self._reader.buffered and self.close_rcvd is None:
             self._look_ahead(b"")
         self._parse()
-
-    def _first_code(self) -> int:
-        """Return the code of the first close frame, negative if it was ours; 1006 for none."""
-        rcvd, sent = self.close_rcvd, self.close_sent
-        if sent is not None and not (rcvd is not None and self.close_rcvd_then_sent):
-            return -sent.code
-        return 1006 if rcvd is None else rcvd.code
 
     def _parse(self) -> None:
         """Parse bytes until there is no room for a message, work to be done, or none are left."""
@@ -442,8 +390,14 @@ class Endpoint(Sender):
             if self.phase == AWAITING and self._scout is None:
                 self._look_ahead(b"")
 
+    def _has_unparsed(self) -> bool:
+        return self._stopped or self.work is not None
+
+    def _cuts_off_message(self) -> bool:
+        # Only where it was parsed, and not looked ahead for, is it known what it is behind.
+        return self._in_fragments and self._scout is None and not self._messages.is_between()
+
     def _look_ahead(self, data: bytes) -> None:
-        """Look for the peer's close frame in what can't be parsed yet, without parsing it."""
         if self._scout is None:
             self._scout = Scout(self._reader)
         elif data:
@@ -473,7 +427,6 @@ class Endpoint(Sender):
         self.fail(code, reason, exc)
 
     def _discard(self) -> None:
-        """Forget all that isn't a whole message."""
         self._reader.clear()
         self._messages.clear()
         self._frame = bytearray()
@@ -536,102 +489,3 @@ class Endpoint(Sender):
         else:
             self._peer_closed(payload)
             self._discard()
-
-    # Closing
-
-    def _enter(self, phase: int) -> None:
-        """Go down the table."""
-        self.phase = phase
-        self.state = STATES[phase]
-        self._listening = LISTENS[phase]
-        if self.state != OPEN:
-            self.holds |= NOT_OPEN
-            self._held_pong = None
-            self._owed_close = None
-        if not self._listening and not self._stopped and self.work is None:
-            self._discard()
-
-    def _peer_closed(self, payload: bytes) -> None:
-        """Take the payload of the peer's close frame."""
-        if self.close_rcvd is not None:
-            return  # It was found before, behind messages that hadn't been read then.
-        code, reason = parse_close(payload)
-        self.close_rcvd = Close(code, reason)
-        if self.close_sent is not None:
-            self.close_rcvd_then_sent = False
-        if self.phase == TALKING:
-            if self._in_fragments and not self._messages.is_between():
-                raise ProtocolError("incomplete fragmented message")
-            # RFC 6455 5.5.1: answer with the status code received.
-            self._owe_close(payload)
-        elif self.phase == AWAITING:
-            self._enter(OVER)
-
-    def fail(self, code: int, reason: str = "", cause: Optional[BaseException] = None) -> None:
-        """
-        Fail the connection (RFC 6455 7.1.7).
-
-        What the peer sends from now on is ignored. Code 1006 sends no close frame; a reason is cut
-        to the 123 bytes that fit. Does nothing after the peer's close frame or an earlier failure.
-
-        Raises:
-            ProtocolError: if the code can't be sent.
-        """
-        if not self._listening:
-            return
-        payload = b""
-        if code != 1006:
-            body = str.encode(reason, errors="replace")[:123].decode(errors="ignore")
-            payload = serialize_close(code, body)
-        if isinstance(cause, (WebSocketException, UnicodeDecodeError)):
-            forget_frames(cause)
-        self.failure = cause
-        if self.phase == TALKING and payload:
-            self._owe_close(payload)
-        else:
-            self._enter(OVER)
-
-    def close(self, code: int = 1000, reason: str = "") -> None:
-        """
-        Start the closing handshake, or settle the one that the peer started.
-
-        Raises:
-            ProtocolError: if the code can't be sent, or the reason is too long.
-        """
-        payload = serialize_close(code, reason)
-        if self.phase == OWING:
-            self.settle()
-        elif self.phase == TALKING:
-            self._send_close(payload, AWAITING)
-            if self._stopped or self.work is not None:
-                self._look_ahead(b"")
-
-    def start_closing(self, payload: bytes) -> None:
-        """
-        Start the closing handshake.
-
-        Raises:
-            InvalidState: if the state isn't OPEN.
-        """
-        self._check_open()
-        self._send_close(payload, AWAITING if self.phase == TALKING else OVER)
-
-    def settle(self) -> None:
-        """Send the close frame that was held back, if there is one."""
-        if self._owed_close is not None:
-            self._send_close(self._owed_close, OVER)
-
-    def _owe_close(self, payload: bytes) -> None:
-        if self.inbox.waiting and self.holds_close:
-            self._owed_close = payload
-            self._enter(OWING)
-        else:
-            self._send_close(payload, OVER)
-
-    def _send_close(self, payload: bytes, phase: int) -> None:
-        self._answer(OP_CLOSE, payload)
-        code, reason = parse_close(payload)
-        self.close_sent = Close(code, reason)
-        if self.close_rcvd is not None:
-            self.close_rcvd_then_sent = True
-        self._enter(phase)

@@ -5,7 +5,7 @@ Owns what is different then. Frames of messages aren't put together, and text is
 frames are delivered as well; nothing waits for the program, so a close frame is answered at once;
 and the end of the stream, which a server owes after both close frames, is part of what leaves.
 Must never know what a program does with events. Key decision: the endpoint's own machine, of which
-a few steps are replaced; its phases are the table in endpoint.py.
+a few steps are replaced; its phases are the table in closer.py.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class Reactor:
     The event loop has to call :meth:`run` whenever :meth:`fileno` is readable.
 
     Arguments:
-        running_loop: a function that returns the event loop that runs in this thread, or None.
+        loop: that event loop.
         task_of: a function that returns the task that runs in an event loop, or None: where none
             does, who waits for a message may go on in the middle of a read.
 
@@ -32,7 +32,7 @@ class Reactor:
 
     full_batches: int
 
-    def __init__(self, running_loop: Any, task_of: Any) -> None:
+    def __init__(self, loop: Any, task_of: Any) -> None:
         raise NotImplementedError("there is no reactor without extensions")
 
     def fileno(self) -> int:

@@ -2,7 +2,7 @@
 The sending half of an endpoint: what it may say, and what leaves next.
 
 Owns the outbox, which state lets what in, and the pong that waits for room (RFC 6455 5.5.3). Must
-never know what the peer says, nor why the state changes. Key decision: it is the base class of the
+never know what the peer says, nor why the state changes. Key decision: it is a base class of the
 endpoint, so that a message which is sent comes here without a step in between.
 """
 

@@ -68,6 +68,7 @@ class TLSConnection:
         # Reading: TCP's is stopped while either of the two doesn't want more.
         self._stream: Any = None  # what messages are made in, without a detour
         self._peer_ended = False
+        self._end_told = False  # to the connection, which may have more to say
         self._stopped = False
         self._paused = False  # by the connection
         self._choked = False  # because the peer doesn't read what OpenSSL answers
@@ -84,6 +85,8 @@ class TLSConnection:
 
     def take(self, data: Any) -> None:
         """Take bytes from a transport of ours, which asks nobody else."""
+        if self._end_told:
+            return  # RFC 8446 6.1: what comes behind the end is ignored.
         if self._stopped:
             self._held += bytes(data)
             return
@@ -102,7 +105,7 @@ class TLSConnection:
         self._peer_ended = True
         if self._state == OPEN and not self._stopped:
             self._read()
-        return self._state == OPEN and self._stopped
+        return self._state == OPEN
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """Take notice that the TCP transport is gone."""
@@ -233,11 +236,14 @@ class TLSConnection:
             return
         if self._error is not None:
             self._fail(self._error)
-            return
-        try:
-            self._protocol.eof_received()
-        finally:
-            self.close()
+        elif not self._end_told:
+            self._end_told = True
+            stay = False
+            try:
+                stay = self._protocol.eof_received()
+            finally:
+                if not stay:
+                    self.close()
 
     def _discard(self) -> None:
         """Look for the peer's close_notify behind whatever it has sent before."""

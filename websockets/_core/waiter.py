@@ -84,7 +84,8 @@ class Waiter:
                     context.run(callback, self._done)
                     return
             except RuntimeError:
-                # The event loop runs this in the task's own context.
+                # The event loop runs this in the task's own context; or a task runs after all, as
+                # an eager one that was begun in the middle of what came.
                 pass
             except BaseException as exc:
                 # KeyboardInterrupt and SystemExit: they end the event loop.

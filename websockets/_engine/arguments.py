@@ -10,8 +10,8 @@ only makes sure of the kind, in a time that doesn't depend on how long a list is
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NoReturn
 
 from ..datastructures import Headers
 from ..headers import build_subprotocol, check_header
@@ -36,6 +36,7 @@ __all__ = [
     "Rules",
     "check_arguments",
     "set_unless_usual",
+    "unexpected",
 ]
 
 Rule = Callable[[str, Any], object]
@@ -51,6 +52,16 @@ ARGUMENTS = {
     "_ws_select_subprotocol": "select_subprotocol",
     "available_extensions": "extensions",
     "available_subprotocols": "subprotocols",
+}
+
+# What programs of 8.1 or of other libraries call what has another name here, or is done otherwise.
+MEANT = {
+    "create_protocol": ["create_connection"],
+    "extra_headers": ["additional_headers", "process_response"],
+    "headers": ["additional_headers", "process_response"],
+    "klass": ["create_connection"],
+    "ssl_context": ["ssl"],
+    "ws_handler": ["handler"],
 }
 
 TEXTS = (str, bytes, bytearray, memoryview)
@@ -330,6 +341,24 @@ def check_arguments(rules: Rules, arguments: Mapping[str, Any]) -> None:
         # All can be None, and most are.
         if value is not None and name in rules:
             rules[name](name, value)
+
+
+def unexpected(function: str, name: str, known: Iterable[str]) -> NoReturn:
+    """
+    Refuse an argument that a function doesn't have, and tell which one may be meant.
+
+    Arguments:
+        function: name of the function.
+        name: name of the argument.
+        known: names of those that it has.
+    """
+    import difflib  # which takes its time, and is hardly ever needed
+
+    known = sorted(known)
+    meant = [other for other in MEANT.get(name, ()) if other in known]
+    similar = meant or difflib.get_close_matches(name, known, 1)
+    hint = f"; did you mean {similar[0]!r}?" if similar else ""
+    raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
 
 
 def set_unless_usual(target: Any, rules: Rules, **settings: Any) -> None:

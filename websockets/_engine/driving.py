@@ -205,6 +205,17 @@ class Driver:
             self.endpoint.settle()
             self.attend()
 
+    def hear_eof(self) -> bool:
+        """
+        Take notice that the peer sends no more; return whether our close frame is still held back.
+
+        Then TCP isn't ended before that frame was sent: the peer can still read.
+        """
+        waits: bool = self.endpoint.eof_received()
+        if waits:
+            self.attend()
+        return waits
+
     def _log_fault(self, logger: Any) -> None:
         """Log what made the connection fail, if that is a fault of ours, or of an extension."""
         failure = self.endpoint.failure

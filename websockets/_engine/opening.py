@@ -150,8 +150,15 @@ class Opening(Phase):
             self.give_up(exc)
             return
         if self.complete:
-            self.early += self.reader.rest
+            self._keep_early(self.reader.rest)
             self._wake()
+
+    def _keep_early(self, data: bytes) -> None:
+        """Keep what came behind the head, and let no more come if it is much."""
+        self.early += data
+        if len(self.early) > EARLY_LIMIT and not self.reading_paused and not self.is_gone():
+            self.reading_paused = True
+            self.transport.pause_reading()
 
     def _end(self, exc: Exception) -> None:
         """Note that no more will come."""
@@ -174,12 +181,9 @@ class Opening(Phase):
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer."""
         if self.complete:
-            self.early += data
+            self._keep_early(data)
         elif self._error is None:
             self._feed(self.reader.feed, data)
-        if len(self.early) > EARLY_LIMIT and not self.reading_paused and not self.is_gone():
-            self.reading_paused = True
-            self.transport.pause_reading()
 
     def eof_received(self) -> Optional[bool]:
         """Take notice that the peer ends TCP."""

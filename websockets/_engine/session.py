@@ -24,7 +24,7 @@ from .._core import (
     UNUSUAL,
     Endpoint,
 )
-from .._transports.descriptors import is_ours, plain_socket
+from .._transports.descriptors import can_stay, is_ours, plain_socket
 from .._transports.reading import InPlace, read_buffer
 from ..exceptions import ConcurrencyError, WebSocketException
 from ..framing import OP_PING, OP_PONG
@@ -258,13 +258,16 @@ class Session(Driver, Phase):  # type: ignore[override]
 
     def eof_received(self) -> Optional[bool]:
         """Take notice that the peer ends TCP; without a close frame that is abnormal."""
-        self.ending.eof = True
-        if self.ending.log is not None:
-            self.ending.log("< EOF")
-        if self.endpoint.phase == OWING and self._transport.can_write_eof():
-            return True  # The peer can still read our close frame.
+        ending = self.ending
+        ending.eof = True
+        if ending.log is not None:
+            ending.log("< EOF")
+        if self.hear_eof():
+            if can_stay(self._transport):
+                return True
+            self.settle()
         self.flush()
-        self.ending.hang_up()
+        ending.hang_up()
         return None
 
     def lost(self, exc: Optional[Exception]) -> Phase:
@@ -331,8 +334,9 @@ class Session(Driver, Phase):  # type: ignore[override]
     def before_waiting(self) -> None:
         """Take notice that all messages are taken, before more are awaited."""
         self._check_thread()
-        # The program has answered all that came before the close frame.
-        self.settle()
+        if self.endpoint.work is None:
+            # The program has answered all that came before the close frame.
+            self.settle()
 
     def _pace_reading(self) -> None:
         """Pause reading while too much waits to be parsed."""

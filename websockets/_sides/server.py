@@ -146,7 +146,11 @@ class WebSocketServerProtocol(  # type: ignore[misc]
         try:
             path = await self._ws_open()
             if path is not None:
-                await self._ws_run_handler(path)
+                try:
+                    await self.ws_handler(self, path)
+                except Exception as exc:
+                    break_off(self, exc)
+                await self.close()
             await self.wait_closed()
         except BaseException as exc:
             self.ws_server.unregister(self)
@@ -177,13 +181,6 @@ class WebSocketServerProtocol(  # type: ignore[misc]
                     self._ws_log_error("error in the opening handshake")
                 self.refuse(exc)
         return None
-
-    async def _ws_run_handler(self, path: str) -> None:
-        try:
-            await self.ws_handler(self, path)
-        except Exception as exc:
-            break_off(self, exc)
-        await self.close()
 
     # Opening handshake
 

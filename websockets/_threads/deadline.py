@@ -8,8 +8,9 @@ that a peer which never ceases to send is given up.
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import Optional
+
+from .system import SYSTEM
 
 __all__ = ["Deadline"]
 
@@ -25,7 +26,7 @@ class Deadline:
     """
 
     def __init__(self, timeout: Optional[float]) -> None:
-        self._moment = None if timeout is None else monotonic() + timeout
+        self._moment = None if timeout is None else SYSTEM.clock() + timeout
         self._looks = LOOKS
 
     def to_read(self) -> Optional[float]:
@@ -51,7 +52,7 @@ class Deadline:
         """
         if self._moment is None:
             return None
-        left = self._moment - monotonic()
+        left = self._moment - SYSTEM.clock()
         if left <= 0:
             if raise_if_elapsed:
                 raise TimeoutError("timed out")

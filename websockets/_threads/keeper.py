@@ -25,8 +25,9 @@ import socket
 import sys
 import threading
 from _thread import allocate_lock, get_ident
-from time import monotonic
 from typing import Any, Callable, Optional
+
+from .system import LONGEST, SYSTEM
 
 __all__ = ["READ", "WRITE", "Keeper", "Timer", "keeper"]
 
@@ -192,19 +193,21 @@ class Keeper:
         """Do what is due, then sleep; return False if there is nothing left."""
         with self._working:
             # What is due later comes behind a look at the sockets.
-            now = monotonic()
+            now = SYSTEM.clock()
             while True:
                 timer = self._next_due(now)
                 if timer is None:
                     break
                 guarded(timer.run)
         with self._lock:
-            now = monotonic()
+            now = SYSTEM.clock()
             idle = not self._timers and not self._watched
             self._wakes_at = self._timers[0].when if self._timers else NEVER
             if idle:
                 self._wakes_at = now + LINGER
-            seconds = None if self._wakes_at == NEVER else max(self._wakes_at - now, 0.0)
+            seconds = None
+            if self._wakes_at != NEVER:
+                seconds = min(max(self._wakes_at - now, 0.0), LONGEST)
         events = self._selector.select(seconds)
         with self._lock:
             self._wakes_at = -NEVER

@@ -9,11 +9,11 @@ comes at once; and where a limit is reached, who looks for a sign of life reads.
 from __future__ import annotations
 
 import threading
-from time import monotonic
 from typing import Any, Optional
 
 from .._engine.deadlines import LoneTime
 from .._transports.verdicts import Verdict
+from .system import SYSTEM
 
 __all__ = ["Hearing", "Pong"]
 
@@ -34,10 +34,10 @@ class Pong(threading.Event):
         """Wait until it is set; return whether it is. ``timeout`` is in seconds."""
         if self.is_set():
             return True
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = None if timeout is None else SYSTEM.clock() + timeout
         if self._stream.wait(self.is_set, timeout):
             return True
-        return super().wait(None if deadline is None else max(deadline - monotonic(), 0.0))
+        return super().wait(None if deadline is None else max(deadline - SYSTEM.clock(), 0.0))
 
 
 class Hearing(LoneTime):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from time import monotonic
 from typing import Any, Callable, Optional
 
 from .._core import (
@@ -39,8 +38,8 @@ from .transport import Transport
 
 __all__ = ["Session"]
 
-# Seconds that a connection is left alone before the keeper sees to it: who receives in a loop is
-# back before that. The first are for one that a program has built, and may have no thread for.
+# Seconds that a connection is left alone before the keeper sees to it: the first time, and where
+# threads have come back so often that it is sure that they will, without help.
 FIRST_LEFT_ALONE = 0.0002
 LEFT_ALONE = 0.03
 
@@ -112,7 +111,7 @@ class Session(Driver):
         self.ending.log = log
         self._answer_timer: Any = None
         self._seen = 0
-        self._patience = FIRST_LEFT_ALONE if face._ws_is_open else LEFT_ALONE
+        self._patience = FIRST_LEFT_ALONE
         self.in_fragments = False
         self.abandoned = False
         stream.host = self
@@ -146,7 +145,7 @@ class Session(Driver):
 
     # A clock and timers, as the steps of the end and keepalive ask for them
 
-    time = staticmethod(monotonic)
+    time = staticmethod(SYSTEM.clock)
 
     def call_at(self, when: float, function: Callable[..., Any], *args: Any) -> Timer:
         """Call a function at a time, with the mutex."""
@@ -154,11 +153,11 @@ class Session(Driver):
 
     def call_later(self, seconds: float, function: Callable[..., Any], *args: Any) -> Timer:
         """Call a function after a time, with the mutex."""
-        return keeper().call_at(monotonic() + seconds, self, function, args)
+        return keeper().call_at(SYSTEM.clock() + seconds, self, function, args)
 
     def call_soon(self, function: Callable[..., Any], *args: Any) -> Timer:
         """Call a function when the keeper and other threads have had their turn, with the mutex."""
-        return keeper().call_at(monotonic() + TURN, self, function, args)
+        return keeper().call_at(SYSTEM.clock() + TURN, self, function, args)
 
     # Receiving
 
@@ -259,7 +258,7 @@ class Session(Driver):
     def has_heard(self) -> bool:
         """Tell whether the peer gave a sign of life since the last call, or wasn't let to."""
         stream = self.stream
-        if not (stream.reader or self.endpoint.stalled or stream.ended):
+        if stream.is_left() and not stream.ended:
             stream.read_now()  # It may be there, and nobody has looked.
         heard, stream.heard = stream.heard, False
         waits: bool = self.endpoint.stalled
@@ -297,9 +296,12 @@ class Session(Driver):
         """Take notice that nothing more can be read."""
         self.ending.eof = True
         self._tell("< EOF")
-        if exc is None and self.endpoint.phase == OWING:
-            self.settle()  # The peer can still read our close frame.
-        self.lost(exc)
+        if exc is None and not self._transport.is_closing() and self.hear_eof():
+            return
+        if exc is None and self.stream.has_unsent():
+            self.ending.hang_up()  # behind that: the peer can still read
+        else:
+            self.lost(exc)
 
     def broken(self, exc: BaseException) -> None:
         """Take notice that nothing more can be written, or that all is in disorder."""
@@ -337,10 +339,12 @@ class Session(Driver):
         stream = self.stream
         if stream.ended:
             return
-        writes = stream.has_unsent() and not stream.writing
-        if stream.moves != self._seen and not (stream.reader or writes or self.events):
+        came_back = stream.reader or stream.moves != self._seen
+        if came_back:
             self._seen = stream.moves
             self._be_patient()
+        writes = stream.has_unsent() and not stream.writing
+        if came_back and not (stream.reader or writes or self.events):
             self.call_later(self._patience, self._look)
         else:
             self._choose_events()
@@ -352,7 +356,7 @@ class Session(Driver):
     def _choose_events(self) -> None:
         """Have the keeper watch what no other thread sees to."""
         stream = self.stream
-        reads = not (stream.reader or self.endpoint.stalled)
+        reads = stream.is_left()
         writes = stream.has_unsent() and not stream.writing
         stream.watched = reads
         try:
@@ -368,7 +372,7 @@ class Session(Driver):
                 return
             if events & WRITE and stream.has_unsent() and not stream.writing:
                 stream.write_now()
-            if events & READ and not (stream.ended or stream.reader or self.endpoint.stalled):
+            if events & READ and stream.is_left() and not stream.ended:
                 if not stream.read_now() and not stream.has_unsent():
                     # Another thread has been faster, and will come again.
                     keeper().set_events(self, 0)

@@ -22,9 +22,17 @@ DONT_WAIT: int = getattr(socket, "MSG_DONTWAIT", 0)
 # Where it can only be asked whether something may be written, so much surely may.
 SHORT = 2048  # bytes
 
+LONGEST = 86400.0  # seconds of one wait: the system counts milliseconds, in 31 bits
+
 
 class System:
-    """The functions that the core is given."""
+    """
+    The functions that the core is given.
+
+    ``clock`` is the one that all of this package goes by. It isn't a name of a module, because
+    tests of programs replace time.monotonic() in modules, and two clocks would contradict each
+    other.
+    """
 
     clock = staticmethod(monotonic)
     ident = staticmethod(get_ident)
@@ -55,7 +63,12 @@ class System:
         poll = select.poll()
         poll.register(descriptor, (select.POLLIN if reads else 0) | (select.POLLOUT * writes))
         # Rounded up: to wake too early would be to ask in a circle.
-        events = poll.poll(None if seconds is None else int(seconds * 1000 + 0.999))
+        events: list[tuple[int, int]] = []
+        while seconds is not None and seconds > LONGEST and not events:
+            events = poll.poll(LONGEST * 1000)
+            seconds -= LONGEST
+        if not events:
+            events = poll.poll(None if seconds is None else int(seconds * 1000 + 0.999))
         if not events and seconds:
             # Where a signal has interrupted it, as when a process was stopped for long, Python sees
             # that the time is over, and looks no more.

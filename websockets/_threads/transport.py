@@ -56,7 +56,7 @@ class Transport:
             return
         stream = session.stream
         stream.give_up()
-        if stream.reader and stream.reader != stream.ident():
+        if stream.reader and not stream.eof and stream.reader != stream.ident():
             self.shut_down()
         else:
             session.lost(None)
@@ -73,6 +73,8 @@ class Transport:
         if stream.layer is not None:
             stream.layer.end()
             stream.push()
+            if stream.ended:
+                return  # The peer is gone.
         if self._closing:
             self.abort()
         elif ends:

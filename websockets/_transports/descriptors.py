@@ -14,7 +14,7 @@ from typing import Any
 
 from .._core import Link, TLSConnection, Writer
 
-__all__ = ["is_ours", "plain_socket", "writer_of"]
+__all__ = ["can_stay", "is_ours", "plain_socket", "writer_of"]
 
 ASYNCIO = ("asyncio.selector_events", "_SelectorSocketTransport")
 UVLOOP = {("uvloop.loop", "TCPTransport"), ("uvloop.loop", "UnixTransport")}
@@ -36,6 +36,12 @@ def is_ours(transport: Any) -> bool:
     """Tell whether a transport is ours, and not something that wraps it."""
     # Its __class__ says what asyncio wants to hear.
     return issubclass(type(transport), (Link, TLSConnection))
+
+
+def can_stay(transport: Any) -> bool:
+    """Tell whether a transport can be written to when the peer has ended its side."""
+    # The TLS of event loops ends then, whatever its protocol says.
+    return is_ours(transport) or transport.can_write_eof()
 
 
 def plain_socket(transport: Any) -> Any:

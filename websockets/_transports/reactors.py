@@ -17,7 +17,7 @@ from asyncio.trsock import TransportSocket
 from typing import Any, Callable
 
 from .._core import REACTOR_AVAILABLE, Link, Listener, Reactor
-from .running import running_loop, task_of
+from .running import task_of
 from .verdicts import read_by, set_read_by
 
 __all__ = ["connector", "listen"]
@@ -53,7 +53,7 @@ def reactor_of(loop: Any, wanted: Any) -> Any:
         return None
     reactor = read_by(loop)
     if reactor is None:
-        reactor = Reactor(running_loop, task_of)
+        reactor = Reactor(loop, task_of)
         # It would be run in the context of whoever was the first, and keep that.
         contextvars.Context().run(loop.add_reader, reactor.fileno(), reactor.run)
         # It lives as long as the loop that watches it, or as one of its connections.

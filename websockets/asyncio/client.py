@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .. import _environment
+from .._borrowed import borrow
 from .._engine.arguments import TODAYS_CONNECT
 from .._engine.connecting import complete, follow_redirects, within
 from .._engine.making import watch_end
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from .._keywords import Connecting
 
 __all__ = ["ClientConnection", "connect", "unix_connect"]
+
+borrow(globals())
 
 MAX_REDIRECTS = _environment.read_int("MAX_REDIRECTS", 10)  # requests, the first included
 

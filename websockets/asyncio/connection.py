@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Optional, Union
 
 from .. import _core
+from .._borrowed import borrow
 from .._engine import broadcasting
 from .._engine.arguments import CONNECTION, set_unless_usual
 from .._engine.fragments import RUNNING, FragmentDecoder, fragments_of
@@ -28,6 +29,8 @@ from ..typing import Data, DataLike
 from .hooks import Hooks
 
 __all__ = ["Connection"]
+
+borrow(globals())
 
 
 class Connection(Hooks):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union
 
+from .._borrowed import borrow
 from .._handshake.routing import Routing, behind, require_werkzeug
 from .server import Server, ServerConnection, serve
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 __all__ = ["Router", "route", "unix_route"]
+
+borrow(globals())
 
 
 class Router(Routing):

@@ -15,6 +15,7 @@ import re
 from collections.abc import Awaitable, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
+from .._borrowed import borrow
 from .._core import forget_frames
 from .._engine.arguments import TODAYS_SERVE
 from .._engine.journal import name_of
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from .._keywords import Serving
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
+
+borrow(globals())
 
 Handler = Callable[["ServerConnection"], Awaitable[Any]]
 ProcessRequest = Callable[
@@ -111,9 +114,14 @@ class ServerConnection(Answering, Connection):
     def handler_task(self) -> asyncio.Task[None]:
         """The task that serves the connection; it is made when there is something to do."""
         if self._ws_phase.start is None:
+            if self._ws_served:
+                # An eager task begins before whoever makes it has it.
+                return asyncio.current_task()  # type: ignore[return-value]
             raise AttributeError("there is no transport yet")
         self._ws_phase.start = None
-        return self.loop.create_task(self._ws_serve())
+        task = self.loop.create_task(self._ws_serve())
+        task.add_done_callback(self._ws_ended)
+        return task
 
     def connection_made(self, transport: Any) -> None:
         """Take a transport, and have the connection served as soon as there is a request."""
@@ -121,6 +129,8 @@ class ServerConnection(Answering, Connection):
         server = self.server
         self._ws_phase.ending.server = server
         server.register(self)
+        if self._ws_is_open:
+            return  # Whoever has opened it in his own way serves it as well.
         seconds = server.open_timeout
         if seconds is not None:
             self._ws_deadlines = server._ws_deadlines(seconds, expire)
@@ -132,6 +142,19 @@ class ServerConnection(Answering, Connection):
 
     def _ws_start(self) -> None:
         self.handler_task = self.loop.create_task(self._ws_serve())
+
+    def _ws_ended(self, task: Any) -> None:
+        """See to what a task would have seen to that was cancelled before it began."""
+        if self._ws_served:
+            return
+        if self._ws_deadlines is not None:
+            self._ws_deadlines.remove(self)
+        self.server.unregister(self)
+        try:
+            task.result()
+        except asyncio.CancelledError as exc:
+            forget_frames(exc)
+            break_off(self, exc)
 
     # The opening handshake
 
@@ -260,6 +283,8 @@ def expire(connection: ServerConnection) -> None:
     else:
         # A task that is cancelled before it begins would do nothing.
         connection._ws_phase.give_up(asyncio.TimeoutError(TOO_SLOW))
+        if connection.handler_task.done():
+            connection._ws_ended(connection.handler_task)
 
 
 def factory_of(create: Any, new_protocol: Callable[[], Any], server: Server) -> Any:

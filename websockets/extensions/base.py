@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from .._borrowed import borrow
 from ..typing import ExtensionParameter
 
 __all__ = ["ClientExtensionFactory", "Extension", "ServerExtensionFactory"]
+
+borrow(globals())
 
 
 class Extension:

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional, TypeVar, Union
 
+from .._borrowed import borrow
 from .._core import RSV1, Compression
 from .._engine.limits import refuse, size
 from ..exceptions import NegotiationError
@@ -33,6 +34,8 @@ __all__ = [
     "enable_server_permessage_deflate",
     "set_zlib_backend",
 ]
+
+borrow(globals())
 
 NAME = "permessage-deflate"
 

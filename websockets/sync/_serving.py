@@ -24,7 +24,7 @@ from .._engine.phases import UNCONNECTED
 from .._faces.answering import Asked
 from .._threads.deadline import Deadline
 from .._threads.reaching import over_tls, without_delay
-from .._threads.sockets import end_of
+from .._threads.sockets import end_of, is_the_systems
 from ..typing import LoggerLike
 from .connection import Connection
 
@@ -75,7 +75,9 @@ class RunningServer(Asked):
     def serve_forever(self) -> None:
         """Serve connections, each in a thread of its own, until another calls shutdown()."""
         self.logger.info("server listening on %s", name_of(self.socket.getsockname()))
-        self.socket.setblocking(False)
+        if is_the_systems(self.socket):
+            # What others accept is of their kind only as long as they block, with eventlet.
+            self.socket.setblocking(False)
         try:
             with selectors.DefaultSelector() as selector:
                 selector.register(self._wakes, selectors.EVENT_READ)

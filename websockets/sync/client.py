@@ -20,7 +20,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Optional, Union, overload
 
 from .. import _environment
-from .._engine.arguments import TODAYS_CONNECT, check_arguments
+from .._borrowed import borrow
+from .._engine.arguments import TODAYS_CONNECT, check_arguments, unexpected
 from .._engine.overridable import made_once
 from .._engine.reconnecting import Series, backoff, process_exception
 from .._faces.asking import Asking
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from .._keywords import Blocking, ToAddress
 
 __all__ = ["ClientConnection", "connect", "reconnect", "unix_connect", "unix_reconnect"]
+
+borrow(globals())
 
 MAX_REDIRECTS = _environment.read_int("MAX_REDIRECTS", 10)  # requests, the first included
 
@@ -151,7 +154,7 @@ class reconnect(Destination):
         check_arguments(TODAYS_CONNECT, locals())
         unknown = set(options) - CREATE_CONNECTION
         if unknown:
-            raise TypeError(f"connect() got an unexpected keyword argument {min(unknown)!r}")
+            unexpected("connect", min(unknown), {*TODAYS_CONNECT, *CREATE_CONNECTION})
         self._set_out(uri, additional_headers, ssl)
         if self._unix:
             if self._path is None and sock is None:

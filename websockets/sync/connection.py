@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 from .. import _core
+from .._borrowed import borrow
 from .._engine.arguments import CONNECTION, set_unless_usual
 from .._engine.broadcasting import skip
 from .._engine.closed import closed_exc
@@ -41,6 +42,8 @@ else:
     from .._core import BlockingConversation
 
 __all__ = ["Connection"]
+
+borrow(globals())
 
 LEGACY = (
     "connect() must be used as a context manager: with connect(...) as websocket: ...; "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Optional, Union
 
+from .._borrowed import borrow
 from .._handshake.routing import Routing, require_werkzeug
 from ..http11 import Request, Response
 from .server import Server, ServerConnection, serve
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 __all__ = ["Router", "route", "unix_route"]
+
+borrow(globals())
 
 
 class Router(Routing):

@@ -18,7 +18,8 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from .._engine.arguments import TODAYS_SERVE, check_arguments
+from .._borrowed import borrow
+from .._engine.arguments import TODAYS_SERVE, check_arguments, unexpected
 from .._engine.overridable import made_once
 from .._engine.phases import UNCONNECTED
 from .._faces.answering import Answering, at_once
@@ -36,6 +37,8 @@ from .connection import Connection
 from .connection import broadcast as broadcast
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
+
+_borrowed = borrow(globals())
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -300,7 +303,7 @@ def listening(
             if value is not None:
                 raise ValueError(f"{name} is incompatible with sock")
         if kwargs:
-            raise TypeError(f"serve() got an unexpected keyword argument {min(kwargs)!r}")
+            unexpected("serve", min(kwargs), TODAYS_SERVE)
         return sock
     if not unix:
         return socket.create_server(("" if host is None else host, port or 0), **kwargs)
@@ -353,4 +356,4 @@ def __getattr__(name: str) -> Any:
     if name == "WebSocketServer":
         warnings.warn("WebSocketServer was renamed to Server", DeprecationWarning, stacklevel=2)
         return Server
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _borrowed(name)

@@ -157,6 +157,7 @@ class Session(Driver):
                 eventful = await receive()
                 if eventful is None:
                     self._tell("< EOF")
+                    self.hear_eof()
                     return None
                 self._heard = True
                 if eventful:
@@ -164,6 +165,7 @@ class Session(Driver):
                 elif endpoint.inbox.waiting:
                     self._arrived.unpark_all()
         except GONE as exc:
+            self.mute = self.mute or exc
             return exc
 
     async def _receive(self) -> Optional[bool]:
@@ -197,7 +199,7 @@ class Session(Driver):
     async def _finish(self) -> None:
         """Write what is left, and close the stream: the peer has ended TCP, or we do."""
         self._begin_end()
-        while self.endpoint.phase == OWING:
+        while self.endpoint.phase == OWING and self.mute is None:
             await self._settled.park()
         while self._writing:
             await self._written.park()
@@ -387,6 +389,7 @@ class Session(Driver):
         self.mute = exc
         self._begin_end()
         self._room.unpark_all()
+        self._settled.unpark_all()
 
     # Pings
 

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 import trio
 
 from .. import _environment
-from .._engine.arguments import TODAYS_CONNECT, check_arguments
+from .._borrowed import borrow
+from .._engine.arguments import TODAYS_CONNECT, check_arguments, unexpected
 from .._engine.connecting import follow_redirects
 from .._engine.reconnecting import Series, backoff, process_exception
 from .._faces.asking import Asking
@@ -47,6 +48,8 @@ if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup  # pragma: no cover (trio brings it along)
 
 __all__ = ["ClientConnection", "connect", "unix_connect"]
+
+borrow(globals())
 
 MAX_REDIRECTS = _environment.read_int("MAX_REDIRECTS", 10)  # requests, the first included
 
@@ -175,7 +178,7 @@ class connect(Destination):
         path = options.pop("path", None) if unix else None
         for name in options:
             if unix or name not in OF_STREAMS:
-                raise TypeError(f"connect() got an unexpected keyword argument {name!r}")
+                unexpected("connect", name, {*TODAYS_CONNECT, *OF_STREAMS})
         check_arguments(TODAYS_CONNECT, locals())
         self._set_out(uri, additional_headers, ssl)
         if unix and (path is None) == (stream is None):

@@ -17,6 +17,7 @@ from typing import Any, Optional, Union
 import trio
 
 from .. import _core
+from .._borrowed import borrow
 from .._engine.arguments import CONNECTION, set_unless_usual
 from .._engine.closed import closed_exc
 from .._engine.fragments import RUNNING, FragmentDecoder
@@ -42,6 +43,8 @@ if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup  # pragma: no cover (trio brings it along)
 
 __all__ = ["Connection"]
+
+borrow(globals())
 
 
 class Connection(Facts, trio.abc.AsyncResource):

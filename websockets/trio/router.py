@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union
 
 import trio
 
+from .._borrowed import borrow
 from .._handshake.routing import Routing, behind, require_werkzeug
 from .server import ServerConnection, serve
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 __all__ = ["Router", "route"]
+
+borrow(globals())
 
 
 class Router(Routing):

@@ -18,6 +18,7 @@ from typing import Any, Callable, Optional, Union
 
 import trio
 
+from .._borrowed import borrow
 from .._engine.arguments import TODAYS_SERVE, check_arguments
 from .._faces.answering import Answering
 from .._faces.protocols import server_protocols
@@ -34,6 +35,8 @@ from .connection import Connection
 from .connection import broadcast as broadcast
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve"]
+
+borrow(globals())
 
 Handler = Callable[["ServerConnection"], Awaitable[Any]]
 ProcessRequest = Callable[

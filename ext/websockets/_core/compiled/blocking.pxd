@@ -20,6 +20,7 @@ cdef class BlockingStream:
     cdef public bint heard
     cdef public long long moves
     cdef public bint watched
+    cdef readonly bint eof
     cdef public bint ended
     cdef readonly long long pushed
     cdef readonly long long taken
@@ -39,6 +40,7 @@ cdef class BlockingStream:
         late=bint, led=bint, looks=int, deadline=double, left=double,
     )
     cdef _await(self, int form, until, timeout)
+    cpdef bint is_left(self) except -1
     cdef bint _may_read(self, unsigned long long me, bint wants_message) except -1
     cdef _read(self)
     cpdef bint read_now(self) except -1
@@ -46,6 +48,7 @@ cdef class BlockingStream:
     cdef _feed(self)
     @cython.locals(eventful=bint)
     cdef bint _decrypt(self, data) except -1
+    cdef _end(self, exc)
     @cython.locals(endpoint=Endpoint)
     cdef _next(self, int form)
     cdef _leave(self)

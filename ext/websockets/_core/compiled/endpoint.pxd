@@ -2,6 +2,7 @@
 
 cimport cython
 
+from websockets._core.compiled.closer cimport Closer
 from websockets._core.compiled.frames cimport FrameReader
 from websockets._core.compiled.inbox cimport Inbox
 from websockets._core.compiled.messages cimport (
@@ -9,29 +10,21 @@ from websockets._core.compiled.messages cimport (
 )
 from websockets._core.compiled.outbox cimport Outbox
 from websockets._core.compiled.scout cimport Scout
-from websockets._core.compiled.sender cimport Sender
 from websockets._core.compiled.tally cimport Tally
 
-cdef int AWAITING, CLOSED, CLOSING, GONE, NOT_OPEN, OPEN, OVER, OWING, TALKING, UNUSUAL
+cdef int AWAITING, GONE, OPEN, OWING, TALKING
 cdef int OP_CLOSE, OP_PING, OP_PONG
 cdef int IN_FRAGMENTS, USUAL
 cdef long long NO_KEY, UNLIMITED
 cdef Py_ssize_t LONG
 
 
-cdef class Endpoint(Sender):
-    cdef readonly int phase
+cdef class Endpoint(Closer):
     cdef public list pongs
     cdef public bint refilled
-    cdef public bint holds_close
-    cdef readonly object close_rcvd
-    cdef readonly object close_sent
-    cdef readonly object close_rcvd_then_sent
-    cdef public object failure
     cdef public object work
     cdef readonly bint is_client
     cdef long long _thread_size
-    cdef bint _listening
     cdef object _extensions
     cdef bint _decoding
     cdef FrameReader _reader
@@ -39,13 +32,11 @@ cdef class Endpoint(Sender):
     cdef long long _max_fragments
     cdef readonly list fragments
     cdef bytearray _frame
-    cdef bytes _owed_close
     cdef bint _stopped
     cdef Scout _scout
     cdef bint _counted
     cdef bint _in_fragments
 
-    cpdef bint is_quiet(self) except -1
     cpdef opened(self)
     @cython.locals(piece=bytes)
     cpdef bint receive(self, data) except -1
@@ -62,17 +53,17 @@ cdef class Endpoint(Sender):
     cpdef reject(self, exc)
     @cython.locals(reader=FrameReader)
     cdef _parse(self)
+    cdef bint _has_unparsed(self) except -1
+    cdef bint _cuts_off_message(self) except -1
     @cython.locals(payload=bytes)
     cdef _look_ahead(self, bytes data)
     cdef _blame(self, exc)
     cdef _fail_for(self, exc)
+    cpdef bint eof_received(self) except -1
     cpdef unexpected_end(self)
     cdef _discard(self)
     @cython.locals(reader=FrameReader)
     cdef _decode(self)
     cdef _check_encoded(self, int opcode, long long length)
-    cdef int _first_code(self) except? -1
     cdef _decoded(self, bint fin, int opcode, bytes payload)
     cdef _control(self, int opcode, bytes payload)
-    cdef _enter(self, int phase)
-    cdef _peer_closed(self, bytes payload)

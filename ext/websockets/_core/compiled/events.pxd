@@ -42,5 +42,6 @@ cdef class EventEndpoint(Endpoint):
     cdef _check_encoded(self, int opcode, long long length)
     cdef _control(self, int opcode, bytes payload)
     cdef _peer_closed(self, bytes payload)
+    cdef _owe_close(self, bytes payload)
     cdef _enter(self, int phase)
     cpdef send_eof(self)

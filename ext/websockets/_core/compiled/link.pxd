@@ -28,6 +28,7 @@ cdef class Link(Unsent):
     cdef bint _large
     cdef bint _paused
     cdef bint _peer_ended
+    cdef bint _more
 
     cdef int adopt(
         self, Reactor reactor, loop, int descriptor, context, dressing, websockets_place peer
@@ -39,6 +40,7 @@ cdef class Link(Unsent):
     cpdef drop(self)
     cdef int do(self, int events, bint idle) except -1
     cdef int receive(self, bint idle) except -1
+    cdef bint came(self, Py_ssize_t count, bint more) except -1
     cdef int arrived(self, bytes data, Py_ssize_t count, bint idle) except -1
     cdef int receive_in_place(self, space, bint idle) except -1
     cdef int receive_buffered(self) except -1

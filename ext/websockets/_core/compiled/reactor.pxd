@@ -8,6 +8,8 @@ cdef extern from "poller.h":
     enum:
         READABLE "WEBSOCKETS_READABLE"
         WRITABLE "WEBSOCKETS_WRITABLE"
+        ONCE "WEBSOCKETS_ONCE"
+        MORE "WEBSOCKETS_MORE"
 
 
 cdef object error_of(int number)
@@ -29,7 +31,7 @@ cdef class Watched:
 cdef class Reactor:
     cdef int _poller
     cdef int _process
-    cdef object _running_loop
+    cdef object _loop
     cdef object _task_of
     cdef list _watched
     cdef list _free
@@ -39,5 +41,7 @@ cdef class Reactor:
 
     cdef void close_poller(self) noexcept
     cdef int change(self, Watched watched, int events) except -1
+    cdef int again(self, Watched watched) except -1
+    cdef int ask(self, Watched watched, int events) except? -1
     cdef int go_round(self, int most, bint idle) except -1
     cdef int add(self, Watched watched) except -1

@@ -27,6 +27,7 @@ cdef class TLSConnection:
     cdef MessageStream _stream
     cdef Sealer _sealer
     cdef bint _peer_ended
+    cdef bint _end_told
     cdef bint _stopped
     cdef bint _paused
     cdef bint _choked
