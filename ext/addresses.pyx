@@ -9,9 +9,9 @@ cdef extern from "Python.h":
 
 cdef extern from "poller.h":
     enum:
-        AF_INET
-        AF_INET6
-        AF_UNIX
+        IPV4 "WEBSOCKETS_IPV4"
+        IPV6 "WEBSOCKETS_IPV6"
+        PATH "WEBSOCKETS_PATH"
     struct websockets_address:
         int family
         char *host
@@ -49,12 +49,12 @@ cdef object address_of_peer(int descriptor):
 
 cdef object address(websockets_address *found):
     """Return an address as Python has it, None if there is none."""
-    if found.family == AF_UNIX:
+    if found.family == PATH:
         if found.length and found.host[0] == 0:
             return found.host[: found.length]
         return PyUnicode_DecodeFSDefaultAndSize(found.host, found.length)
-    if found.family == AF_INET:
+    if found.family == IPV4:
         return found.host.decode("ascii"), found.port
-    if found.family == AF_INET6:
+    if found.family == IPV6:
         return found.host.decode("ascii"), found.port, found.flow, found.scope
     return None

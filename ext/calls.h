@@ -8,7 +8,9 @@
 
 #include <stddef.h>
 
-#ifdef _WIN32
+#include "system.h"
+
+#if !WEBSOCKETS_POSIX
 
 #define WEBSOCKETS_RECEIVES 0
 

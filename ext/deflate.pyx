@@ -200,7 +200,7 @@ cdef int run(
         z.next_out = <byte *> PyBytes_AS_STRING(<object> output.whole) + output.size
         z.avail_out = <unsigned int> room
         flush = Z_NO_FLUSH if size else Z_SYNC_FLUSH
-        if room < UNLOCKED_FROM and z.avail_in < UNLOCKED_FROM:
+        if room < UNLOCKED_FROM and <Py_ssize_t> z.avail_in < UNLOCKED_FROM:
             code = step(z, flush)
         else:
             with nogil:

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "system.h"
+
 typedef struct {
     const char *version;
     int size;
@@ -64,11 +66,13 @@ typedef struct {
      SAME_PLACE(zfree) && SAME_PLACE(opaque) &&                               \
      sizeof(z_stream) >= sizeof(zlib_ng_stream))
 
-#if defined(_WIN32)
+#if !WEBSOCKETS_POSIX
 
 static int
 find_zlib_ng(const char *path, functions *found)
 {
+    (void)path;
+    (void)found;
     return 0;
 }
 

@@ -33,7 +33,7 @@ cdef extern from "simd.h":
 cdef Py_ssize_t UNLOCKED_FROM = 65536
 
 
-cpdef bytes apply_mask(object data, object key, Py_ssize_t offset=0):
+cpdef bytes apply_mask(object data, object key, long long offset=0):
     """
     Return the bytes of ``data``, XORed with the 4 bytes of ``key``, as a new object.
 
@@ -54,7 +54,7 @@ cpdef bytes apply_mask(object data, object key, Py_ssize_t offset=0):
         PyBuffer_Release(&view)
 
 
-def mask_in_place(object buffer, object key, Py_ssize_t offset=0):
+def mask_in_place(object buffer, object key, long long offset=0):
     """
     Like apply_mask, but overwrite ``buffer``; BufferError is raised when it isn't writable.
     """
@@ -94,7 +94,7 @@ cdef inline bint is_steady(object data, object key) noexcept:
     )
 
 
-cdef bytes masked(const byte *data, Py_ssize_t size, object key, Py_ssize_t offset):
+cdef bytes masked(const byte *data, Py_ssize_t size, object key, long long offset):
     cdef byte key_bytes[4]
     cdef bytes copy
     get_key(key, key_bytes)
@@ -104,13 +104,13 @@ cdef bytes masked(const byte *data, Py_ssize_t size, object key, Py_ssize_t offs
 
 
 cdef void mask(
-    byte *dst, const byte *src, Py_ssize_t n, const byte *key, Py_ssize_t offset
+    byte *dst, const byte *src, Py_ssize_t n, const byte *key, long long offset
 ) noexcept:
     if n < UNLOCKED_FROM:
-        websockets_mask(dst, src, n, key, offset)
+        websockets_mask(dst, src, n, key, <size_t> offset)
     else:
         with nogil:
-            websockets_mask(dst, src, n, key, offset)
+            websockets_mask(dst, src, n, key, <size_t> offset)
 
 
 cdef int get_contiguous(object data, Py_buffer *view) except -1:

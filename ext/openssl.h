@@ -19,6 +19,7 @@
 #include <Python.h>
 
 #include "records.h"
+#include "system.h"
 
 #include <limits.h>
 #include <string.h>
@@ -75,7 +76,7 @@ static void *websockets_method;
 /* A BIO that nobody uses, if there is one. */
 static void *websockets_spare;
 
-#if !defined(_WIN32) && !defined(PYPY_VERSION) && !defined(Py_GIL_DISABLED) && \
+#if WEBSOCKETS_POSIX && !defined(PYPY_VERSION) && !defined(Py_GIL_DISABLED) && \
     PY_VERSION_HEX >= 0x03090000 && PY_VERSION_HEX < 0x030F0000
 
 #include <dlfcn.h>

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "system.h"
+
 #define WEBSOCKETS_READABLE 1
 #define WEBSOCKETS_WRITABLE 2
 
@@ -32,29 +34,40 @@
  * takes all that there are, and libuv 1024. */
 #define WEBSOCKETS_EVENTS 128
 
+/* So many events may be of one descriptor: kqueue tells apart that it is readable and writable. */
+#define WEBSOCKETS_EVENTS_OF_ONE (1 + WEBSOCKETS_KQUEUE)
+
 struct websockets_event {
     uint64_t token;
     int ready;
 };
 
-/* Whether what was ready and isn't any more is forgotten without being taken. */
-#define WEBSOCKETS_FORGETS 0
+/* What an address is: not known, a path, or that of a host. */
+enum { WEBSOCKETS_NOWHERE, WEBSOCKETS_PATH, WEBSOCKETS_IPV4, WEBSOCKETS_IPV6 };
 
-#if defined(__linux__)
-#undef WEBSOCKETS_FORGETS
-#define WEBSOCKETS_FORGETS 1
-#define WEBSOCKETS_EPOLL 1
-#define WEBSOCKETS_POLLS 1
-#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#ifndef WEBSOCKETS_KQUEUE
+#if WEBSOCKETS_POSIX && UINTPTR_MAX >= UINT64_MAX /* An event's token is as wide as a pointer. */ \
+    && (defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__))
 #define WEBSOCKETS_KQUEUE 1
-#define WEBSOCKETS_POLLS 1
 #else
-#define WEBSOCKETS_POLLS 0
+#define WEBSOCKETS_KQUEUE 0
 #endif
+#endif
+
+#if WEBSOCKETS_POSIX && defined(__linux__) && !WEBSOCKETS_KQUEUE
+#define WEBSOCKETS_EPOLL 1
+#else
+#define WEBSOCKETS_EPOLL 0
+#endif
+
+/* Whether what was ready and isn't any more is forgotten without being taken. */
+#define WEBSOCKETS_FORGETS WEBSOCKETS_EPOLL
+
+#define WEBSOCKETS_POLLS (WEBSOCKETS_EPOLL || WEBSOCKETS_KQUEUE)
 
 #if WEBSOCKETS_POLLS
 
-#if defined(WEBSOCKETS_EPOLL)
+#if WEBSOCKETS_EPOLL
 #include <sys/epoll.h>
 #else
 #include <sys/event.h>
@@ -81,7 +94,7 @@ struct websockets_event {
 static inline int
 websockets_poller_open(void)
 {
-#if defined(WEBSOCKETS_EPOLL)
+#if WEBSOCKETS_EPOLL
     int poller = epoll_create1(EPOLL_CLOEXEC);
     return poller < 0 ? -errno : poller;
 #else
@@ -98,7 +111,7 @@ websockets_poller_open(void)
 static inline int
 websockets_poller_watch(int poller, int descriptor, int before, int after, uint64_t token)
 {
-#if defined(WEBSOCKETS_EPOLL)
+#if WEBSOCKETS_EPOLL
     struct epoll_event event;
     int operation = after == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
     memset(&event, 0, sizeof event);
@@ -130,7 +143,7 @@ static inline int
 websockets_poller_take(int poller, struct websockets_event *events, int most)
 {
     int i, count;
-#if defined(WEBSOCKETS_EPOLL)
+#if WEBSOCKETS_EPOLL
     struct epoll_event found[WEBSOCKETS_EVENTS];
     count = epoll_wait(poller, found, most, 0);
     if (count < 0)
@@ -210,7 +223,7 @@ websockets_accept(int descriptor, struct websockets_place *peer)
     int accepted;
     do {
         peer->size = sizeof peer->at;
-#if defined(WEBSOCKETS_EPOLL)
+#if WEBSOCKETS_EPOLL
         accepted = accept4(descriptor, &peer->at.any, &peer->size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 #else
         accepted = accept(descriptor, &peer->at.any, &peer->size);
@@ -220,7 +233,7 @@ websockets_accept(int descriptor, struct websockets_place *peer)
         return -errno;
     if (peer->size > sizeof peer->at)
         peer->size = 0;
-#if !defined(WEBSOCKETS_EPOLL)
+#if !WEBSOCKETS_EPOLL
     {
         int error = websockets_prepare(accepted);
         fcntl(accepted, F_SETFD, FD_CLOEXEC);
@@ -292,10 +305,12 @@ websockets_readable(int descriptor)
     return ioctl(descriptor, FIONREAD, &count) < 0 || count < 0 ? 0 : (size_t)count;
 }
 
+#define websockets_span iovec
+
 /* Send some bytes of several pieces of memory; return their number. For a single one, as most are,
  * the system needn't look up where they are. */
 static inline ptrdiff_t
-websockets_send_some(int descriptor, struct iovec *pieces, int count)
+websockets_send_some(int descriptor, struct websockets_span *pieces, int count)
 {
     static const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     ssize_t taken;
@@ -339,7 +354,7 @@ websockets_peer_of(int descriptor, struct websockets_place *peer)
 
 /* An address as Python has it. */
 struct websockets_address {
-    int family; /* as the system numbers them; 0 if there is none */
+    int family;
     char host[NI_MAXHOST];
     int port;
     unsigned int flow;
@@ -351,7 +366,7 @@ static inline void
 websockets_describe(
     const struct sockaddr *place, socklen_t size, struct websockets_address *address)
 {
-    address->family = 0;
+    address->family = WEBSOCKETS_NOWHERE;
     if (size < sizeof place->sa_family)
         return;
     if (place->sa_family == AF_UNIX) {
@@ -364,11 +379,13 @@ websockets_describe(
                 address->length = strnlen(local->sun_path, address->length);
             memcpy(address->host, local->sun_path, address->length);
         }
+        address->family = WEBSOCKETS_PATH;
     }
     else if (place->sa_family == AF_INET) {
         const struct sockaddr_in *four = (const struct sockaddr_in *)place;
         inet_ntop(AF_INET, &four->sin_addr, address->host, sizeof address->host);
         address->port = ntohs(four->sin_port);
+        address->family = WEBSOCKETS_IPV4;
     }
     else if (place->sa_family == AF_INET6) {
         const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)place;
@@ -379,10 +396,8 @@ websockets_describe(
         address->port = ntohs(six->sin6_port);
         address->flow = ntohl(six->sin6_flowinfo);
         address->scope = six->sin6_scope_id;
+        address->family = WEBSOCKETS_IPV6;
     }
-    else
-        return;
-    address->family = place->sa_family;
 }
 
 static inline void
@@ -397,7 +412,7 @@ websockets_address_of_socket(int descriptor, struct websockets_address *address)
 {
     struct sockaddr_storage storage;
     socklen_t size = sizeof storage;
-    address->family = 0;
+    address->family = WEBSOCKETS_NOWHERE;
     if (getsockname(descriptor, (struct sockaddr *)&storage, &size) == 0)
         websockets_describe((struct sockaddr *)&storage, size, address);
 }
@@ -408,51 +423,14 @@ websockets_address_of_peer(int descriptor, struct websockets_address *address)
 {
     struct sockaddr_storage storage;
     socklen_t size = sizeof storage;
-    address->family = 0;
+    address->family = WEBSOCKETS_NOWHERE;
     if (getpeername(descriptor, (struct sockaddr *)&storage, &size) == 0)
         websockets_describe((struct sockaddr *)&storage, size, address);
 }
 
 #else
 
-/* Nothing here polls: the event loop's own transports serve, and none of this is called. */
-struct websockets_place {
-    int size;
-};
-struct websockets_address {
-    int family;
-    char host[1];
-    int port;
-    unsigned int flow;
-    unsigned int scope;
-    size_t length;
-};
-struct iovec {
-    void *iov_base;
-    size_t iov_len;
-};
-#define AF_UNIX 1
-#define AF_INET 2
-#define AF_INET6 23
-#define websockets_poller_open() (-1)
-#define websockets_poller_watch(poller, descriptor, before, after, token) (-1)
-#define websockets_poller_take(poller, events) (-1)
-#define websockets_no_delay(descriptor) ((void)0)
-#define websockets_listen(descriptor, backlog) (-1)
-#define websockets_accept(descriptor, peer) (-1)
-#define websockets_none_left(error) 1
-#define websockets_no_room(error) 0
-#define websockets_would_block(error) 0
-#define websockets_receive(descriptor, buffer, size) ((ptrdiff_t)-1)
-#define websockets_readable(descriptor) ((size_t)0)
-#define websockets_send_some(descriptor, pieces, count) ((ptrdiff_t)-1)
-#define websockets_end_writing(descriptor) (-1)
-#define websockets_close(descriptor) ((void)0)
-#define websockets_process() 0
-#define websockets_peer_of(descriptor, peer) ((void)((peer)->size = 0))
-#define websockets_address_of_place(place, address) ((void)((address)->family = 0))
-#define websockets_address_of_peer(descriptor, address) ((void)((address)->family = 0))
-#define websockets_address_of_socket(descriptor, address) ((void)((address)->family = 0))
+#include "unpolled.h"
 
 #endif
 

@@ -18,6 +18,7 @@ from websockets._core.compiled.clock cimport read_clock
 cdef extern from "poller.h":
     enum:
         EVENTS "WEBSOCKETS_EVENTS"
+        EVENTS_OF_ONE "WEBSOCKETS_EVENTS_OF_ONE"
         POLLS "WEBSOCKETS_POLLS"
         FORGETS "WEBSOCKETS_FORGETS"
     struct websockets_event:
@@ -110,7 +111,7 @@ cdef class Reactor:
 
     def lap(self):
         """Return how many batches will have been full when all had a turn that are ready now."""
-        return self.full_batches + len(self._watched) // EVENTS + 1
+        return self.full_batches + len(self._watched) * EVENTS_OF_ONE // EVENTS + 1
 
     def close(self):
         """Watch nothing any more."""

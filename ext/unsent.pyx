@@ -12,11 +12,11 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from websockets._core.compiled.reactor cimport WRITABLE, Watched, error_of
 
 cdef extern from "poller.h":
-    struct iovec:
+    struct span "websockets_span":
         void *iov_base
         size_t iov_len
     bint websockets_would_block(int error) noexcept
-    Py_ssize_t websockets_send_some(int descriptor, iovec *pieces, int count) noexcept nogil
+    Py_ssize_t websockets_send_some(int descriptor, span *pieces, int count) noexcept nogil
     int websockets_end_writing(int descriptor) noexcept
 
 from collections import deque
@@ -70,7 +70,7 @@ cdef class Unsent(Watched):
 
     cdef int put(self, list pieces) except -1:
         """Send byte strings, now or as soon as there is room."""
-        cdef iovec vector[PIECES]
+        cdef span vector[PIECES]
         cdef int i, count
         cdef Py_ssize_t size = 0, taken = 0
         if self._unsent_size == 0:
@@ -100,7 +100,7 @@ cdef class Unsent(Watched):
 
     cdef int put_one(self, bytes data) except -1:
         """Send one byte string, now or as soon as there is room."""
-        cdef iovec vector
+        cdef span vector
         cdef Py_ssize_t taken, size = PyBytes_GET_SIZE(data)
         if self._unsent_size or size >= LONG:
             return self.put([data])
@@ -128,7 +128,7 @@ cdef class Unsent(Watched):
 
     cdef int send_unsent(self) except -1:
         """Send what has waited for room."""
-        cdef iovec vector[PIECES]
+        cdef span vector[PIECES]
         cdef int count = 0
         cdef Py_ssize_t taken, sent = self._sent
         cdef bytes piece

@@ -9,9 +9,11 @@
 
 #include <stddef.h>
 
+#include "system.h"
+
 #define WEBSOCKETS_PIECES 64
 
-#ifdef _WIN32
+#if !WEBSOCKETS_POSIX
 
 struct websockets_piece {
     void *iov_base;

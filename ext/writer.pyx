@@ -80,7 +80,10 @@ cdef class Writer:
         if not self.write(pieces) and self._socket is not None and self._waiting() == 0:
             descriptor = self._fileno(self._socket)
             if descriptor >= 0:
-                send(descriptor, pieces)
+                if AVAILABLE:
+                    send(descriptor, pieces)
+                else:
+                    send_by_method(self._socket, pieces)
         return 0
 
 
@@ -92,10 +95,19 @@ cpdef list send_now(sock, list pieces):
     return send(descriptor, pieces)
 
 
+cdef int send_by_method(sock, list pieces) except -1:
+    """Send what the socket takes; every error is told as above."""
+    try:
+        sock.send(b"".join(pieces))
+    except OSError:
+        pass
+    return 0
+
+
 cdef list send(int descriptor, list pieces):
     """Send what the socket takes; return what is left, or None."""
     cdef websockets_piece vector[PIECES]
-    cdef int count = min(len(pieces), PIECES), i = 0
+    cdef int count = <int> min(len(pieces), PIECES), i = 0
     cdef long long size = 0
     cdef Py_ssize_t taken, length
     for i in range(count):

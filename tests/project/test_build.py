@@ -24,16 +24,21 @@ OUR_C = sorted({path.name for path in ROOT.glob("ext/*.h")} - {"utf8_blocks.h"})
 COMPILER = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cl")
 
 
+# As on Windows: every header has a half for that.
+WITHOUT_POSIX = "-DWEBSOCKETS_POSIX=0"
+
+
 @pytest.mark.build
+@pytest.mark.parametrize("options", [[], [WITHOUT_POSIX]], ids=["", "without POSIX"])
 @pytest.mark.parametrize("header", OUR_C)
 @pytest.mark.skipif(shutil.which(COMPILER[0]) is None, reason="there is no compiler")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows' compiler has other options")
-def test_our_own_c_has_no_warnings(header, tmp_path):
+def test_our_own_c_has_no_warnings(header, options, tmp_path):
     (tmp_path / "alone.c").write_text(f'#include "{header}"\n')
     result = subprocess.run(
         [
             *COMPILER,
-            *["-Wall", "-Wextra", "-Werror", "-fsyntax-only"],
+            *["-Wall", "-Wextra", "-Werror", "-fsyntax-only", *options],
             *[f"-I{ROOT / 'ext'}", f"-I{sysconfig.get_path('include')}", "alone.c"],
         ],
         cwd=tmp_path,
@@ -169,6 +174,27 @@ def test_a_line_says_that_a_build_came_out_pure(source_tree, tmp_path, environme
     assert not list(tmp_path.rglob("*.so"))
 
 
+def take_over(base, outdated):
+    """
+    Copy what has been built to another folder for builds, so that few are built there.
+
+    Arguments:
+        base: the folder.
+        outdated: the names of those that are to be older than their sources.
+
+    Returns:
+        the folder in it where the package is.
+    """
+    made = base / f"lib.{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
+    for path in (ROOT / "build").glob(f"lib.*{sys.implementation.cache_tag}/**/*.so"):
+        copy = made / path.relative_to(ROOT / "build").relative_to(path.parts[len(ROOT.parts) + 1])
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
+        if path.name.partition(".")[0] in outdated:
+            os.utime(copy, (0, 0))
+    return made
+
+
 @pytest.mark.build
 @pytest.mark.skipif(sys.platform == "win32", reason="CC means nothing to Windows' compiler")
 @pytest.mark.skipif(shutil.which(COMPILER[0]) is None, reason="there is no compiler")
@@ -179,14 +205,8 @@ def test_a_machine_without_zlib(source_tree, tmp_path):
     built = tmp_path / "built"
     command = [sys.executable, "setup.py", "--quiet", "build", f"--build-base={built}"]
     environment = {**os.environ, "WEBSOCKETS_NO_EXTENSIONS": "", "CPATH": str(tmp_path)}
-    # What has been built is taken over, except that it is out of date, and then it must go.
-    made = built / f"lib.{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
-    for path in (ROOT / "build").glob(f"lib.*{sys.implementation.cache_tag}/**/*.so"):
-        copy = made / path.relative_to(ROOT / "build").relative_to(path.parts[len(ROOT.parts) + 1])
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, copy)
-        if path.name.startswith("deflate."):
-            os.utime(copy, (0, 0))
+    # This is out of date, and must go.
+    made = take_over(built, ["deflate"])
     for required in ["", "1"]:
         result = subprocess.run(
             command,
@@ -203,6 +223,98 @@ def test_a_machine_without_zlib(source_tree, tmp_path):
         if not required:
             names = sorted(path.name.partition(".")[0] for path in made.rglob("*.so"))
             assert names == [name for name in CORE if name not in _core.OPTIONAL]
+
+
+# What isn't declared is an error, which older compilers take for a function.
+OTHER_COMPILER = """#!/bin/sh
+exec {compiler} "$@" -O0 -Werror=implicit-function-declaration {options}
+"""
+
+TALK = """
+import asyncio, contextlib
+import websockets
+from websockets import _core
+from websockets.sync.client import connect
+
+MESSAGES = ["Hello", "caf\\xe9" * 100_000, b"", bytes(range(256)) * 4096]
+
+def talk(uri):
+    with connect(uri, compression=None) as ws:
+        for message in MESSAGES:
+            ws.send(message)
+            assert ws.recv() == message
+
+async def main():
+    ended = asyncio.get_running_loop().create_future()
+
+    async def echo(ws):
+        last = None
+        with contextlib.suppress(websockets.ConnectionClosed):
+            async for message in ws:
+                await ws.send(message)
+                last = message
+        if not ended.done():
+            ended.set_result(last)
+
+    async with websockets.serve(echo, "127.0.0.1", 0, compression=None) as server:
+        uri = "ws://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+        async with websockets.connect(uri, compression=None) as ws:
+            for message in MESSAGES:
+                await ws.send(message)
+                assert await ws.recv() == message
+            print(_core.backend, type(ws.transport).__module__)
+            for i in range(20):  # more than leave at once
+                await ws.send(str(i))
+            ws.transport.close()
+            print(await ended)
+        await asyncio.get_running_loop().run_in_executor(None, talk, uri)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.build
+@pytest.mark.skipif(sys.platform == "win32", reason="it is another system")
+@pytest.mark.skipif(shutil.which(COMPILER[0]) is None, reason="there is no compiler")
+@pytest.mark.usefixtures("compiled_core")
+@pytest.mark.parametrize(
+    "options, transports",
+    [
+        ([WITHOUT_POSIX], "asyncio.selector_events"),
+        pytest.param(
+            ["-DWEBSOCKETS_KQUEUE=1", f"-I{ROOT / 'tests/support/kqueue'}"],
+            "websockets._core.compiled.link",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="it stands on Linux's epoll"),
+        ),
+    ],
+    ids=["without POSIX", "kqueue"],
+)
+def test_other_systems(source_tree, tmp_path, options, transports):
+    halves = [path.name for path in ROOT.glob("ext/*.h") if '"system.h"' in path.read_text("utf-8")]
+    concerned = [
+        path.stem
+        for path in (source_tree / "build" / "cython").rglob("*.c")
+        if any(f'#include "{half}"' in path.read_text("utf-8") for half in halves)
+    ]
+    built = take_over(tmp_path, concerned)
+    compiler = tmp_path / "cc"
+    compiler.write_text(
+        OTHER_COMPILER.format(compiler=shlex.join(COMPILER), options=shlex.join(options))
+    )
+    compiler.chmod(0o755)
+    result = subprocess.run(
+        [sys.executable, "setup.py", "--quiet", "build", f"--build-base={tmp_path}"],
+        cwd=source_tree,
+        env={**os.environ, "CC": str(compiler), "WEBSOCKETS_NO_EXTENSIONS": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0 and "pure Python build" not in result.stdout, result.stdout
+    code = f"import sys; sys.path.insert(0, {str(built)!r})\n{TALK}"
+    said = run(code, WEBSOCKETS_NO_EXTENSIONS="")
+    assert said == ["compiled", transports, "19"]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ transport would only hand bytes to its socket, the compiled twin does that itsel
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any, Optional
 
 __all__ = ["Writer", "send_now"]
@@ -58,7 +59,11 @@ class Writer:
                 descriptor = type(self._socket).fileno(self._socket)
                 if descriptor >= 0:
                     try:
-                        os.write(descriptor, b"".join(pieces))
+                        if sys.platform == "win32":  # pragma: no cover
+                            # A socket's descriptor is no file's there.
+                            self._socket.send(b"".join(pieces))
+                        else:
+                            os.write(descriptor, b"".join(pieces))
                     except OSError:
                         pass  # The peer is gone as well.
 

@@ -1,1 +1,1 @@
-cpdef bytes apply_mask(object data, object key, Py_ssize_t offset=*)
+cpdef bytes apply_mask(object data, object key, long long offset=*)
