@@ -131,6 +131,11 @@ cdef class Link(Unsent):
         writer._link = self
         return writer
 
+    cdef bint may_hold(self) noexcept:
+        """Tell whether messages may wait for each other."""
+        cdef MessageStream stream = self._stream if self._tls is None else self._tls._stream
+        return stream is not None and stream.endpoint.outbox._gathering is not None
+
     cdef int tell(self, str method) except -1:
         """Call a method of the protocol, if there still is one."""
         if self._protocol is None:
@@ -324,6 +329,7 @@ cdef class Link(Unsent):
             return
         if self._stream is not None:
             self._stream.flush()  # what was held back for others
+        self.let_go()
         self.closing = True
         if self._unsent_size == 0:
             self.end_soon(None)
@@ -334,6 +340,7 @@ cdef class Link(Unsent):
         """End the connection now."""
         if not self.closing and self._stream is not None:
             self._stream.flush()
+        self.let_go()
         self.end_soon(None)
 
     cdef int fail(self, exc, str message) except -1:
@@ -420,6 +427,8 @@ cdef class LinkWriter(Writer):
             return False
         if has_attributes(self._link):
             self._link.write(frame)
+        elif self._link.reactor.answering == <PyObject *> self._link and self._link.may_hold():
+            self._link.hold(frame)
         else:
             self._link.put_one(frame)
         return True

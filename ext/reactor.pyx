@@ -11,6 +11,7 @@ may be older than what its number stands for by now.
 """
 
 from cpython.list cimport PyList_GET_SIZE
+from cpython.ref cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
 from websockets._core.compiled.clock cimport read_clock
@@ -39,6 +40,27 @@ AVAILABLE = bool(POLLS)
 
 # Seconds of a turn of the event loop in which those who are ready again may go on.
 cdef double AGAIN = 0.001
+
+# Seconds of a batch in which answers may be held back; every few events it is seen whether it is over.
+cdef double HOLD = 0.0005
+cdef enum:
+    FEW = 4
+
+# How often this process was made by a fork.
+cdef int forks = 0
+
+
+cdef int count_of_forks() noexcept:
+    return forks
+
+
+def _count_fork():
+    global forks
+    forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
 
 
 cdef object error_of(int number):
@@ -74,6 +96,10 @@ cdef class Watched:
         """
         raise NotImplementedError
 
+    cdef int let_go(self) except -1:
+        """Send what it has held back since it was put among the held."""
+        raise NotImplementedError
+
     cdef bint is_own(self) except -1:
         """Tell whether the descriptor is still what it was."""
         return self.descriptor >= 0
@@ -92,9 +118,12 @@ cdef class Reactor:
     def __cinit__(self):
         self._poller = -1
 
-    def __init__(self, loop, task_of):
+    def __init__(self, loop, task_of, bint holds):
         self._loop = loop
         self._task_of = task_of
+        self._holds = holds
+        self.held = []
+        self.forks = forks
         self._watched = []
         self._free = []
         self._process = websockets_process()
@@ -151,19 +180,27 @@ cdef class Reactor:
         cdef websockets_event events[EVENTS]
         cdef Watched watched
         cdef int i, count
+        cdef double until = 0
         if self._poller < 0:
             return 0
         count = websockets_poller_take(self._poller, events, most)
         if count < 0:
             raise error_of(count)
+        # There is nobody else for whom one alone could be held back.
+        if self._holds and count > 1:
+            until = read_clock(monotonic) + HOLD
         i = 0
         try:
             while i < count:
                 # Whoever went before may have let this one go, or changed what it waits for.
                 watched = find(self._watched, events[i].token)
                 if watched is not None:
+                    self.answering = <PyObject *> watched if until else NULL
                     watched.ready(events[i].ready & (watched.events | MORE), idle)
                 i += 1
+                if until and i % FEW == 0 and self.held and read_clock(monotonic) > until:
+                    self.release()
+                    until = read_clock(monotonic) + HOLD
         except BaseException:
             # An interrupt of the program; the others won't be told again that they are ready.
             while i < count:
@@ -172,7 +209,19 @@ cdef class Reactor:
                     self.again(watched)
                 i += 1
             raise
+        finally:
+            self.release()
         return count
+
+    cdef int release(self) except -1:
+        """Let those go that were held back, one right after the other."""
+        cdef Watched watched
+        self.answering = NULL
+        if self.held:
+            held, self.held = self.held, []
+            for watched in held:
+                watched.let_go()
+        return 0
 
     cdef int change(self, Watched watched, int events) except -1:
         """Change what one is watched for."""

@@ -4,12 +4,14 @@ Writing to a socket that is watched: the compiled twin of websockets/_core/unsen
 Owns what the socket didn't take yet, and its limits. Must never know a protocol, nor who reads.
 
 Key decision: what is written goes to the socket in the same call, and is kept only where that has
-no room. It is a base of links, because as an object of its own each connection would have one more.
+no room; or one short piece is held back for a moment, if others are about to be written to their
+sockets: then the system wakes a process that has several of the other ends once, and not for each.
+It is a base of links, because as an object of its own each connection would have one more.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
-from websockets._core.compiled.reactor cimport WRITABLE, Watched, error_of
+from websockets._core.compiled.reactor cimport WRITABLE, Watched, count_of_forks, error_of
 
 cdef extern from "poller.h":
     struct span "websockets_span":
@@ -20,6 +22,9 @@ cdef extern from "poller.h":
     int websockets_end_writing(int descriptor) noexcept
 
 from collections import deque
+
+# What is longer isn't held back.
+cdef Py_ssize_t SHORT = 16384
 
 # From here on, other threads may run while the system copies.
 cdef Py_ssize_t LONG = 65536
@@ -51,9 +56,20 @@ cdef class Unsent(Watched):
 
     cdef int forget_unsent(self) except -1:
         """Send nothing of what waits for room."""
-        self._unsent = None
+        self._held = self._unsent = None
         self._unsent_size = self._sent = 0
         return 0
+
+    cdef int hold(self, bytes data) except -1:
+        """Send one byte string when the reactor lets go of those who hold something back."""
+        if self._held is not None or self._unsent_size or PyBytes_GET_SIZE(data) > SHORT:
+            return self.put([data])
+        self._held = data
+        self.reactor.held.append(self)
+        return 0
+
+    cdef int let_go(self) except -1:
+        return 0 if self._held is None else self.put([])
 
     def write(self, data):
         """Send bytes, now or as soon as there is room."""
@@ -73,6 +89,11 @@ cdef class Unsent(Watched):
         cdef span vector[PIECES]
         cdef int i, count
         cdef Py_ssize_t size = 0, taken = 0
+        if self._held is not None:
+            held, self._held = self._held, None
+            # What was held back before a fork is the parent's to send.
+            if self.reactor.forks == count_of_forks():
+                pieces = [held, *pieces]
         if self._unsent_size == 0:
             if len(pieces) > PIECES:
                 pieces = [b"".join(pieces)]
@@ -102,7 +123,7 @@ cdef class Unsent(Watched):
         """Send one byte string, now or as soon as there is room."""
         cdef span vector
         cdef Py_ssize_t taken, size = PyBytes_GET_SIZE(data)
-        if self._unsent_size or size >= LONG:
+        if self._held is not None or self._unsent_size or size >= LONG:
             return self.put([data])
         vector.iov_base = PyBytes_AS_STRING(data)
         vector.iov_len = size
@@ -173,6 +194,7 @@ cdef class Unsent(Watched):
         """End our side of the connection, behind what was written."""
         if self.closing or self._ends_writing:
             return
+        self.let_go()
         self._ends_writing = True
         if self._unsent_size == 0:
             error = websockets_end_writing(self.descriptor)
@@ -181,7 +203,7 @@ cdef class Unsent(Watched):
 
     def get_write_buffer_size(self):
         """Return how many bytes wait for room."""
-        return self._unsent_size
+        return self._unsent_size + (0 if self._held is None else PyBytes_GET_SIZE(self._held))
 
     def get_write_buffer_limits(self):
         """Return the sizes at which writing goes on, and pauses."""

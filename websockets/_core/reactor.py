@@ -25,6 +25,7 @@ class Reactor:
         loop: that event loop.
         task_of: a function that returns the task that runs in an event loop, or None: where none
             does, who waits for a message may go on in the middle of a read.
+        holds: whether answers of several connections may wait for each other, for a moment.
 
     Attributes:
         full_batches: how often as many were ready as go on at once, so that more may be.
@@ -32,7 +33,7 @@ class Reactor:
 
     full_batches: int
 
-    def __init__(self, loop: Any, task_of: Any) -> None:
+    def __init__(self, loop: Any, task_of: Any, holds: bool) -> None:
         raise NotImplementedError("there is no reactor without extensions")
 
     def fileno(self) -> int:

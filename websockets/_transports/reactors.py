@@ -53,7 +53,8 @@ def reactor_of(loop: Any, wanted: Any) -> Any:
         return None
     reactor = read_by(loop)
     if reactor is None:
-        reactor = Reactor(loop, task_of)
+        # uvloop's own transports send when the loop turns; asyncio's, at once.
+        reactor = Reactor(loop, task_of, type(loop).__module__ == "uvloop")
         # It would be run in the context of whoever was the first, and keep that.
         contextvars.Context().run(loop.add_reader, reactor.fileno(), reactor.run)
         # It lives as long as the loop that watches it, or as one of its connections.

@@ -2,6 +2,7 @@
 
 cimport cython
 
+from cpython.ref cimport PyObject
 from libc.stdint cimport uint32_t
 
 cdef extern from "poller.h":
@@ -13,6 +14,7 @@ cdef extern from "poller.h":
 
 
 cdef object error_of(int number)
+cdef int count_of_forks() noexcept
 
 
 cdef class Watched:
@@ -23,6 +25,7 @@ cdef class Watched:
     cdef uint32_t serial
 
     cdef int ready(self, int events, bint idle) except -1
+    cdef int let_go(self) except -1
     cdef bint is_own(self) except -1
     cdef int watch(self, int events) except -1
 
@@ -37,9 +40,14 @@ cdef class Reactor:
     cdef list _free
     cdef uint32_t _serial
     cdef readonly Py_ssize_t full_batches
+    cdef bint _holds
+    cdef int forks  # at the time when it was made
+    cdef PyObject *answering  # whose bytes are being taken, if what is said to them may be held back
+    cdef list held
     cdef object __weakref__
 
     cdef void close_poller(self) noexcept
+    cdef int release(self) except -1
     cdef int change(self, Watched watched, int events) except -1
     cdef int again(self, Watched watched) except -1
     cdef int ask(self, Watched watched, int events) except? -1

@@ -4,6 +4,7 @@ from websockets._core.compiled.reactor cimport Watched
 
 
 cdef class Unsent(Watched):
+    cdef bytes _held
     cdef object _unsent
     cdef Py_ssize_t _sent
     cdef Py_ssize_t _unsent_size
@@ -14,6 +15,7 @@ cdef class Unsent(Watched):
     cdef bint closing
     cdef bint _over
 
+    cdef int hold(self, bytes data) except -1
     cdef int put(self, list pieces) except -1
     cdef int put_one(self, bytes data) except -1
     cdef int left(self, list pieces, Py_ssize_t taken) except -1

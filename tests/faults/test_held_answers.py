@@ -1,0 +1,248 @@
+"""
+Answers of several connections that leave together, on uvloop: in which order, how late, and what
+becomes of them if their connection, the program or the process does something else meanwhile.
+
+On asyncio's loop, and where nobody else is ready, each leaves at once.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+import warnings
+
+import pytest
+from links import links_only, read, read_all
+from peer import close_payload, frame, needs_unix, turns, until
+from test_reactor import Crowd, answer, said
+
+import websockets
+
+pytestmark = [needs_unix, links_only]
+
+
+def is_held():
+    """Tell whether this event loop is one on which answers are held back."""
+    return not isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop)
+
+
+def has_come(sock):
+    """Tell whether something can be read."""
+    try:
+        return len(sock.recv(1, socket.MSG_PEEK)) == 1
+    except BlockingIOError:
+        return False
+
+
+class Watching(Crowd):
+    """A crowd that notes, for each message, how many peers had something to read by then."""
+
+    def __init__(self, count, pause=0, **options):
+        self.seen = []
+        self.pause = pause
+        super().__init__(True, count, self.look, **options)
+
+    def look(self, ws, message):
+        time.sleep(self.pause)
+        self.seen.append(sum(map(has_come, self.socks)))
+
+
+async def test_answers_leave_when_everybody_had_a_turn():
+    async with Watching(4) as crowd:
+        crowd.say("x")
+        for sock in crowd.socks:
+            assert await read(sock, 3) == answer("x")
+        assert crowd.seen == ([0] * 4 if is_held() else [0, 1, 2, 3])
+
+
+async def test_answers_leave_at_once_if_that_is_asked_for():
+    async with Watching(5, gather_writes=False) as crowd:
+        crowd.say("x")
+        for sock in crowd.socks:
+            assert await read(sock, 3) == answer("x")
+        assert crowd.seen == [0, 1, 2, 3, 4]
+
+
+async def test_no_answer_waits_for_many_who_take_long():
+    async with Watching(30, pause=0.001) as crowd:
+        crowd.say("x")
+        for sock in crowd.socks:
+            assert await read(sock, 3) == answer("x")
+        assert all(index - seen <= 4 for index, seen in enumerate(crowd.seen))
+
+
+class Saying(Crowd):
+    """A crowd whose connections answer each message as a function does."""
+
+    def __init__(self, count, respond, **options):
+        super().__init__(True, count, **options)
+        self.respond = respond
+
+    async def handler(self, ws):
+        self.connections.append(ws)
+        self.got[ws] = []
+        try:
+            async for message in ws:
+                self.got[ws].append(message)
+                await self.respond(ws, message)
+        except websockets.ConnectionClosed:
+            pass
+        finally:
+            self.ended += 1
+
+
+async def test_an_answer_leaves_inside_send_where_nobody_else_is_ready():
+    seen = []
+
+    async def act(ws, message):
+        await ws.send("x")
+        seen.append(has_come(crowd.socks[0]))
+
+    async with Saying(2, act) as crowd:
+        crowd.socks[0].send(said("x"))
+        assert await read(crowd.socks[0], 3) == answer("x")
+        assert seen == [True]
+
+
+async def send_several(ws):
+    await ws.send("1")
+    await ws.send("2")
+    await ws.ping(b"3")
+    await ws.send("4")
+
+
+async def send_and_write(ws):
+    await ws.send("1")
+    ws.transport.write(answer("2") + frame(9, b"3") + answer("4"))
+
+
+async def send_large_ones(ws):
+    await ws.send("1")
+    await ws.send("2" * 20_000)
+    await ws.send("3")
+
+
+async def send_and_abort(ws):
+    await ws.send("1")
+    ws.transport.abort()
+
+
+async def send_and_close_tcp(ws):
+    await ws.send("1")
+    ws.transport.close()
+
+
+async def send_and_end_tcp(ws):
+    await ws.send("1")
+    ws.transport.write_eof()
+
+
+async def send_and_close(ws):
+    await ws.send("1")
+    await ws.close()
+
+
+async def send_and_fail(ws):
+    await ws.send("1")
+    raise ValueError("the handler's")
+
+
+SEVERAL = answer("1") + answer("2") + frame(9, b"3") + answer("4")
+CLOSING = {send_and_close: 1000, send_and_fail: 1011}
+
+
+@pytest.mark.parametrize(
+    "respond, expected",
+    [
+        (send_several, SEVERAL),
+        (send_and_write, SEVERAL),
+        (send_large_ones, answer("1") + answer("2" * 20_000) + answer("3")),
+        (send_and_abort, answer("1")),
+        (send_and_close_tcp, answer("1")),
+        (send_and_end_tcp, answer("1")),
+        (send_and_close, answer("1") + frame(8, close_payload(1000))),
+        (send_and_fail, answer("1") + frame(8, close_payload(1011))),
+    ],
+    ids=lambda case: getattr(case, "__name__", ""),
+)
+async def test_nothing_of_what_is_said_is_lost_or_overtaken(respond, expected):
+    async def act(ws, message):
+        await respond(ws)
+
+    async with Saying(6, act) as crowd:
+        crowd.say("x")
+        for sock in crowd.socks:
+            assert await read(sock, len(expected)) == expected
+
+
+async def test_what_is_held_back_counts_as_waiting_to_be_written():
+    sizes = []
+
+    async def act(ws, message):
+        await ws.send("x")
+        sizes.append(ws.transport.get_write_buffer_size())
+
+    async with Saying(3, act) as crowd:
+        crowd.say("x")
+        for sock in crowd.socks:
+            assert await read(sock, 3) == answer("x")
+        assert sizes == [3 if is_held() else 0] * 3
+        assert all(ws.transport.get_write_buffer_size() == 0 for ws in crowd.connections)
+
+
+@pytest.mark.parametrize("method", ["abort", "close"])
+async def test_another_ends_a_connection_that_holds_something_back(method):
+    async def act(ws, message):
+        await ws.send("x")
+        for other in crowd.connections:
+            if not other.transport.is_closing():
+                getattr(other.transport, method)()
+
+    async with Saying(4, act) as crowd:
+        crowd.say("x")
+        got = [await collected(sock) for sock in crowd.socks]
+        # Who was ended before its turn had nothing to say.
+        assert sorted(got) == [b""] * 3 + [answer("x")]
+
+
+async def collected(sock):
+    with contextlib.suppress(ConnectionResetError):
+        return await read_all(sock)
+    return b""
+
+
+async def test_a_peer_that_is_gone_takes_nobody_along():
+    async with Crowd(True, 5) as crowd:
+        for sock in crowd.socks:
+            sock.send(said("x"))
+        crowd.socks[2].close()
+        for sock in crowd.socks[:2] + crowd.socks[3:]:
+            assert await read(sock, 3) == answer("x")
+        await until(lambda: crowd.ended == 1)
+
+
+async def test_what_is_held_back_at_a_fork_is_sent_once():
+    parent = os.getpid()
+    statuses = []
+
+    async def act(ws, message):
+        await ws.send("x")
+        if len(crowd.got) == 4 and sum(map(len, crowd.got.values())) == 4:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
+            if child == 0:
+                for each in crowd.connections:
+                    each.transport.abort()
+                os._exit(0)
+            statuses.append(os.waitpid(child, 0)[1])
+
+    async with Saying(4, act) as crowd:
+        crowd.say("x")
+        for sock in crowd.socks:
+            assert await read(sock, 3) == answer("x")
+        await turns()
+        assert not any(map(has_come, crowd.socks))
+        assert os.getpid() == parent
+        assert statuses == [0]
