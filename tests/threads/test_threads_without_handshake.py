@@ -7,6 +7,7 @@ import socket
 import threading
 
 import pytest
+from peer import needs_unix
 
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 from websockets.frames import Frame, Opcode
@@ -134,6 +135,20 @@ def test_a_socket_that_the_program_has_closed(caplog):
         assert str(raised.value) == "no close frame received or sent"
         with pytest.raises(ConnectionClosedError):
             server.recv()
+    assert not caplog.records
+
+
+@needs_unix
+def test_another_connection_gets_the_number_of_a_socket_that_the_program_has_closed(caplog):
+    with pair() as (client, server):
+        assert server.ping().wait(5)  # It is watched where nobody receives.
+        number = client.socket.fileno()
+        client.socket.close()
+        with pair() as (others_client, others_server):
+            assert number in (others_client.socket.fileno(), others_server.socket.fileno())
+            assert others_server.ping().wait(5) and others_client.ping().wait(5)
+        with pytest.raises(ConnectionClosedError):
+            client.recv()
     assert not caplog.records
 
 
