@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from peer import needs_unix
+from threads import PATIENCE, Task, blocked
 
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 from websockets.frames import Frame, Opcode
@@ -125,6 +126,51 @@ def test_an_object_with_the_methods_of_a_socket_is_asked_for_them(size):
         server.socket.loses = False
         server.send("after")
         assert client.recv() == "after"
+
+
+class Interrupted(Wrapped):
+    """One in which a signal handler raises an exception, once its work is done."""
+
+    method = None
+
+    def _did(self, method):
+        if method == self.method and threading.current_thread() is threading.main_thread():
+            self.method = None
+            raise KeyboardInterrupt
+
+    def sendall(self, data):
+        super().sendall(data)
+        self._did("sendall")
+
+    def recv(self, size):
+        data = self._sock.recv(size)
+        self._did("recv")
+        return data
+
+
+def test_an_interrupt_in_an_object_that_has_written_ends_the_connection():
+    with pair(wrap=Interrupted) as (client, server):
+        server.socket.method = "sendall"
+        with pytest.raises(KeyboardInterrupt):
+            server.send("once")
+        assert client.recv() == "once"
+        with pytest.raises(ConnectionClosedError):
+            client.recv(PATIENCE)
+
+
+@pytest.mark.parametrize("size", [3, 1_000_000])
+def test_an_interrupt_in_an_object_that_has_read_ends_the_connection(size):
+    with pair(wrap=Interrupted) as (client, server):
+        receiver = threading.current_thread()
+        task = Task(lambda: blocked(receiver) or client.send("a" * size))
+        server.socket.method = "recv"
+        with pytest.raises(KeyboardInterrupt):
+            server.recv()
+        with pytest.raises(ConnectionClosedError) as raised:
+            server.recv(PATIENCE)
+        assert raised.value.sent is None  # It isn't the peer's fault.
+        with contextlib.suppress(ConnectionClosedError):
+            task.result()
 
 
 def test_a_socket_that_the_program_has_closed(caplog):
