@@ -449,6 +449,30 @@ def test_an_inbox_without_a_limit(core):
     assert not connection.stalled
 
 
+class Decodes:
+    """Extensions that decode each frame."""
+
+    def passes(self, opcode, rsv):
+        return False
+
+    def decode(self, fin, rsv, opcode, payload, max_size):
+        return fin, opcode, payload
+
+    def encode(self, fin, opcode, payload):
+        return 0, opcode, payload
+
+
+@pytest.mark.parametrize("limits", [{"max_frame": 100}, {"max_size": 100}, {"max_size": 2**62}])
+def test_a_frame_that_is_too_long_is_refused_before_extensions_have_it(core, limits):
+    limits.setdefault("max_frame", 100)
+    connection = endpoint(core, extensions=Decodes(), **limits)
+    connection.receive(masked(BINARY, bytes(200))[:8])
+    assert connection.close_sent.code == 1009
+    connection = endpoint(core, extensions=Decodes(), **limits)
+    connection.receive(masked(BINARY, bytes(100)))
+    assert connection.take() == bytes(100)
+
+
 def test_close_finds_the_close_frame_behind_a_full_inbox(core):
     wire = b"".join(masked(TEXT, b"%d" % number) for number in range(5)) + from_client(1001, "bye")
     connection = feed(endpoint(core, max_queue=2), [wire])

@@ -8,6 +8,7 @@ import contextlib
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -20,6 +21,7 @@ from peer import BINARY, PING, PONG, TEXT, close_payload, frame
 from threads import PATIENCE, Task, blocked, both_sides, client_and_peer, echo, serving, uri_of
 
 from websockets import backend
+from websockets._threads import system
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.protocol import State
 from websockets.sync.client import connect
@@ -241,6 +243,49 @@ def test_an_interrupt_while_sending_leaves_whole_frames(connection):
             assert first == (0x80 | BINARY, bytes(size))
             assert peer.read() == (0x80 | TEXT, b"next")
         task.result()
+
+
+@contextlib.contextmanager
+def interrupted_at(step, waits):
+    """Raise KeyboardInterrupt at a step of what is done with the system, as a handler may."""
+    steps = 0
+
+    def trace(frame, event, argument):
+        nonlocal steps
+        if frame.f_code.co_filename != system.__file__:
+            return None
+        if steps == step:
+            raise KeyboardInterrupt
+        steps += 1
+        if frame.f_code.co_name == "wait":
+            waits()
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+@both_sides
+def test_an_interrupt_at_any_step_leaves_both_streams_whole(connection):
+    message = bytes(range(250)) * 16000
+    for step in range(40):
+        with connection() as (ws, peer):
+            # It doesn't fit into the socket, so that what arrives is read meanwhile.
+            ws.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+            peer.send(TEXT, b"x")
+            reads = threading.Event()
+            task = Task(lambda reads=reads, peer=peer: reads.wait(PATIENCE) and peer.read())
+            with interrupted_at(step, reads.set), pytest.raises(KeyboardInterrupt):
+                ws.send(message)
+            reads.set()
+            assert task.result() == (0x80 | BINARY, message)
+            assert ws.recv(PATIENCE) == "x"
+            ws.send("next")
+            assert peer.read() == (0x80 | TEXT, b"next")
 
 
 @needs_signals

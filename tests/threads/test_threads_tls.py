@@ -14,6 +14,7 @@ from proxies import HTTPProxy, SOCKSProxy
 from threads import PATIENCE, Task, blocked, echo, serving, uri_of
 
 from websockets.exceptions import (
+    ConnectionClosedError,
     ConnectionClosedOK,
     InvalidProxyMessage,
     InvalidProxyStatus,
@@ -140,6 +141,53 @@ def test_a_tls_socket_that_the_program_has_made(certificates):
             with pytest.raises(TimeoutError):
                 ws.recv(timeout=0.01)
         assert ws.close_code == 1000
+
+
+@pytest.mark.parametrize("method", ["send", "recv"])
+def test_an_interrupt_in_a_tls_socket_that_the_program_has_made(certificates, method):
+    with serving(echo, ssl=certificates.server_context()) as server:
+        raw = socket.create_connection(server.socket.getsockname())
+        sock = certificates.client_context().wrap_socket(raw, server_hostname="localhost")
+        with connect("ws://localhost/", sock=sock) as ws:
+            work = getattr(sock, method)
+
+            def interrupted(argument):
+                done = work(argument)
+                if threading.current_thread() is threading.main_thread():
+                    delattr(sock, method)
+                    raise KeyboardInterrupt
+                return done
+
+            setattr(sock, method, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                while True:
+                    ws.send("x")
+                    ws.recv()
+            with pytest.raises(ConnectionClosedError) as raised:
+                ws.recv(PATIENCE)
+            assert raised.value.sent is raised.value.rcvd is None
+
+
+def test_an_interrupt_while_encrypting_ends_the_connection(certificates):
+    class Interrupted(ssl.SSLObject):
+        armed = False
+
+        def write(self, data):
+            size = super().write(data)
+            if self.armed:
+                self.armed = False
+                raise KeyboardInterrupt
+            return size
+
+    context = certificates.client_context()
+    context.sslobject_class = Interrupted
+    with serving(echo, ssl=certificates.server_context()) as server:
+        with connect(secure(server), ssl=context, proxy=None) as ws:
+            Interrupted.armed = True
+            with pytest.raises(KeyboardInterrupt):
+                ws.send("x")
+            with pytest.raises(ConnectionClosedError):
+                ws.recv(PATIENCE)
 
 
 def test_tls_by_a_subclass(certificates):

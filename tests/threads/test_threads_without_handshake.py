@@ -7,6 +7,8 @@ import socket
 import threading
 
 import pytest
+from peer import needs_unix
+from threads import PATIENCE, Task, blocked
 
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 from websockets.frames import Frame, Opcode
@@ -126,6 +128,51 @@ def test_an_object_with_the_methods_of_a_socket_is_asked_for_them(size):
         assert client.recv() == "after"
 
 
+class Interrupted(Wrapped):
+    """One in which a signal handler raises an exception, once its work is done."""
+
+    method = None
+
+    def _did(self, method):
+        if method == self.method and threading.current_thread() is threading.main_thread():
+            self.method = None
+            raise KeyboardInterrupt
+
+    def sendall(self, data):
+        super().sendall(data)
+        self._did("sendall")
+
+    def recv(self, size):
+        data = self._sock.recv(size)
+        self._did("recv")
+        return data
+
+
+def test_an_interrupt_in_an_object_that_has_written_ends_the_connection():
+    with pair(wrap=Interrupted) as (client, server):
+        server.socket.method = "sendall"
+        with pytest.raises(KeyboardInterrupt):
+            server.send("once")
+        assert client.recv() == "once"
+        with pytest.raises(ConnectionClosedError):
+            client.recv(PATIENCE)
+
+
+@pytest.mark.parametrize("size", [3, 1_000_000])
+def test_an_interrupt_in_an_object_that_has_read_ends_the_connection(size):
+    with pair(wrap=Interrupted) as (client, server):
+        receiver = threading.current_thread()
+        task = Task(lambda: blocked(receiver) or client.send("a" * size))
+        server.socket.method = "recv"
+        with pytest.raises(KeyboardInterrupt):
+            server.recv()
+        with pytest.raises(ConnectionClosedError) as raised:
+            server.recv(PATIENCE)
+        assert raised.value.sent is None  # It isn't the peer's fault.
+        with contextlib.suppress(ConnectionClosedError):
+            task.result()
+
+
 def test_a_socket_that_the_program_has_closed(caplog):
     with pair() as (client, server):
         server.socket.close()
@@ -134,6 +181,20 @@ def test_a_socket_that_the_program_has_closed(caplog):
         assert str(raised.value) == "no close frame received or sent"
         with pytest.raises(ConnectionClosedError):
             server.recv()
+    assert not caplog.records
+
+
+@needs_unix
+def test_another_connection_gets_the_number_of_a_socket_that_the_program_has_closed(caplog):
+    with pair() as (client, server):
+        assert server.ping().wait(5)  # It is watched where nobody receives.
+        number = client.socket.fileno()
+        client.socket.close()
+        with pair() as (others_client, others_server):
+            assert number in (others_client.socket.fileno(), others_server.socket.fileno())
+            assert others_server.ping().wait(5) and others_client.ping().wait(5)
+        with pytest.raises(ConnectionClosedError):
+            client.recv()
     assert not caplog.records
 
 

@@ -11,7 +11,8 @@ functions for that. Key decisions:
   ``recv()`` itself, one system call for a read, and sees to all that arrives. Others that wait
   sleep, and one of them goes on reading when the reader leaves.
 - What was read is kept before it is looked at, in one step that no signal handler can come into,
-  and so is what the socket doesn't take: an exception, wherever it comes from, loses nothing.
+  and so is how much the socket has taken: an exception, wherever it comes from, loses and doubles
+  nothing, or ends the connection.
 - A thread that already reads and is interrupted by a signal handler may read in that handler, too.
   Python then goes on with the first read, whatever came meanwhile; compiled code looks first.
 """
@@ -45,8 +46,8 @@ class BlockingStream:
         layer: what encrypts and decrypts, None if nothing does; an object with the methods
             ``decrypt(data)``, ``encrypt(pieces)`` and ``outgoing()``, and the attribute ``ended``.
         system: what the system can do, an object with the methods ``ident()``, ``lock()``,
-            ``clock()``, ``wait(sock, reads, writes, seconds)``, ``recv_now(sock, size)`` and
-            ``send_now(sock, data)``.
+            ``clock()``, ``wait(sock, reads, writes, seconds)``, ``recv_now(sock, size, found)``
+            and ``send_now(sock, data, sizes)``, which append what they return to a list.
         size: bytes to read at once.
 
     Attributes:
@@ -246,7 +247,7 @@ class BlockingStream:
             return False
         self.moves += 1
         try:
-            self._fresh.extend(map(self._system.recv_now, (self._sock,), self._size))
+            self._system.recv_now(self._sock, self._size[0], self._fresh)
         except BlockingIOError:
             return False
         except OSError as exc:
@@ -373,25 +374,35 @@ class BlockingStream:
         Returns:
             False if something is left, which the caller has to :meth:`drain` or have watched.
         """
+        try:
+            begins = self._keep()
+        except BaseException as exc:
+            # It may have come from a signal handler, between what was taken and what is kept.
+            self.host.broken(exc)
+            raise
+        if begins:
+            self._write()
+        return self._unsent is None
+
+    def _keep(self) -> bool:
+        """Keep what the socket doesn't take at once; return whether nothing was kept before."""
         pieces = self.endpoint.collect()
         if self.layer is not None:
             pieces = self.layer.encrypt(pieces)
         if self.ended or not pieces:
-            return self._unsent is None
+            return False
         before = self._unsent
         left: Optional[list[Any]] = pieces
         if before is None:
             left = self._send_now(pieces)
             if left is None:
-                return True
+                return False
             self.endpoint.holds |= FULL
             self._unsent = deque()
         for piece in left or ():
             self.pushed += len(piece)
-            self._unsent.append(memoryview(piece))
-        if before is None:
-            self._write()
-        return self._unsent is None
+            self._unsent.append((memoryview(piece), [0], self.pushed))
+        return before is None
 
     def _send_now(self, pieces: list[Any]) -> Optional[list[Any]]:
         """Give the socket what it takes, with the mutex; return what is left, or None."""
@@ -413,24 +424,27 @@ class BlockingStream:
 
     def _write(self) -> None:
         while self._unsent:
-            piece = self._unsent[0]
+            # Wherever an exception comes, the sizes tell how much of the piece the socket has.
+            piece, sizes, end = self._unsent[0]
+            size = sum(sizes)
+            if size == len(piece):
+                self.taken = end
+                self._unsent.popleft()
+                continue
+            sizes[:] = (size,)
             try:
-                size = self._system.send_now(self._sock, piece)
+                self._system.send_now(self._sock, piece[size:], sizes)
             except BlockingIOError:
                 return
-            except OSError as exc:
-                if exc.errno is None:
+            except BaseException as exc:
+                if not isinstance(exc, OSError) or exc.errno is None:
+                    self.host.watch()  # A signal handler has raised it, and the rest isn't lost.
                     raise
                 self.host.broken(exc)
                 return
-            self.taken += size
-            if size == len(piece):
-                self._unsent.popleft()
-            else:
-                self._unsent[0] = piece[size:]
         if self._unsent is not None:
-            self._unsent = None
             self.endpoint.release()
+            self._unsent = None
             if self.endpoint.urgent:
                 self.push()
 
@@ -485,14 +499,15 @@ class BlockingStream:
                 else:
                     readable = False
                     waiter.acquire()
-        finally:
+        except BaseException:
             if mine:
                 self.writing = False
-                with self.mutex:
-                    self._stop_writing()
-            elif waiter is not None:
-                with self.mutex:
+            with self.mutex:
+                if waiter is not None:
                     self._forget(waiter)
+                else:
+                    self._stop_writing()
+            raise
 
     def _stop_writing(self) -> None:
         """Leave the rest to others, with the mutex."""

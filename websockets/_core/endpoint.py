@@ -458,11 +458,11 @@ class Endpoint(Closer):
 
     def _check_encoded(self, opcode: int, length: int) -> None:
         """Refuse a frame that is too long, before any of its payload is there."""
-        max_size = self._messages.max_size
-        if max_size is None or opcode >= OP_CLOSE:
+        most = self._messages.largest()
+        if most is None or opcode >= OP_CLOSE:
             return
-        # What doesn't compress grows; this is as much as zlib can make of max_size bytes.
-        if length > max_size + (max_size + 7 >> 3) + (max_size + 63 >> 6) + 16:
+        # What doesn't compress grows; this is as much as zlib can make of so many bytes.
+        if length > most + (most + 7 >> 3) + (most + 63 >> 6) + 16:
             raise self._messages.too_big(PayloadTooBig(length, self._messages.room()))
 
     def _decoded(self, fin: bool, opcode: int, payload: bytes) -> None:

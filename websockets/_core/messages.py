@@ -103,6 +103,11 @@ class MessageAssembler:
         room = self._max_size - self._size if self._size < self._max_size else 0
         return room if room < self._max_frame else self._max_frame
 
+    def largest(self) -> Optional[int]:
+        """Return how many bytes a frame of any message may have; None for no limit."""
+        most = self._max_size if self._max_size < self._max_frame else self._max_frame
+        return None if most == UNLIMITED else most
+
     def too_big(self, exc: PayloadTooBig) -> PayloadTooBig:
         """Say what an extension, which knows only :meth:`room`, has found, in terms of messages."""
         if self._opcode != OP_CONT:

@@ -143,7 +143,7 @@ class Keeper:
                 return
             if not before:
                 session.events = 0  # until it is sure that it is a socket still
-                self._selector.register(session.selectable, events, session)
+                self._register(session, events)
                 session.events = events
                 self._watched += 1
             elif not events:
@@ -158,6 +158,17 @@ class Keeper:
                 session.events = 0
                 if self._selector is not None:
                     self._unregister(session)
+
+    def _register(self, session: Any, events: int) -> None:
+        try:
+            self._selector.register(session.selectable, events, session)
+        except KeyError:
+            # Its number was that of a socket which the program of another connection has closed.
+            other = self._selector.unregister(session.selectable.fileno()).data
+            other.events = 0
+            self._watched -= 1
+            heapq.heappush(self._timers, Timer(SYSTEM.clock(), other, other.lost, (None,)))
+            self._selector.register(session.selectable, events, session)
 
     def _unregister(self, session: Any) -> None:
         self._watched -= 1

@@ -108,10 +108,11 @@ def send_within(sock: Any, data: bytes, deadline: Deadline) -> None:
         sock.settimeout(deadline.timeout())
         sock.sendall(data)
         return
-    view = memoryview(data)
+    view, sizes = memoryview(data), [0]
     while view:
         try:
-            view = view[SYSTEM.send_now(sock, view) :]
+            SYSTEM.send_now(sock, view, sizes)
+            view = view[sizes.pop() :]
         except BlockingIOError:
             if not SYSTEM.wait(sock, False, True, deadline.timeout()):
                 raise TimeoutError("timed out") from None

@@ -78,23 +78,29 @@ class System:
         return not reads or events[0][1] & ~select.POLLOUT != 0
 
     @staticmethod
-    def recv_now(sock: Any, size: int) -> bytes:
-        """Read what is there; BlockingIOError if nothing is."""
+    def recv_now(sock: Any, size: int, found: list[Any]) -> None:
+        """
+        Read what is there and append it to a list; BlockingIOError if nothing is.
+
+        Both in one step of Python: a signal handler in between could raise an exception, and what
+        was read would be lost.
+        """
         if not DONT_WAIT:  # pragma: no cover (Windows)
             if not System.wait(sock, True, False, 0):
                 raise BlockingIOError
-        data: bytes = sock.recv(size, DONT_WAIT)
-        return data
+        found.extend(map(sock.recv, (size,), (DONT_WAIT,)))
 
     @staticmethod
-    def send_now(sock: Any, data: memoryview) -> int:
-        """Write as much as the socket takes; BlockingIOError if that is nothing."""
+    def send_now(sock: Any, data: memoryview, sizes: list[int]) -> None:
+        """
+        Write as much as the socket takes and append how much that is to a list, in one step as
+        well; BlockingIOError if it is nothing.
+        """
         if not DONT_WAIT:  # pragma: no cover (Windows)
             if not System.wait(sock, False, True, 0):
                 raise BlockingIOError
             data = data[:SHORT]
-        size: int = sock.send(data, DONT_WAIT)
-        return size
+        sizes.extend(map(sock.send, (data,), (DONT_WAIT,)))
 
 
 SYSTEM = System()

@@ -56,8 +56,10 @@ cdef class BlockingStream:
     cdef _forget(self, waiter)
     @cython.locals(position="long long")
     cpdef int send(self, message) except -1
-    @cython.locals(pieces=list, left=list)
+    @cython.locals(begins=bint)
     cpdef bint push(self) except -1
+    @cython.locals(pieces=list, left=list)
+    cdef bint _keep(self) except -1
     cdef list _send_now(self, list pieces)
     cpdef bint has_unsent(self) except -1
     @cython.locals(before="long long")

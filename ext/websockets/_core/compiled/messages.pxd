@@ -28,6 +28,7 @@ cdef class MessageAssembler:
 
     @cython.locals(room="unsigned long long")
     cpdef room(self)
+    cpdef largest(self)
     @cython.locals(limit="long long")
     cpdef check_size(self, unsigned long long length)
     cpdef begin_frame(self, int opcode, bint fin, unsigned long long length)
