@@ -131,6 +131,10 @@ cdef class Link(Unsent):
         writer._link = self
         return writer
 
+    cdef inline bint is_holding(self) noexcept:
+        """Tell whether the reactor lets go of those that hold something back."""
+        return self.reactor.answering == <PyObject *> self or self.reactor.holds_all
+
     cdef bint may_hold(self) noexcept:
         """Tell whether messages may wait for each other."""
         cdef MessageStream stream = self._stream if self._tls is None else self._tls._stream
@@ -427,11 +431,18 @@ cdef class LinkWriter(Writer):
             return False
         if has_attributes(self._link):
             self._link.write(frame)
-        elif self._link.reactor.answering == <PyObject *> self._link and self._link.may_hold():
+        elif self._link.is_holding() and self._link.may_hold():
             self._link.hold(frame)
         else:
             self._link.put_one(frame)
         return True
+
+    cpdef object hold_all(self):
+        """Have this reactor's links hold back what they write; the pure twin describes it."""
+        if self._link is None or self._link.reactor.holds_all:
+            return None
+        self._link.reactor.holds_all = True
+        return self._link.reactor
 
     cpdef int write_before_closing(self, list pieces) except -1:
         """Write what was held back; before it closes, a link asks for that itself."""

@@ -219,9 +219,19 @@ cdef class Reactor:
         self.answering = NULL
         if self.held:
             held, self.held = self.held, []
-            for watched in held:
-                watched.let_go()
+            held.reverse()
+            try:
+                while held:
+                    watched = held.pop()
+                    watched.let_go()
+            finally:
+                self.held += held  # An interrupt of the program came between.
         return 0
+
+    def let_all_go(self):
+        """End what Writer.hold_all() began; the pure twin describes it."""
+        self.holds_all = False
+        self.release()
 
     cdef int change(self, Watched watched, int events) except -1:
         """Change what one is watched for."""

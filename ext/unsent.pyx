@@ -69,7 +69,11 @@ cdef class Unsent(Watched):
         return 0
 
     cdef int let_go(self) except -1:
-        return 0 if self._held is None else self.put([])
+        held, self._held = self._held, None
+        # What was held back before a fork is the parent's to send.
+        if held is None or self.reactor.forks != count_of_forks():
+            return 0
+        return self.put_one(held)
 
     def write(self, data):
         """Send bytes, now or as soon as there is room."""
@@ -90,10 +94,7 @@ cdef class Unsent(Watched):
         cdef int i, count
         cdef Py_ssize_t size = 0, taken = 0
         if self._held is not None:
-            held, self._held = self._held, None
-            # What was held back before a fork is the parent's to send.
-            if self.reactor.forks == count_of_forks():
-                pieces = [held, *pieces]
+            self.let_go()
         if self._unsent_size == 0:
             if len(pieces) > PIECES:
                 pieces = [b"".join(pieces)]
@@ -123,7 +124,9 @@ cdef class Unsent(Watched):
         """Send one byte string, now or as soon as there is room."""
         cdef span vector
         cdef Py_ssize_t taken, size = PyBytes_GET_SIZE(data)
-        if self._held is not None or self._unsent_size or size >= LONG:
+        if self._held is not None:
+            self.let_go()
+        if self._unsent_size or size >= LONG:
             return self.put([data])
         vector.iov_base = PyBytes_AS_STRING(data)
         vector.iov_len = size

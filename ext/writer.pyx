@@ -67,6 +67,10 @@ cdef class Writer:
         """Write one byte string; return whether the transport is still there."""
         return self.write([frame])
 
+    cpdef object hold_all(self):
+        """Hold nothing back; the pure twin describes it."""
+        return None
+
     cdef bint is_replaced(self) except -1:
         """Whether a program has given the transport another way to write, as tests of networks do."""
         if not self._replaceable:

@@ -13,7 +13,7 @@ import time
 import warnings
 
 import pytest
-from links import links_only, read, read_all
+from links import links_only, read, read_all, reset
 from peer import close_payload, frame, needs_unix, turns, until
 from test_reactor import Crowd, answer, said
 
@@ -246,3 +246,58 @@ async def test_what_is_held_back_at_a_fork_is_sent_once():
         assert not any(map(has_come, crowd.socks))
         assert os.getpid() == parent
         assert statuses == [0]
+
+
+# Broadcasts, whose deliveries follow each other closely on every event loop
+
+
+@pytest.mark.parametrize("count", [1, 2, 70])
+async def test_a_broadcast_has_left_when_it_returns(count):
+    async with Crowd(True, count) as crowd:
+        for message in ("1", "2"):
+            websockets.broadcast(crowd.connections, message)
+            assert all(map(has_come, crowd.socks))
+            for sock in crowd.socks:
+                assert await read(sock, 3) == answer(message)
+
+
+async def test_a_broadcast_keeps_its_place_among_other_messages():
+    async def act(ws, message):
+        await ws.send("1")
+        websockets.broadcast([ws], "2")
+        await ws.send("3")
+        await ws.send("4")
+        websockets.broadcast([ws], "5")
+        ws.transport.write(answer("6"))
+
+    expected = b"".join(map(answer, "123456"))
+    async with Saying(5, act) as crowd:
+        crowd.say("x")
+        for sock in crowd.socks:
+            assert await read(sock, len(expected)) == expected
+
+
+async def test_a_broadcast_reaches_those_that_can_be_reached():
+    async with Crowd(True, 6) as crowd:
+        crowd.connections[1].transport.abort()
+        crowd.connections[2].transport.close()
+        reset(crowd.socks[3])
+        await turns()
+        websockets.broadcast(crowd.connections, "x")
+        for sock in crowd.socks[:1] + crowd.socks[4:]:
+            assert await read(sock, 3) == answer("x")
+        # What is written afterwards isn't held back any more.
+        await crowd.connections[0].send("y")
+        assert has_come(crowd.socks[0])
+        await until(lambda: crowd.ended == 3)
+
+
+async def test_a_broadcast_to_connections_of_several_kinds():
+    async with Crowd(True, 3) as links, Crowd(False, 3) as others:
+        async with Crowd(True, 3, gather_writes=False) as hasty:
+            crowds = [links, others, hasty]
+            together = [ws for each in zip(*(crowd.connections for crowd in crowds)) for ws in each]
+            websockets.broadcast(together, "x")
+            for crowd in crowds:
+                for sock in crowd.socks:
+                    assert await read(sock, 3) == answer("x")

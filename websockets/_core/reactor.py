@@ -47,5 +47,8 @@ class Reactor:
         """Return how many batches will have been full when all had a turn that are ready now."""
         raise NotImplementedError
 
+    def let_all_go(self) -> None:
+        """Send what was held back since :meth:`~.writer.Writer.hold_all`."""
+
     def close(self) -> None:
         """Watch nothing any more."""

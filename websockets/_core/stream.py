@@ -176,6 +176,10 @@ class MessageStream:
             self._writer.write_frame(frame)
         return True
 
+    def hold_all(self) -> Any:
+        """Hold back what is shared, see :meth:`~.writer.Writer.hold_all`: others follow."""
+        return self._writer.hold_all()
+
     def flush(self) -> bool:
         """Write the frames that wait; return whether to wait before there are more."""
         endpoint = self.endpoint
@@ -209,18 +213,25 @@ def share_among(
         the receivers to which it wasn't sent, or that raised an exception.
     """
     left = []
-    for receiver in receivers:
-        if receiver.way is way:
-            try:
-                connection = receiver.connection()
-                if connection is not None:
-                    stream = connection._ws_stream
-                    if type(stream) is MessageStream:
-                        if stream.try_share(opcode, payload, frames):
-                            continue
-            except Exception:
-                pass  # Whoever sees to it will come to know.
-        left.append(receiver)
+    held = None
+    try:
+        for receiver in receivers:
+            if receiver.way is way:
+                try:
+                    connection = receiver.connection()
+                    if connection is not None:
+                        stream = connection._ws_stream
+                        if type(stream) is MessageStream:
+                            if held is None:
+                                held = stream.hold_all()
+                            if stream.try_share(opcode, payload, frames):
+                                continue
+                except Exception:
+                    pass  # Whoever sees to it will come to know.
+            left.append(receiver)
+    finally:
+        if held is not None:
+            held.let_all_go()
     return left
 
 
@@ -239,10 +250,19 @@ def share_with(
         opcode, payload, frames: as for :meth:`~.endpoint.Endpoint.send_shared`.
         failed: called with a connection and what went wrong with it.
     """
-    for connection in connections:
-        try:
-            stream = connection._ws_stream
-            if type(stream) is not MessageStream or not stream.try_share(opcode, payload, frames):
+    held = None
+    try:
+        for connection in connections:
+            try:
+                stream = connection._ws_stream
+                if type(stream) is MessageStream:
+                    if held is None:
+                        held = stream.hold_all()
+                    if stream.try_share(opcode, payload, frames):
+                        continue
                 connection._ws_phase.share(opcode, payload, frames)
-        except Exception as exc:
-            failed(connection, exc)
+            except Exception as exc:
+                failed(connection, exc)
+    finally:
+        if held is not None:
+            held.let_all_go()

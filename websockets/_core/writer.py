@@ -47,6 +47,15 @@ class Writer:
         """Write one byte string; return whether the transport is still there."""
         return self.write([frame])
 
+    def hold_all(self) -> Any:
+        """
+        Hold back what is written to this transport and those like it, if that makes it faster.
+
+        Returns:
+            None, or an object whose method ``let_all_go()`` has all of it sent.
+        """
+        return None
+
     def write_before_closing(self, pieces: list[bytes]) -> None:
         """
         Write what was held back, and then the program closed the transport itself.

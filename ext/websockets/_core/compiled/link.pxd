@@ -38,6 +38,7 @@ cdef class Link(Unsent):
     cpdef look_at_reading(self)
     cpdef close(self)
     cpdef drop(self)
+    cdef bint is_holding(self) noexcept
     cdef bint may_hold(self) noexcept
     cdef int do(self, int events, bint idle) except -1
     cdef int receive(self, bint idle) except -1

@@ -44,6 +44,7 @@ cdef class Reactor:
     cdef int forks  # at the time when it was made
     cdef PyObject *answering  # whose bytes are being taken, if what is said to them may be held back
     cdef list held
+    cdef bint holds_all
     cdef object __weakref__
 
     cdef void close_poller(self) noexcept

@@ -39,6 +39,7 @@ cdef class MessageStream:
     cpdef int send(self, message, compress=*, int opcode=*) except -1
     cdef int _leave(self, int due) except -1
     @cython.locals(endpoint=Endpoint, frame=bytes)
+    cpdef object hold_all(self)
     cpdef bint try_share(self, int opcode, payload, dict frames) except -1
     @cython.locals(endpoint=Endpoint, frame=bytes, written=bint)
     cpdef bint flush(self) except -1

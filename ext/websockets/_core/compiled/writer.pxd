@@ -12,6 +12,7 @@ cdef class Writer:
     cdef bint is_replaced(self) except -1
     cpdef bint write(self, list pieces) except -1
     cpdef bint write_frame(self, bytes frame) except -1
+    cpdef object hold_all(self)
     cpdef int write_before_closing(self, list pieces) except -1
 
 
