@@ -176,9 +176,21 @@ class MessageStream:
             self._writer.write_frame(frame)
         return True
 
-    def hold_all(self) -> Any:
-        """Hold back what is shared, see :meth:`~.writer.Writer.hold_all`: others follow."""
-        return self._writer.hold_all()
+    def share_held(
+        self, opcode: int, payload: Any, frames: dict[Any, bytes], held: list[Any]
+    ) -> bool:
+        """
+        Do as :meth:`try_share` where others follow, with whose frames this one may leave.
+
+        Arguments:
+            opcode, payload, frames: as for :meth:`~.endpoint.Endpoint.send_shared`.
+            held: empty, or what has it sent, see :meth:`~.writer.Writer.hold_all`: it gets that.
+        """
+        if not held:
+            holder = self._writer.hold_all()
+            if holder is not None:
+                held.append(holder)
+        return self.try_share(opcode, payload, frames)
 
     def flush(self) -> bool:
         """Write the frames that wait; return whether to wait before there are more."""
@@ -213,7 +225,7 @@ def share_among(
         the receivers to which it wasn't sent, or that raised an exception.
     """
     left = []
-    held = None
+    held: list[Any] = []
     try:
         for receiver in receivers:
             if receiver.way is way:
@@ -222,16 +234,14 @@ def share_among(
                     if connection is not None:
                         stream = connection._ws_stream
                         if type(stream) is MessageStream:
-                            if held is None:
-                                held = stream.hold_all()
-                            if stream.try_share(opcode, payload, frames):
+                            if stream.share_held(opcode, payload, frames, held):
                                 continue
                 except Exception:
                     pass  # Whoever sees to it will come to know.
             left.append(receiver)
     finally:
-        if held is not None:
-            held.let_all_go()
+        for holder in held:
+            holder.let_all_go()
     return left
 
 
@@ -250,19 +260,17 @@ def share_with(
         opcode, payload, frames: as for :meth:`~.endpoint.Endpoint.send_shared`.
         failed: called with a connection and what went wrong with it.
     """
-    held = None
+    held: list[Any] = []
     try:
         for connection in connections:
             try:
                 stream = connection._ws_stream
-                if type(stream) is MessageStream:
-                    if held is None:
-                        held = stream.hold_all()
-                    if stream.try_share(opcode, payload, frames):
-                        continue
-                connection._ws_phase.share(opcode, payload, frames)
+                if type(stream) is not MessageStream or not stream.share_held(
+                    opcode, payload, frames, held
+                ):
+                    connection._ws_phase.share(opcode, payload, frames)
             except Exception as exc:
                 failed(connection, exc)
     finally:
-        if held is not None:
-            held.let_all_go()
+        for holder in held:
+            holder.let_all_go()

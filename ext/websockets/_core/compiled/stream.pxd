@@ -39,14 +39,14 @@ cdef class MessageStream:
     cpdef int send(self, message, compress=*, int opcode=*) except -1
     cdef int _leave(self, int due) except -1
     @cython.locals(endpoint=Endpoint, frame=bytes)
-    cpdef object hold_all(self)
+    cpdef bint share_held(self, int opcode, payload, dict frames, list held) except -1
     cpdef bint try_share(self, int opcode, payload, dict frames) except -1
     @cython.locals(endpoint=Endpoint, frame=bytes, written=bint)
     cpdef bint flush(self) except -1
     cpdef _turned(self)
 
 
-@cython.locals(left=list, stream=MessageStream)
+@cython.locals(left=list, held=list, stream=MessageStream)
 cpdef list share_among(tuple receivers, way, int opcode, payload, dict frames)
-@cython.locals(stream=MessageStream)
+@cython.locals(held=list, stream=MessageStream)
 cpdef share_with(tuple connections, int opcode, payload, dict frames, failed)
