@@ -140,6 +140,10 @@ cdef class Link(Unsent):
         cdef MessageStream stream = self._stream if self._tls is None else self._tls._stream
         return stream is not None and stream.endpoint.outbox._gathering is not None
 
+    cdef bint has_more(self) noexcept:
+        cdef MessageStream stream = self._stream if self._tls is None else self._tls._stream
+        return stream is not None and stream.endpoint.inbox.waiting > 0
+
     cdef int tell(self, str method) except -1:
         """Call a method of the protocol, if there still is one."""
         if self._protocol is None:

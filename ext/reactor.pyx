@@ -100,6 +100,10 @@ cdef class Watched:
         """Send what it has held back since it was put among the held."""
         raise NotImplementedError
 
+    cdef bint has_more(self) noexcept:
+        """Tell whether the program will be given more of what has come."""
+        return False
+
     cdef bint is_own(self) except -1:
         """Tell whether the descriptor is still what it was."""
         return self.descriptor >= 0
@@ -195,7 +199,8 @@ cdef class Reactor:
                 # Whoever went before may have let this one go, or changed what it waits for.
                 watched = find(self._watched, events[i].token)
                 if watched is not None:
-                    self.answering = <PyObject *> watched if until else NULL
+                    self._current = <PyObject *> watched
+                    self.answering = self._current if until else NULL
                     watched.ready(events[i].ready & (watched.events | MORE), idle)
                 i += 1
                 if until and i % FEW == 0 and self.held and read_clock(monotonic) > until:
@@ -210,6 +215,7 @@ cdef class Reactor:
                 i += 1
             raise
         finally:
+            self._current = NULL
             self.release()
         return count
 
@@ -217,6 +223,7 @@ cdef class Reactor:
         """Let those go that were held back, one right after the other."""
         cdef Watched watched
         self.answering = NULL
+        self._shared_since = 0
         if self.held:
             held, self.held = self.held, []
             held.reverse()
@@ -230,7 +237,15 @@ cdef class Reactor:
 
     def let_all_go(self):
         """End what Writer.hold_all() began; the pure twin describes it."""
+        cdef double now
         self.holds_all = False
+        if self._current != NULL and (self._holds or (<Watched> self._current).has_more()):
+            # The next message may go to the same ones.
+            now = read_clock(monotonic)
+            if self._shared_since == 0:
+                self._shared_since = now
+            if now <= self._shared_since + HOLD:
+                return
         self.release()
 
     cdef int change(self, Watched watched, int events) except -1:

@@ -56,24 +56,32 @@ cdef class Unsent(Watched):
 
     cdef int forget_unsent(self) except -1:
         """Send nothing of what waits for room."""
-        self._held = self._unsent = None
+        self._held = self._held_too = self._unsent = None
         self._unsent_size = self._sent = 0
         return 0
 
     cdef int hold(self, bytes data) except -1:
         """Send one byte string when the reactor lets go of those who hold something back."""
-        if self._held is not None or self._unsent_size or PyBytes_GET_SIZE(data) > SHORT:
+        if self._unsent_size or PyBytes_GET_SIZE(data) > SHORT:
             return self.put([data])
-        self._held = data
-        self.reactor.held.append(self)
+        if self._held is None:
+            self._held = data
+            self.reactor.held.append(self)
+        elif not self.reactor.holds_all:
+            return self.put([data])
+        elif self._held_too is None:
+            self._held_too = [data]
+        else:
+            self._held_too.append(data)
         return 0
 
     cdef int let_go(self) except -1:
         held, self._held = self._held, None
+        others, self._held_too = self._held_too, None
         # What was held back before a fork is the parent's to send.
         if held is None or self.reactor.forks != count_of_forks():
             return 0
-        return self.put_one(held)
+        return self.put_one(held) if others is None else self.put([held, *others])
 
     def write(self, data):
         """Send bytes, now or as soon as there is room."""
@@ -206,7 +214,9 @@ cdef class Unsent(Watched):
 
     def get_write_buffer_size(self):
         """Return how many bytes wait for room."""
-        return self._unsent_size + (0 if self._held is None else PyBytes_GET_SIZE(self._held))
+        if self._held is None:
+            return self._unsent_size
+        return self._unsent_size + len(self._held) + sum(map(len, self._held_too or ()))
 
     def get_write_buffer_limits(self):
         """Return the sizes at which writing goes on, and pauses."""

@@ -248,7 +248,8 @@ async def test_what_is_held_back_at_a_fork_is_sent_once():
         assert statuses == [0]
 
 
-# Broadcasts, whose deliveries follow each other closely on every event loop
+# Broadcasts, whose deliveries follow each other closely on every event loop, and wait for those of
+# the next where there is one
 
 
 @pytest.mark.parametrize("count", [1, 2, 70])
@@ -275,6 +276,107 @@ async def test_a_broadcast_keeps_its_place_among_other_messages():
         crowd.say("x")
         for sock in crowd.socks:
             assert await read(sock, len(expected)) == expected
+
+
+def size_of_what_came(sock):
+    """Return how many bytes can be read."""
+    try:
+        return len(sock.recv(1 << 20, socket.MSG_PEEK))
+    except BlockingIOError:
+        return 0
+
+
+class Telling(Saying):
+    """A crowd who is told all that the first one says, and what the second has got by then."""
+
+    def __init__(self, count, pause=0, repeat=1, **options):
+        self.seen = []
+        self.waiting = []  # how much of what the second will get hasn't left
+        self.pause = pause
+        self.repeat = repeat
+        super().__init__(count, self.tell, **options)
+
+    async def tell(self, ws, message):
+        for _ in range(self.repeat):
+            websockets.broadcast(self.connections, message)
+            self.seen.append(size_of_what_came(self.socks[1]))
+            self.waiting.append(self.connections[1].transport.get_write_buffer_size())
+            time.sleep(self.pause)
+
+
+async def test_broadcasts_that_follow_each_other_leave_together():
+    expected = b"".join(map(answer, "123"))
+    for _ in range(20):  # A machine that is busy lets the time run out in which they may.
+        async with Telling(3) as crowd:
+            crowd.socks[0].send(b"".join(map(said, "123")))
+            for sock in crowd.socks:
+                assert await read(sock, 9) == expected
+            assert list(map(sum, zip(crowd.seen, crowd.waiting))) == [3, 6, 9]
+            if crowd.seen == [0, 0, 0 if is_held() else 9]:
+                return
+    pytest.fail(f"{crowd.seen} bytes had left")
+
+
+async def test_broadcasts_leave_at_once_if_that_is_asked_for():
+    async with Telling(3, gather_writes=False) as crowd:
+        crowd.socks[0].send(b"".join(map(said, "123")))
+        for sock in crowd.socks:
+            assert await read(sock, 9) == b"".join(map(answer, "123"))
+        assert crowd.seen == [3, 6, 9]
+
+
+async def test_no_broadcast_waits_for_long_for_the_next():
+    async with Telling(2, pause=0.001, repeat=4) as crowd:
+        crowd.socks[0].send(said("x"))
+        for sock in crowd.socks:
+            assert await read(sock, 12) == answer("x") * 4
+        assert crowd.seen == ([0, 6, 6, 12] if is_held() else [3, 6, 9, 12])
+
+
+async def test_many_broadcasts_in_one_step():
+    count = 5000
+    async with Telling(3, repeat=count) as crowd:
+        crowd.socks[0].send(said("x" * 100))
+        for sock in crowd.socks:
+            assert await read(sock, 102 * count) == answer("x" * 100) * count
+
+
+@pytest.mark.parametrize("method", ["abort", "close", "write_eof"])
+async def test_broadcasts_have_left_before_a_connection_ends(method):
+    async def act(ws, message):
+        for each in "12":
+            websockets.broadcast(crowd.connections, each)
+        for each in crowd.connections:
+            getattr(each.transport, method)()
+
+    async with Saying(3, act) as crowd:
+        crowd.socks[0].send(said("x"))
+        for sock in crowd.socks:
+            assert await read(sock, 6) == answer("1") + answer("2")
+
+
+async def test_broadcasts_that_are_held_back_at_a_fork_are_sent_once():
+    statuses = []
+
+    async def act(ws, message):
+        for each in "12":
+            websockets.broadcast(crowd.connections, each)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            for each in crowd.connections:
+                each.transport.abort()
+            os._exit(0)
+        statuses.append(os.waitpid(child, 0)[1])
+
+    async with Saying(3, act) as crowd:
+        crowd.socks[0].send(said("x"))
+        for sock in crowd.socks:
+            assert await read(sock, 6) == answer("1") + answer("2")
+        await turns()
+        assert not any(map(has_come, crowd.socks))
+        assert statuses == [0]
 
 
 async def test_a_broadcast_reaches_those_that_can_be_reached():

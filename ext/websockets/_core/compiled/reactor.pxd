@@ -26,6 +26,7 @@ cdef class Watched:
 
     cdef int ready(self, int events, bint idle) except -1
     cdef int let_go(self) except -1
+    cdef bint has_more(self) noexcept
     cdef bint is_own(self) except -1
     cdef int watch(self, int events) except -1
 
@@ -45,6 +46,8 @@ cdef class Reactor:
     cdef PyObject *answering  # whose bytes are being taken, if what is said to them may be held back
     cdef list held
     cdef bint holds_all
+    cdef PyObject *_current  # who goes on
+    cdef double _shared_since
     cdef object __weakref__
 
     cdef void close_poller(self) noexcept

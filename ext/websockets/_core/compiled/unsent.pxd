@@ -5,6 +5,7 @@ from websockets._core.compiled.reactor cimport Watched
 
 cdef class Unsent(Watched):
     cdef bytes _held
+    cdef list _held_too
     cdef object _unsent
     cdef Py_ssize_t _sent
     cdef Py_ssize_t _unsent_size
