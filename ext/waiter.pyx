@@ -38,6 +38,25 @@ cdef str ADD = sys.intern("add_done_callback")
 cdef str CONTEXT = sys.intern("context")
 
 
+cdef class Stepping:
+    """What a task is made of that may go on without it: a subclass says how."""
+
+    cdef bint step(self, Waiter waiter, callback) except -1:
+        """
+        Go on, in the context of the task.
+
+        Arguments:
+            callback: what the task has given to let it go on.
+
+        Returns:
+            whether it waits for the same waiter again; otherwise the task has to go on.
+
+        Raises:
+            RuntimeError: if another task runs, as `callback` would.
+        """
+        raise NotImplementedError
+
+
 cdef class Waiter:
     """What a task can wait for; the pure twin describes the arguments."""
 
@@ -58,6 +77,7 @@ cdef class Waiter:
         """Wait; the coroutine has to yield this object next. Return the number of this wait."""
         self.waiting = True
         self._turn += 1
+        self._steps = None
         # By this mark a task knows that it is to wait.
         self._blocking = True
         return self._turn
@@ -92,8 +112,17 @@ cdef class Waiter:
 
     cdef int go_on(self, callback, context) except -1:
         """Let a task go on in the context that was entered for it."""
+        cdef Stepping steps = self._steps
+        self._cancelled = False
         try:
-            callback(self._done)
+            if steps is None or not steps.step(self, callback):
+                callback(self._done)
+            else:
+                self._callback = callback
+                self._context = context
+                self._steps = steps
+                if self._cancelled:
+                    self.wake(False)
         except RuntimeError:
             # A task runs after all, as an eager one that was begun in the middle of what came.
             PyContext_Exit(context)
@@ -124,6 +153,7 @@ cdef class Waiter:
 
     def cancel(self, msg=None):
         """Let a task that is being cancelled go on, which then knows that itself."""
+        self._cancelled = True
         self.wake(False)
         return False
 

@@ -109,7 +109,7 @@ class WebSocketProtocol(Connection):
         """Take a transport, and start the task of the application."""
         super().connection_made(transport)
         self.server_state.connections.add(self)
-        task = self.loop.create_task(self._ws_serve())
+        task = self.loop.create_task(_core.steps_of(self._ws_serve()))
         self.server_state.tasks.add(task)
         task.add_done_callback(self.server_state.tasks.discard)
 

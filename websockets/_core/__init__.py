@@ -54,6 +54,7 @@ MODULES = (
     "scout",
     "sealing",
     "sender",
+    "steps",
     "stream",
     "tally",
     "tls",
@@ -167,6 +168,7 @@ SERVERS = _active.tally.SERVERS
 MessageStream = _active.stream.MessageStream
 share_among = _active.stream.share_among
 share_with = _active.stream.share_with
+steps_of = _active.steps.steps_of
 Mutex = _active.locks.Mutex
 ThreadStream = _active.calls.ThreadStream
 Receiver = _active.receiver.Receiver

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from re import Pattern
 from typing import Any, Optional, Union, cast
 
-from .._core import SERVERS, forget_frames
+from .._core import SERVERS, forget_frames, steps_of
 from .._engine.arguments import SERVER, check_arguments, set_unless_usual
 from .._engine.deadlines import Deadlines
 from .._handshake.admission import check_framing, check_host, check_origin
@@ -139,7 +139,7 @@ class WebSocketServerProtocol(  # type: ignore[misc]
         if isinstance(self.ws_server, WebSocketServer):
             self._ws_phase.ending.server = self.ws_server
         self.ws_server.register(self)
-        self.handler_task: asyncio.Task[None] = self.loop.create_task(self.handler())
+        self.handler_task: asyncio.Task[None] = self.loop.create_task(steps_of(self.handler()))
 
     async def handler(self) -> None:
         """Serve the connection from the opening handshake to the end of TCP."""

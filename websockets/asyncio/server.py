@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .._borrowed import borrow
-from .._core import forget_frames
+from .._core import forget_frames, steps_of
 from .._engine.arguments import TODAYS_SERVE
 from .._engine.journal import name_of
 from .._engine.making import copies_of, maker
@@ -119,7 +119,7 @@ class ServerConnection(Answering, Connection):
                 return asyncio.current_task()  # type: ignore[return-value]
             raise AttributeError("there is no transport yet")
         self._ws_phase.start = None
-        task = self.loop.create_task(self._ws_serve())
+        task = self.loop.create_task(steps_of(self._ws_serve()))
         task.add_done_callback(self._ws_ended)
         return task
 
@@ -141,7 +141,7 @@ class ServerConnection(Answering, Connection):
             self._ws_start()
 
     def _ws_start(self) -> None:
-        self.handler_task = self.loop.create_task(self._ws_serve())
+        self.handler_task = self.loop.create_task(steps_of(self._ws_serve()))
 
     def _ws_ended(self, task: Any) -> None:
         """See to what a task would have seen to that was cancelled before it began."""

@@ -3,6 +3,13 @@
 cimport cython
 
 
+cdef class Waiter
+
+
+cdef class Stepping:
+    cdef bint step(self, Waiter waiter, callback) except -1
+
+
 @cython.final
 cdef class Waiter:
     cdef readonly bint waiting
@@ -17,6 +24,8 @@ cdef class Waiter:
     cdef object _done
     cdef object _callback
     cdef object _context
+    cdef Stepping _steps
+    cdef bint _cancelled
 
     cpdef unsigned long long begin(self) except 0
     cpdef end(self, unsigned long long turn)
