@@ -33,6 +33,7 @@ cdef extern from "Python.h":
 
 cdef extern from "poller.h":
     void websockets_peer_of(int descriptor, websockets_place *peer) noexcept
+    bint websockets_takes_all(const websockets_place *peer) noexcept
     void websockets_no_delay(int descriptor) noexcept
     Py_ssize_t websockets_receive(int descriptor, void *buffer, size_t size) noexcept
     size_t websockets_readable(int descriptor) noexcept
@@ -307,7 +308,7 @@ cdef class Link(Unsent):
         if self._paused or self._peer_ended or self.closing:
             self.watch(self.events & WRITABLE)
         else:
-            self.watch(self.events | READABLE | ONCE)
+            self.watch(self.events | READABLE | (ONCE if websockets_takes_all(&self._peer) else 0))
 
     def is_reading(self):
         """Tell whether the protocol is given what comes."""

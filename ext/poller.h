@@ -22,7 +22,8 @@
 #define WEBSOCKETS_WRITABLE 2
 
 /* Readable is told once for what has arrived, not for as long as some of it is there: epoll then
- * looks at a socket once for each message, and not twice. Whoever leaves something asks again. While
+ * looks at a socket once for each message, and not twice. Whoever leaves something asks again; where
+ * that can't be known, as of Unix sockets, it is told for as long as something is there. While
  * writable is watched as well, and by kqueue, it is told for as long. */
 #define WEBSOCKETS_ONCE 4
 
@@ -350,6 +351,15 @@ websockets_peer_of(int descriptor, struct websockets_place *peer)
     peer->size = sizeof peer->at;
     if (getpeername(descriptor, &peer->at.any, &peer->size) < 0 || peer->size > sizeof peer->at)
         peer->size = 0;
+}
+
+/* Whether a short read from a socket with that peer takes all that is there. From a Unix socket it
+ * ends where a descriptor was passed. */
+static inline int
+websockets_takes_all(const struct websockets_place *peer)
+{
+    return peer->size
+        && (peer->at.any.sa_family == AF_INET || peer->at.any.sa_family == AF_INET6);
 }
 
 /* An address as Python has it. */

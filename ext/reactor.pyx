@@ -221,18 +221,24 @@ cdef class Reactor:
 
     cdef int release(self) except -1:
         """Let those go that were held back, one right after the other."""
-        cdef Watched watched
         self.answering = NULL
         self._shared_since = 0
         if self.held:
             held, self.held = self.held, []
             held.reverse()
-            try:
-                while held:
-                    watched = held.pop()
-                    watched.let_go()
-            finally:
-                self.held += held  # An interrupt of the program came between.
+            self.release_all(held)
+        return 0
+
+    cdef int release_all(self, list held) except -1:
+        cdef Watched watched
+        try:
+            while held:
+                watched = held.pop()
+                watched.let_go()
+        finally:
+            if held:
+                # An interrupt of the program came between, which holds up no other.
+                self.release_all(held)
         return 0
 
     def let_all_go(self):

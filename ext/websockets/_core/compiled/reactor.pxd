@@ -52,6 +52,7 @@ cdef class Reactor:
 
     cdef void close_poller(self) noexcept
     cdef int release(self) except -1
+    cdef int release_all(self, list held) except -1
     cdef int change(self, Watched watched, int events) except -1
     cdef int again(self, Watched watched) except -1
     cdef int ask(self, Watched watched, int events) except? -1
