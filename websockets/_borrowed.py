@@ -26,7 +26,7 @@ HOMES = {
     "asyncio.client": f"{CONNECTIONS} _sansio.client",
     "asyncio.connection": f"{CONNECTIONS} asyncio.messages",
     "asyncio.router": CONNECTIONS,
-    "asyncio.server": CONNECTIONS,
+    "asyncio.server": f"{CONNECTIONS} _sansio.server asyncio.connection",
     "client": f"{CONNECTIONS} protocol framing handshake http",
     "extensions.base": FRAMES,
     "extensions.permessage_deflate": FRAMES,

@@ -114,7 +114,13 @@ def test_names_that_are_not_in_the_document():
 
 
 @pytest.mark.parametrize(
-    "name", ["server.WebSocketServerProtocol", "client.WebSocketClientProtocol"]
+    "name",
+    [
+        "server.WebSocketServerProtocol",
+        "client.WebSocketClientProtocol",
+        "asyncio.server.ServerConnection",
+        "asyncio.client.ClientConnection",
+    ],
 )
 def test_both_sides_are_called_by_the_names_that_programs_import(name):
     kind = operator.attrgetter(name)(websockets)
@@ -144,6 +150,9 @@ BORROWED = [
     ("asyncio.connection", "State", "protocol"),
     ("asyncio.router", "Response", "http11"),
     ("asyncio.server", "CloseCode", "frames"),
+    ("asyncio.server", "Connection", "asyncio.connection"),
+    ("asyncio.server", "ServerProtocol", "server"),
+    ("asyncio.server", "State", "protocol"),
     ("sync.client", "ClientProtocol", "client"),
     ("sync.connection", "ConnectionClosed", "exceptions"),
     ("sync.router", "PathLike", "typing"),

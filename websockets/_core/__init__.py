@@ -32,6 +32,7 @@ MODULES = (
     "constants",
     "conversation",
     "deflate",
+    "draining",
     "endpoint",
     "events",
     "fields",

@@ -3,30 +3,28 @@ The short ways of messages between a program's threads and a blocking socket.
 
 Owns who may touch a connection and who reads its socket: one mutex, and one role. Must never know
 what else happens on a connection, nor how a system waits: it is given a lock, a socket and
-functions for that. Key decisions:
+functions for that. How it writes is in draining.py. Key decisions:
 
 - Nothing here or in the endpoint is touched without the mutex, and nothing blocks with it. Methods
   that say so want it held.
 - At most one thread reads the socket, which is the one that waits for something: it blocks in
   ``recv()`` itself, one system call for a read, and sees to all that arrives. Others that wait
   sleep, and one of them goes on reading when the reader leaves.
-- What was read is kept before it is looked at, in one step that no signal handler can come into,
-  and so is how much the socket has taken: an exception, wherever it comes from, loses and doubles
-  nothing, or ends the connection.
+- What was read is kept before it is looked at, in one step that no signal handler can come into: an
+  exception, wherever it comes from, loses nothing, or ends the connection.
 - A thread that already reads and is interrupted by a signal handler may read in that handler, too.
   Python then goes on with the first read, whatever came meanwhile; compiled code looks first.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any, Callable, Optional
 
 from websockets.exceptions import ConcurrencyError
 
-from .constants import FULL, IN_FRAGMENTS, LOST, NOT_SENT, SENT
+from .constants import IN_FRAGMENTS
+from .draining import BlockingWriter
 from .endpoint import Endpoint
-from .writer import send_now
 
 __all__ = ["BlockingStream"]
 
@@ -35,7 +33,7 @@ LOOKS = 16  # at what is there behind a deadline
 RUNNING = "cannot call recv while another thread is already running recv or recv_streaming"
 
 
-class BlockingStream:
+class BlockingStream(BlockingWriter):
     """
     The messages of an open connection, for threads.
 
@@ -52,15 +50,12 @@ class BlockingStream:
 
     Attributes:
         reader: identifier of the thread that reads, 0 if none does.
-        writing: whether a thread waits until the socket takes more.
         receiving: whether a thread waits for a message.
         streaming: whether a message is being taken in fragments, and all of them have to be.
         heard: set when bytes arrive.
         moves: how often a thread has read; it tells whether the socket is left alone.
         watched: whether somebody sees to what arrives while no thread reads.
         eof: whether nothing more can be read.
-        ended: whether the socket isn't used any more.
-        pushed, taken: how many bytes had to wait for the socket, and how many of these it took.
         host: who sees to all else, an object with the methods, all called with the mutex
 
             - ``attend()``, called when something else than messages has come of bytes;
@@ -98,8 +93,6 @@ class BlockingStream:
         self._fresh: list[Any] = []  # what was read and not looked at
         self._space: Any = None  # where it was read to, if that is the place of a message
         self._unsent: Any = None
-
-    # Receiving
 
     def recv(self, form: int, timeout: Optional[float]) -> Any:
         """
@@ -213,6 +206,11 @@ class BlockingStream:
             elif waiter is not None:
                 with self.mutex:
                     self._forget(waiter)
+
+    def ident(self) -> int:
+        """Return the identifier of the thread that asks."""
+        ident: int = self._system.ident()
+        return ident
 
     def is_left(self) -> bool:
         """Whether something is to be read, and no thread does; with the mutex."""
@@ -333,187 +331,4 @@ class BlockingStream:
         if self.ended:
             self.host.release()
         elif not (self.watched or self.reader):
-            self.host.watch()
-
-    def wake(self) -> None:
-        """Let all look again that wait, with the mutex."""
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            waiter.release()
-
-    def _forget(self, waiter: Any) -> None:
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
-
-    # Sending
-
-    def send(self, message: Any) -> int:
-        """
-        Send a ``str`` or ``bytes``, if nothing is in the way, and wait until the socket has it.
-
-        Returns:
-            NOT_SENT, SENT, or LOST if the socket has ended before it took all.
-        """
-        kind = type(message)
-        if not (kind is str or kind is bytes):
-            return NOT_SENT
-        position = 0  # Compilers don't see that it is always set.
-        with self.mutex:
-            if self.endpoint.holds & ~FULL:
-                return NOT_SENT
-            self.endpoint.send_message(message, 0.0)
-            if self.push():
-                return LOST if self.ended else SENT
-            position = self.pushed
-        return SENT if self.drain(position) else LOST
-
-    def push(self) -> bool:
-        """
-        Write what waits in the outbox, as far as the socket takes it, with the mutex.
-
-        Returns:
-            False if something is left, which the caller has to :meth:`drain` or have watched.
-        """
-        try:
-            begins = self._keep()
-        except BaseException as exc:
-            # It may have come from a signal handler, between what was taken and what is kept.
-            self.host.broken(exc)
-            raise
-        if begins:
-            self._write()
-        return self._unsent is None
-
-    def _keep(self) -> bool:
-        """Keep what the socket doesn't take at once; return whether nothing was kept before."""
-        pieces = self.endpoint.collect()
-        if self.layer is not None:
-            pieces = self.layer.encrypt(pieces)
-        if self.ended or not pieces:
-            return False
-        before = self._unsent
-        left: Optional[list[Any]] = pieces
-        if before is None:
-            left = self._send_now(pieces)
-            if left is None:
-                return False
-            self.endpoint.holds |= FULL
-            self._unsent = deque()
-        for piece in left or ():
-            self.pushed += len(piece)
-            self._unsent.append((memoryview(piece), [0], self.pushed))
-        return before is None
-
-    def _send_now(self, pieces: list[Any]) -> Optional[list[Any]]:
-        """Give the socket what it takes, with the mutex; return what is left, or None."""
-        left: Optional[list[Any]] = send_now(self._sock, pieces)
-        return left
-
-    def has_unsent(self) -> bool:
-        """Whether something waits for the socket."""
-        return self._unsent is not None
-
-    def write_now(self) -> None:
-        """Write what waits, as far as the socket takes it, with the mutex."""
-        before = self.taken
-        self._write()
-        if self._unsent is None:
-            self.host.attend()
-        if self.taken != before and self._waiters:
-            self.wake()
-
-    def _write(self) -> None:
-        while self._unsent:
-            # Wherever an exception comes, the sizes tell how much of the piece the socket has.
-            piece, sizes, end = self._unsent[0]
-            size = sum(sizes)
-            if size == len(piece):
-                self.taken = end
-                self._unsent.popleft()
-                continue
-            sizes[:] = (size,)
-            try:
-                self._system.send_now(self._sock, piece[size:], sizes)
-            except BlockingIOError:
-                return
-            except BaseException as exc:
-                if not isinstance(exc, OSError) or exc.errno is None:
-                    self.host.watch()  # A signal handler has raised it, and the rest isn't lost.
-                    raise
-                self.host.broken(exc)
-                return
-        if self._unsent is not None:
-            self.endpoint.release()
-            self._unsent = None
-            if self.endpoint.urgent:
-                self.push()
-
-    def ident(self) -> int:
-        """Return the identifier of the thread that asks."""
-        ident: int = self._system.ident()
-        return ident
-
-    def give_up(self) -> None:
-        """Drop what waits to be written: it can't be. With the mutex."""
-        self._unsent = None
-
-    def drain(self, position: int) -> bool:
-        """
-        Wait until the socket has taken what was pushed up to a position.
-
-        Meanwhile this sees to what arrives, unless another thread does, so that two sides that
-        both send don't wait for each other.
-
-        Returns:
-            False if it won't.
-        """
-        mine = False
-        waiter: Any = None
-        readable = False
-        try:
-            while True:
-                with self.mutex:
-                    if mine:
-                        mine = self.writing = False
-                        if self.ended:
-                            self.host.release()
-                    elif waiter is not None:
-                        self._forget(waiter)
-                        waiter = None
-                    if readable and self.is_left() and not self.ended:
-                        self.read_now()
-                    if self._unsent is not None:
-                        self.write_now()
-                    if self._unsent is None or self.taken >= position or self.ended:
-                        self._stop_writing()
-                        return self.taken >= position
-                    if self.writing:
-                        waiter = self._system.lock()
-                        waiter.acquire()
-                        self._waiters.append(waiter)
-                    else:
-                        reads = self.is_left()
-                        mine = self.writing = True
-                if mine:
-                    readable = self._system.wait(self._sock, reads, True, None)
-                else:
-                    readable = False
-                    waiter.acquire()
-        except BaseException:
-            if mine:
-                self.writing = False
-            with self.mutex:
-                if waiter is not None:
-                    self._forget(waiter)
-                else:
-                    self._stop_writing()
-            raise
-
-    def _stop_writing(self) -> None:
-        """Leave the rest to others, with the mutex."""
-        if self._waiters:
-            self.wake()
-        if self.ended:
-            self.host.release()
-        elif (self._unsent is not None and not self.writing) or not (self.watched or self.reader):
             self.host.watch()

@@ -79,7 +79,7 @@ LATER = 2  # have the event loop call when it turns
 SENT = 0
 SENT_WAIT = 1  # sent, and who sends more should wait
 NOT_SENT = 2
-LOST = 3  # it can't be sent any more, see blocking.py
+LOST = 3  # it can't be sent any more, see draining.py
 
 # In which form a message is taken, see endpoint.py
 USUAL, AS_BYTES, AS_TEXT, IN_FRAGMENTS = range(4)

@@ -28,8 +28,8 @@ from .._handshake.refusal import is_about_the_request, response_to, shutting_dow
 from .._handshake.responses import accepting, add_usual_headers, serialize_response
 from .._handshake.upgrade import check_request
 from .._registry import WebSocketServer, is_running
+from ..asyncio._served import ServerConnection
 from ..asyncio.connection import Connection, is_ours
-from ..asyncio.server import ServerConnection
 from ..datastructures import Headers, HeadersLike
 from ..exceptions import AbortHandshake, ConnectionClosed, InvalidMessage
 from ..extensions.base import Extension, ServerExtensionFactory
