@@ -50,6 +50,9 @@ cdef char BUFFER[SIZE]
 # From here on a read goes into an object of its size at once.
 cdef Py_ssize_t LARGE = 16384
 
+# So much is read first where more than SIZE has come: of a large message the rest goes into its place.
+cdef Py_ssize_t HEAD = 4096
+
 
 cdef inline bint has_attributes(Link link):
     """Tell whether a program has set attributes of a link."""
@@ -198,7 +201,6 @@ cdef class Link(Unsent):
     cdef int receive(self, bint idle) except -1:
         """Read once, and be told again if more may be there."""
         cdef Py_ssize_t count, size
-        cdef bytes data
         if self._buffered:
             return self.receive_buffered()
         if self._stream is not None:
@@ -206,22 +208,40 @@ cdef class Link(Unsent):
             if space is not None:
                 return self.receive_in_place(space, idle)
         if self._large:
-            size = min(<Py_ssize_t> websockets_readable(self.descriptor), SIZE)
+            size = <Py_ssize_t> websockets_readable(self.descriptor)
             self._large = size >= LARGE
+            if size > SIZE and self._stream is not None:
+                return self.receive_head(size, idle)
             if self._large:
-                data = new_bytes(NULL, size)
-                count = websockets_receive(self.descriptor, PyBytes_AS_STRING(data), size)
-                # Of what has come since they were counted, the poller tells.
-                if not self.came(count, size == SIZE):
-                    return 0
-                if count < size:
-                    data = data[:count]
-                return self.arrived(data, count, idle)
+                return self.receive_chunk(min(size, SIZE), idle)
         count = websockets_receive(self.descriptor, BUFFER, SIZE)
         if not self.came(count, count == SIZE):
             return 0
         self._large = count >= LARGE
         return self.arrived(new_bytes(BUFFER, count), count, idle)
+
+    cdef int receive_head(self, Py_ssize_t arrived, bint idle) except -1:
+        """Read the head of a lot, and the rest into its place if it has one."""
+        cdef Py_ssize_t count = websockets_receive(self.descriptor, BUFFER, HEAD)
+        if not self.came(count, False):
+            return 0
+        self.arrived(new_bytes(BUFFER, count), count, idle)
+        if not self.events & READABLE:
+            return 0
+        arrived -= count
+        space = None if self._stream is None else self._stream.space(arrived)
+        if space is None:
+            return self.receive_chunk(min(arrived, SIZE), idle)
+        return self.receive_in_place(space, idle)
+
+    cdef int receive_chunk(self, Py_ssize_t size, bint idle) except -1:
+        """Read so much of what has come."""
+        cdef bytes data = new_bytes(NULL, size)
+        cdef Py_ssize_t count = websockets_receive(self.descriptor, PyBytes_AS_STRING(data), size)
+        # Of what has come since they were counted, the poller tells.
+        if not self.came(count, size == SIZE):
+            return 0
+        return self.arrived(data if count == size else data[:count], count, idle)
 
     cdef bint came(self, Py_ssize_t count, bint more) except -1:
         """Tell whether a read has given bytes, and see to what it gave otherwise."""

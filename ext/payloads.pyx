@@ -137,10 +137,11 @@ cdef class PayloadBuffer:
             return -1
         return self._validator.check_bytes(dst, size, ends and missing == 0)
 
-    cpdef object space(self, long long missing, bint ends):
+    cpdef object space(self, long long missing, bint ends, Py_ssize_t arrived=0):
         """Return memory for the next bytes; the pure twin describes the arguments."""
         cdef Py_ssize_t space
-        self._make_room(1, missing - 1, ends)
+        arrived = <Py_ssize_t> min(max(arrived, 1), missing)
+        self._make_room(arrived, missing - arrived, ends)
         space = PyBytes_GET_SIZE(<object> self._buffer) - self._size
         self._space = <Py_ssize_t> missing if missing < space else space
         return memoryview(self)

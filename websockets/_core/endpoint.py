@@ -201,18 +201,22 @@ class Endpoint(Closer):
                 self._parse()
         return self._eventful()
 
-    def space(self) -> Optional[memoryview]:
+    def space(self, arrived: int = 0) -> Optional[memoryview]:
         """
         Return memory to read what comes next into, for :meth:`fill`.
 
-        None if that isn't a large part of a payload, or has to wait or to be decoded.
+        Arguments:
+            arrived: how many bytes the system is known to have.
+
+        Returns:
+            None if that isn't a large part of a payload, or has to wait or to be decoded.
         """
         reader = self._reader
         if reader.missing < LONG or self._decoding or not self._listening or reader.buffered:
             return None
         if self._stopped or self._scout is not None or self.work is not None:
             return None
-        return self._messages.space(reader.missing)
+        return self._messages.space(reader.missing, arrived)
 
     def fill(self, size: int) -> bool:
         """Take bytes that were read into that memory; otherwise as :meth:`receive`."""

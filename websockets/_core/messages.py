@@ -180,9 +180,11 @@ class MessageAssembler:
             payload.add(chunk, start, stop, key, offset, missing, self._final), missing
         )
 
-    def space(self, missing: int) -> Optional[memoryview]:
+    def space(self, missing: int, arrived: int) -> Optional[memoryview]:
         """Return memory to read more of the current frame into, or None."""
-        return None if self._payload is None else self._payload.space(missing, self._final)
+        if self._payload is None:
+            return None
+        return self._payload.space(missing, self._final, arrived)
 
     def fill(
         self, size: int, key: int, offset: int, missing: int

@@ -85,7 +85,7 @@ class PayloadBuffer:
             return -1
         return self._validator.check(data, ends and missing == 0)
 
-    def space(self, missing: int, ends: bool) -> Optional[memoryview]:
+    def space(self, missing: int, ends: bool, arrived: int = 0) -> Optional[memoryview]:
         """
         Return memory to put the next bytes in as they come from the wire, or None.
 
@@ -94,6 +94,7 @@ class PayloadBuffer:
         Arguments:
             missing: how many bytes of the current frame are still to come, at least 1.
             ends: as for :meth:`add`.
+            arrived: how many of them the system has already, so that they get room at once.
         """
         if not self._space:
             self._space = bytearray(min(missing, SPACE))

@@ -104,9 +104,9 @@ class MessageStream:
         self.data_received(data)
         return None
 
-    def space(self) -> Optional[memoryview]:
+    def space(self, arrived: int = 0) -> Optional[memoryview]:
         """Return the memory where what comes next belongs, if it is a large part of a message."""
-        return None if self.whole else self.endpoint.space()
+        return None if self.whole else self.endpoint.space(arrived)
 
     def filled(self, size: int) -> None:
         """Take bytes that were read into that memory."""

@@ -41,7 +41,7 @@ cdef class Endpoint(Closer):
     @cython.locals(piece=bytes)
     cpdef bint receive(self, data) except -1
     @cython.locals(reader=FrameReader)
-    cpdef space(self)
+    cpdef space(self, Py_ssize_t arrived=*)
     @cython.locals(reader=FrameReader)
     cpdef bint fill(self, Py_ssize_t size) except -1
     cdef bint _eventful(self) except -1

@@ -42,6 +42,8 @@ cdef class Link(Unsent):
     cdef bint may_hold(self) noexcept
     cdef int do(self, int events, bint idle) except -1
     cdef int receive(self, bint idle) except -1
+    cdef int receive_head(self, Py_ssize_t arrived, bint idle) except -1
+    cdef int receive_chunk(self, Py_ssize_t size, bint idle) except -1
     cdef bint came(self, Py_ssize_t count, bint more) except -1
     cdef int arrived(self, bytes data, Py_ssize_t count, bint idle) except -1
     cdef int receive_in_place(self, space, bint idle) except -1

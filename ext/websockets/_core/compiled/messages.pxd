@@ -42,7 +42,7 @@ cdef class MessageAssembler:
         long long offset,
         long long missing,
     )
-    cpdef space(self, long long missing)
+    cpdef space(self, long long missing, Py_ssize_t arrived)
     @cython.locals(payload=PayloadBuffer)
     cpdef fill(self, Py_ssize_t size, long long key, long long offset, long long missing)
     @cython.locals(payload=PayloadBuffer)

@@ -28,7 +28,7 @@ cdef class PayloadBuffer:
         long long missing,
         bint ends,
     ) except -2
-    cpdef object space(self, long long missing, bint ends)
+    cpdef object space(self, long long missing, bint ends, Py_ssize_t arrived=*)
     cpdef Py_ssize_t fill(
         self, Py_ssize_t size, long long key, long long offset, long long missing, bint ends
     ) except -2

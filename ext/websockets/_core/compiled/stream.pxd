@@ -29,7 +29,7 @@ cdef class MessageStream:
     cpdef data_received(self, data)
     cpdef get_buffer(self)
     cpdef buffer_updated(self, Py_ssize_t size)
-    cpdef space(self)
+    cpdef space(self, Py_ssize_t arrived=*)
     cpdef filled(self, Py_ssize_t size)
     @cython.locals(endpoint=Endpoint)
     cdef _arrived(self, bint eventful)
