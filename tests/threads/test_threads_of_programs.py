@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import gc
 import os
+import selectors
 import signal
 import socket
 import subprocess
@@ -17,11 +18,11 @@ import time
 import weakref
 
 import pytest
-from peer import BINARY, PING, PONG, TEXT, close_payload, frame
+from peer import BINARY, CLOSE, PING, PONG, TEXT, close_payload, frame
 from threads import PATIENCE, Task, blocked, both_sides, client_and_peer, echo, serving, uri_of
 
 from websockets import backend
-from websockets._threads import system
+from websockets._threads import session, system
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.protocol import State
 from websockets.sync.client import connect
@@ -96,6 +97,28 @@ def test_it_begins_again():
         for keeper in keepers():
             keeper.join(PATIENCE)
         assert not keepers()
+
+
+@pytest.mark.parametrize("error", [MemoryError, OSError])
+def test_it_goes_on_after_an_error(error, monkeypatch):
+    select = selectors.DefaultSelector.select
+    errors = [error]
+
+    def failing(selector, timeout=None):
+        if errors and threading.current_thread().name == KEEPER:
+            raise errors.pop()
+        return select(selector, timeout)
+
+    monkeypatch.setattr(threading, "excepthook", lambda args: None)
+    monkeypatch.setattr(selectors.DefaultSelector, "select", failing)
+    with client_and_peer() as (_, peer):
+        while errors:
+            time.sleep(0.001)
+        if error is MemoryError:
+            assert keepers()
+        with client_and_peer():  # which has something for it to do
+            peer.send(PING, b"x")
+            assert peer.read() == (0x80 | PONG, b"x")
 
 
 @both_sides
@@ -246,13 +269,13 @@ def test_an_interrupt_while_sending_leaves_whole_frames(connection):
 
 
 @contextlib.contextmanager
-def interrupted_at(step, waits):
+def interrupted_at(step, waits, module=system):
     """Raise KeyboardInterrupt at a step of what is done with the system, as a handler may."""
     steps = 0
 
     def trace(frame, event, argument):
         nonlocal steps
-        if frame.f_code.co_filename != system.__file__:
+        if frame.f_code.co_filename != module.__file__:
             return None
         if steps == step:
             raise KeyboardInterrupt
@@ -286,6 +309,30 @@ def test_an_interrupt_at_any_step_leaves_both_streams_whole(connection):
             assert ws.recv(PATIENCE) == "x"
             ws.send("next")
             assert peer.read() == (0x80 | TEXT, b"next")
+
+
+@both_sides
+def test_an_interrupt_while_what_came_is_seen_to_ends_the_connection(connection):
+    """Otherwise both would wait for each other: the close frame is here, and the answer isn't."""
+    interrupted = 0
+    for step in range(12):
+        with connection(close_timeout=None) as (ws, peer):
+            with interrupted_at(step, bool, session), contextlib.suppress(ConnectionClosed):
+                task = Task(say_goodbye, peer, threading.current_thread())
+                try:
+                    ws.recv()
+                except KeyboardInterrupt:
+                    interrupted += 1
+            task.result()
+            assert ws.wait_closed(PATIENCE)
+    assert interrupted > 5
+
+
+def say_goodbye(peer, thread):
+    """Close and leave, once that thread waits for a socket."""
+    blocked(thread)
+    peer.send(CLOSE, close_payload(1000))
+    peer.leave()
 
 
 @needs_signals
@@ -501,15 +548,16 @@ def test_a_peer_that_goes_while_nobody_looks(connection):
 
 
 @pytest.mark.one_backend
-@pytest.mark.parametrize("seconds", [3e6, 1e9])
+@pytest.mark.parametrize("seconds", [3e6, 1e9, 1e300, float("inf")])
 def test_times_that_are_longer_than_the_system_can_be_told(seconds):
     def handler(ws):
         ws.send(ws.recv(timeout=seconds))
         ws.wait_closed()
 
-    options = {"ping_interval": seconds, "ping_timeout": seconds, "close_timeout": seconds}
+    names = "open_timeout", "ping_interval", "ping_timeout", "close_timeout"
+    options = dict.fromkeys(names, seconds)
     with serving(handler, **options) as server:
-        with connected(server, open_timeout=60, **options) as ws:
+        with connected(server, **options) as ws:
             receiving = Task(ws.recv, seconds)
             blocked(receiving)
             ws.send("at last")
