@@ -16,6 +16,7 @@ import pytest
 from links import links_only, read, read_all, reset
 from peer import close_payload, frame, needs_unix, turns, until
 from test_reactor import Crowd, answer, said
+from variants import LOOPS
 
 import websockets
 
@@ -301,3 +302,62 @@ async def test_a_broadcast_to_connections_of_several_kinds():
             for crowd in crowds:
                 for sock in crowd.socks:
                     assert await read(sock, 3) == answer("x")
+
+
+class Interrupted(websockets.WebSocketServerProtocol):
+    """A subclass that is interrupted, once, when it is told that there is no room to write."""
+
+    armed = False
+
+    def pause_writing(self):
+        super().pause_writing()
+        if self.armed:
+            self.armed = False
+            raise KeyboardInterrupt
+
+
+async def fill(ws):
+    """Have the socket of a connection take nothing any more, and the connection tell that."""
+    ws.transport.set_write_buffer_limits(0)
+    descriptor = ws.transport.get_extra_info("socket").fileno()
+    for _ in range(30):
+        for size in (100_000, 1):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(descriptor, bytes(size))
+        await asyncio.sleep(0.01)  # The system may pass some of it on.
+
+
+@pytest.mark.parametrize(
+    "new_loop",
+    [
+        LOOPS["asyncio"],
+        pytest.param(
+            LOOPS["uvloop"],
+            marks=pytest.mark.xfail(
+                reason="the reactor forgets who else holds something back", strict=True
+            ),
+        ),
+    ],
+    ids=["asyncio", "uvloop"],
+)
+@pytest.mark.one_backend
+def test_an_interrupt_while_answers_leave_holds_up_no_other(new_loop):
+    loop = new_loop()
+
+    async def check():
+        for sock in crowd.socks[1:]:
+            assert await asyncio.wait_for(read(sock, 3), 5) == answer("x")
+
+    crowd = Crowd(True, 5, create_protocol=Interrupted)
+    try:
+        loop.run_until_complete(crowd.open())
+        loop.run_until_complete(fill(crowd.connections[0]))
+        crowd.connections[0].armed = True
+        crowd.say("x")
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(asyncio.sleep(5))
+        loop.run_until_complete(check())
+    finally:
+        loop.run_until_complete(crowd.__aexit__())
+        loop.close()

@@ -5,6 +5,7 @@ descriptors that are another file by now.
 What holds for the library's own transports holds for event loops', unless a mark says otherwise.
 """
 
+import array
 import asyncio
 import contextlib
 import contextvars
@@ -21,6 +22,7 @@ import warnings
 
 import pytest
 from links import (
+    LINKS,
     address_of,
     both_transports,
     called,
@@ -514,6 +516,28 @@ async def test_urgent_bytes_are_among_others(reactor, inline):
         sock.send(b"after")
         await until(lambda: len(recorder.data) == len(expected))
         assert recorder.data == expected
+
+
+@pytest.mark.parametrize(
+    "reactor",
+    [
+        pytest.param(
+            True,
+            marks=pytest.mark.xfail(
+                LINKS, reason="a link believes that a short read has taken all", strict=True
+            ),
+        ),
+        False,
+    ],
+)
+async def test_bytes_are_behind_a_descriptor_that_is_passed(reactor, tmp_path):
+    """A read from a Unix socket ends there, though more is there."""
+    where = {"family": socket.AF_UNIX, "path": str(tmp_path / "socket")}
+    async with driven(reactor, **where) as (transport, recorder, sock):
+        descriptors = array.array("i", [sock.fileno()])
+        sock.sendmsg([b"before"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+        sock.send(b"after")
+        await asyncio.wait_for(until(lambda: recorder.data == b"beforeafter"), 2)
 
 
 # Forks

@@ -43,6 +43,11 @@ class HalfTLS:
         self._call(self._tls.write, data)
         self._flush()
 
+    def sendall_before(self, data, raw):
+        """Send data, and in the same write what isn't TLS."""
+        self._call(self._tls.write, data)
+        self._sock.sendall(self._outgoing.read() + raw)
+
     def recv(self, size):
         try:
             return self._call(self._tls.read, size)

@@ -9,9 +9,10 @@ import ssl
 import threading
 
 import pytest
-from peer import REQUEST, frame
+from half_closing import HalfTLS
+from peer import REQUEST, TEXT, frame
 from proxies import HTTPProxy, SOCKSProxy
-from threads import PATIENCE, Task, blocked, echo, serving, uri_of
+from threads import PATIENCE, Peer, Task, blocked, echo, serving, uri_of
 
 from websockets.exceptions import (
     ConnectionClosedError,
@@ -188,6 +189,30 @@ def test_an_interrupt_while_encrypting_ends_the_connection(certificates):
                 ws.send("x")
             with pytest.raises(ConnectionClosedError):
                 ws.recv(PATIENCE)
+
+
+@pytest.mark.xfail(reason="what was decrypted before an error is dropped", strict=True)
+def test_a_message_before_garbage_is_received(certificates):
+    received = []
+    over = threading.Event()
+
+    def handler(connection):
+        try:
+            for message in connection:
+                received.append(message)
+        except ConnectionClosedError as exc:
+            received.append(type(exc.__cause__))
+        over.set()
+
+    options = {"ssl": certificates.server_context(), "compression": None}
+    with serving(handler, **options) as server:
+        with socket.create_connection(server.socket.getsockname()) as sock:
+            peer = Peer(HalfTLS(sock, certificates.client_context()), masked=True)
+            peer.write(REQUEST + b"\r\n")
+            peer.read_head()
+            peer.sock.sendall_before(frame(TEXT, b"first", masked=True), b"garbage" * 10)
+            assert over.wait(PATIENCE)
+    assert received == ["first", ssl.SSLError]
 
 
 def test_tls_by_a_subclass(certificates):
