@@ -359,6 +359,40 @@ def test_a_signal_handler_may_close(connection, timeout):
         assert task.result() == (1001, "")
 
 
+@pytest.mark.xfail(reason="recv() may read where nothing is left to read", strict=True)
+@both_sides
+def test_a_signal_handler_may_read_what_was_there_for_one_who_waits_for_a_time(connection):
+    handled = threading.Event()
+
+    def trace(frame, event, argument):
+        """Do as a handler that is called as soon as it is known that something can be read."""
+        if frame.f_code.co_filename == system.__file__ and frame.f_code.co_name == "wait":
+            if event == "return" and argument:
+                sys.settrace(None)
+                assert ws.ping(b"x").wait(PATIENCE)
+                handled.set()
+            return trace
+        return None
+
+    def receive():
+        sys.settrace(trace)
+        try:
+            return ws.recv(timeout=0.2)
+        finally:
+            sys.settrace(None)
+
+    with connection() as (ws, peer):
+        receiving = Task(receive)
+        blocked(receiving)
+        peer.send(PING, b"there")
+        answers = {peer.read() for _ in range(2)}
+        assert answers == {(0x80 | PONG, b"there"), (0x80 | PING, b"x")}
+        peer.send(PONG, b"x")
+        assert handled.wait(PATIENCE)
+        with pytest.raises(TimeoutError, match="timed out in 0.2s"):
+            receiving.result()
+
+
 @needs_signals
 @both_sides
 def test_a_signal_handler_may_send_and_wait_for_a_pong(connection):
