@@ -12,7 +12,7 @@ is rarely in the processor's caches.
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport PyObject, Py_XDECREF
-from libc.errno cimport EINTR, errno
+from libc.errno cimport EINTR, ENOMEM, errno
 
 from websockets._core.compiled.blocking cimport BlockingStream
 from websockets._core.compiled.endpoint cimport Endpoint
@@ -113,9 +113,7 @@ cdef class ThreadStream(BlockingStream):
                     if data is not None:
                         self._fresh.append(data)
                     break
-                self.heard = True
-                if endpoint.receive(data):
-                    self.host.attend()
+                self.take(endpoint, data)
                 message = self._next(form)
                 usual = (
                     endpoint._reader.missing < LONG and endpoint.is_quiet() and not self.ended
@@ -137,6 +135,18 @@ cdef class ThreadStream(BlockingStream):
             return self._await(form, None, timeout)
         finally:
             self.receiving = False
+
+    cdef int take(self, Endpoint endpoint, bytes data) except -1:
+        """Take what was read, with the mutex."""
+        self.heard = True
+        try:
+            if endpoint.receive(data):
+                self.host.attend()
+        except BaseException as exc:
+            # It may have come from a signal handler, in the middle of what is to be done.
+            self.host.broken(exc)
+            raise
+        return 0
 
     cdef _read(self):
         """Read, without the mutex; the pure twin's base class describes it."""
@@ -207,12 +217,16 @@ cdef bytes receive(int descriptor, long long missing, Py_ssize_t size):
     except BaseException:
         Py_XDECREF(data)
         raise
-    if data is NULL:
-        data = PyBytes_FromStringAndSize(short, count)
-    else:
-        _PyBytes_Resize(&data, count)
-    if data is NULL:
-        raise MemoryError
+    try:
+        if data is NULL:
+            data = PyBytes_FromStringAndSize(short, count)
+            if data is NULL:
+                raise MemoryError
+        else:
+            _PyBytes_Resize(&data, count)
+    except MemoryError:
+        # What was read is lost, and so is the stream: no interrupt leaves that as it was.
+        raise OSError(ENOMEM, "there is no memory for what was read") from None
     result = <object>data
     Py_XDECREF(data)
     return result

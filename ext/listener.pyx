@@ -104,8 +104,9 @@ cdef class Listener(Watched):
         """See to an error that isn't that of one connection."""
         self.watch(0)
         if websockets_no_room(-error):
-            self.report(error_of(error), "no connections are accepted for a second: no room")
+            # Whatever the handler raises, this goes on.
             self._timer = self._loop.call_later(PAUSE, self.go_on)
+            self.report(error_of(error), "no connections are accepted for a second: no room")
         else:
             self.report(error_of(error), "no connections are accepted any more")
         return 0

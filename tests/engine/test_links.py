@@ -104,6 +104,12 @@ async def test_debug_mode_has_the_transports_of_the_loop():
         loop.set_debug(False)
 
 
+async def test_a_loop_that_runs_inside_of_itself_has_its_own_transports(monkeypatch):
+    """As nest_asyncio makes them: one callback for all sockets couldn't be called inside itself."""
+    monkeypatch.setattr(asyncio.get_running_loop(), "_nest_patched", True, raising=False)
+    assert await kinds() == [False, False]
+
+
 class OwnLoop(asyncio.SelectorEventLoop):
     """A loop that may do anything."""
 

@@ -357,3 +357,35 @@ async def test_clients_and_servers_have_links():
     async with websockets.serve(handler, "127.0.0.1", 0) as server:
         async with websockets.connect(uri_of(server)):
             assert await opened.get()
+
+
+@links_only
+def test_an_interrupt_while_it_is_told_that_there_is_no_room():
+    """It comes from the event loop's handler, or from a signal handler in the middle of that."""
+    loop = asyncio.SelectorEventLoop()
+    raised = []
+
+    def interrupt(loop, context):
+        raised.append(context["exception"].errno)
+        raise KeyboardInterrupt
+
+    async def accept(sock):
+        await open_by(sock)
+        sock.close()
+        server.close()
+        await server.wait_closed()
+
+    async def serve():
+        return await websockets.serve(echo, "127.0.0.1", 0, **OPTIONS)
+
+    try:
+        server = loop.run_until_complete(serve())
+        sock = called(address_of(server))
+        loop.set_exception_handler(interrupt)
+        with no_descriptors(), pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(asyncio.sleep(10))
+        loop.set_exception_handler(None)
+        loop.run_until_complete(asyncio.wait_for(accept(sock), 5))
+        assert raised == [errno.EMFILE]
+    finally:
+        loop.close()

@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import gc
 import os
+import selectors
 import signal
 import socket
 import subprocess
@@ -17,11 +18,11 @@ import time
 import weakref
 
 import pytest
-from peer import BINARY, PING, PONG, TEXT, close_payload, frame
+from peer import BINARY, CLOSE, PING, PONG, TEXT, close_payload, frame
 from threads import PATIENCE, Task, blocked, both_sides, client_and_peer, echo, serving, uri_of
 
 from websockets import backend
-from websockets._threads import system
+from websockets._threads import session, system
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.protocol import State
 from websockets.sync.client import connect
@@ -96,6 +97,28 @@ def test_it_begins_again():
         for keeper in keepers():
             keeper.join(PATIENCE)
         assert not keepers()
+
+
+@pytest.mark.parametrize("error", [MemoryError, OSError])
+def test_it_goes_on_after_an_error(error, monkeypatch):
+    select = selectors.DefaultSelector.select
+    errors = [error]
+
+    def failing(selector, timeout=None):
+        if errors and threading.current_thread().name == KEEPER:
+            raise errors.pop()
+        return select(selector, timeout)
+
+    monkeypatch.setattr(threading, "excepthook", lambda args: None)
+    monkeypatch.setattr(selectors.DefaultSelector, "select", failing)
+    with client_and_peer() as (_, peer):
+        while errors:
+            time.sleep(0.001)
+        if error is MemoryError:
+            assert keepers()
+        with client_and_peer():  # which has something for it to do
+            peer.send(PING, b"x")
+            assert peer.read() == (0x80 | PONG, b"x")
 
 
 @both_sides
@@ -246,13 +269,13 @@ def test_an_interrupt_while_sending_leaves_whole_frames(connection):
 
 
 @contextlib.contextmanager
-def interrupted_at(step, waits):
+def interrupted_at(step, waits, module=system):
     """Raise KeyboardInterrupt at a step of what is done with the system, as a handler may."""
     steps = 0
 
     def trace(frame, event, argument):
         nonlocal steps
-        if frame.f_code.co_filename != system.__file__:
+        if frame.f_code.co_filename != module.__file__:
             return None
         if steps == step:
             raise KeyboardInterrupt
@@ -288,6 +311,30 @@ def test_an_interrupt_at_any_step_leaves_both_streams_whole(connection):
             assert peer.read() == (0x80 | TEXT, b"next")
 
 
+@both_sides
+def test_an_interrupt_while_what_came_is_seen_to_ends_the_connection(connection):
+    """Otherwise both would wait for each other: the close frame is here, and the answer isn't."""
+    interrupted = 0
+    for step in range(12):
+        with connection(close_timeout=None) as (ws, peer):
+            with interrupted_at(step, bool, session), contextlib.suppress(ConnectionClosed):
+                task = Task(say_goodbye, peer, threading.current_thread())
+                try:
+                    ws.recv()
+                except KeyboardInterrupt:
+                    interrupted += 1
+            task.result()
+            assert ws.wait_closed(PATIENCE)
+    assert interrupted > 5
+
+
+def say_goodbye(peer, thread):
+    """Close and leave, once that thread waits for a socket."""
+    blocked(thread)
+    peer.send(CLOSE, close_payload(1000))
+    peer.leave()
+
+
 @needs_signals
 @both_sides
 def test_an_interrupt_while_closing(connection):
@@ -310,6 +357,40 @@ def test_a_signal_handler_may_close(connection, timeout):
             with pytest.raises(ConnectionClosedOK):
                 ws.recv(timeout)
         assert task.result() == (1001, "")
+
+
+@pytest.mark.xfail(reason="recv() may read where nothing is left to read", strict=True)
+@both_sides
+def test_a_signal_handler_may_read_what_was_there_for_one_who_waits_for_a_time(connection):
+    handled = threading.Event()
+
+    def trace(frame, event, argument):
+        """Do as a handler that is called as soon as it is known that something can be read."""
+        if frame.f_code.co_filename == system.__file__ and frame.f_code.co_name == "wait":
+            if event == "return" and argument:
+                sys.settrace(None)
+                assert ws.ping(b"x").wait(PATIENCE)
+                handled.set()
+            return trace
+        return None
+
+    def receive():
+        sys.settrace(trace)
+        try:
+            return ws.recv(timeout=0.2)
+        finally:
+            sys.settrace(None)
+
+    with connection() as (ws, peer):
+        receiving = Task(receive)
+        blocked(receiving)
+        peer.send(PING, b"there")
+        answers = {peer.read() for _ in range(2)}
+        assert answers == {(0x80 | PONG, b"there"), (0x80 | PING, b"x")}
+        peer.send(PONG, b"x")
+        assert handled.wait(PATIENCE)
+        with pytest.raises(TimeoutError, match="timed out in 0.2s"):
+            receiving.result()
 
 
 @needs_signals
@@ -507,9 +588,10 @@ def test_times_that_are_longer_than_the_system_can_be_told(seconds):
         ws.send(ws.recv(timeout=seconds))
         ws.wait_closed()
 
-    options = {"ping_interval": seconds, "ping_timeout": seconds, "close_timeout": seconds}
+    names = "open_timeout", "ping_interval", "ping_timeout", "close_timeout"
+    options = dict.fromkeys(names, seconds)
     with serving(handler, **options) as server:
-        with connected(server, open_timeout=60, **options) as ws:
+        with connected(server, **options) as ws:
             receiving = Task(ws.recv, seconds)
             blocked(receiving)
             ws.send("at last")
@@ -518,14 +600,26 @@ def test_times_that_are_longer_than_the_system_can_be_told(seconds):
     assert ws.close_code == 1000
 
 
+@pytest.mark.one_backend
+@pytest.mark.parametrize("seconds", [1e10, 1e300, float("inf")])
+def test_a_time_to_open_that_no_socket_can_be_told(seconds):
+    with serving(echo, open_timeout=seconds) as server:
+        with connected(server, open_timeout=seconds) as ws:
+            ws.send("at last")
+            assert ws.recv() == "at last"
+
+
 @pytest.mark.xfail(reason="a lock can't be told of so long a time", strict=True)
 @pytest.mark.parametrize("seconds", [1e10, float("inf")])
 def test_who_waits_beside_a_reader_may_wait_for_as_long(seconds):
-    with serving(echo) as server, connected(server) as ws:
+    with client_and_peer() as (ws, peer):
         receiving = Task(ws.recv)
         blocked(receiving)
-        assert ws.ping().wait(seconds)
-        ws.send("x")
+        waiting = Task(ws.ping(b"x").wait, seconds)
+        waiting.join(0.1)  # It waits, or has failed.
+        peer.send(PONG, b"x")
+        assert waiting.result()
+        peer.send(TEXT, b"x")
         assert receiving.result() == "x"
 
 

@@ -16,17 +16,21 @@ __all__ = ["Deadline"]
 
 LOOKS = 16  # at what is there behind the moment
 
+LONGEST = 2e6  # seconds that a socket can be told of: it counts milliseconds, in 31 bits
+
 
 class Deadline:
     """
     A moment by which something has to be done.
 
     Arguments:
-        timeout: seconds from now, None for no limit.
+        timeout: seconds from now, None for no limit; more than 23 days are none, either.
     """
 
     def __init__(self, timeout: Optional[float]) -> None:
-        self._moment = None if timeout is None else SYSTEM.clock() + timeout
+        self._moment: Optional[float] = None
+        if timeout is not None and timeout <= LONGEST:
+            self._moment = SYSTEM.clock() + timeout
         self._looks = LOOKS
 
     def to_read(self) -> Optional[float]:

@@ -193,11 +193,17 @@ class Keeper:
             self.thread = None
 
     def _run(self) -> None:
+        goes_on = True
         try:
-            while self._turn():
-                pass
+            while goes_on:
+                try:
+                    goes_on = self._turn()
+                except MemoryError:
+                    pass  # What was ready still is, and there may be room again.
         except BaseException:
             if not sys.is_finalizing():
+                with self._lock:
+                    self.thread = None  # Whoever needs one begins another.
                 raise
 
     def _turn(self) -> bool:

@@ -37,7 +37,9 @@ class Pong(threading.Event):
         deadline = None if timeout is None else SYSTEM.clock() + timeout
         if self._stream.wait(self.is_set, timeout):
             return True
-        return super().wait(None if deadline is None else max(deadline - SYSTEM.clock(), 0.0))
+        # The connection has ended, and nobody sets it any more: there is no hurry to wake up.
+        left = None if deadline is None else max(deadline - SYSTEM.clock(), 0.0)
+        return super().wait(left if left is None else min(left, threading.TIMEOUT_MAX))
 
 
 class Hearing(LoneTime):

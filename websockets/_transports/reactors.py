@@ -51,6 +51,9 @@ def reactor_of(loop: Any, wanted: Any) -> Any:
         return None
     if (type(loop).__module__, type(loop).__qualname__) not in LOOPS:
         return None
+    if hasattr(loop, "_nest_patched"):
+        # It can be run inside of itself (nest_asyncio); but no callback can, of which this has one.
+        return None
     reactor = read_by(loop)
     if reactor is None:
         # uvloop's own transports send when the loop turns; asyncio's, at once.
