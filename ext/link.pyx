@@ -195,7 +195,11 @@ cdef class Link(Unsent):
             self.send_unsent()
         if events & READABLE and self.events & READABLE:
             self._more = events & MORE != 0
-            self.receive(idle)
+            try:
+                self.receive(idle)
+            except MemoryError as exc:
+                # What was read may be lost, and so is what comes behind it.
+                self.fail(exc, "there was no memory for what was read")
         return 0
 
     cdef int receive(self, bint idle) except -1:
@@ -374,9 +378,8 @@ cdef class Link(Unsent):
 
     cdef int fail(self, exc, str message) except -1:
         """End the connection because of an error, and report it unless it is the network's."""
-        if not isinstance(exc, OSError):
-            self.report(exc, message)
-        return self.end_soon(exc)
+        self.end_soon(exc)  # whatever the handler of errors raises
+        return 0 if isinstance(exc, OSError) else self.report(exc, message)
 
     cdef int report(self, exc, str message) except -1:
         """Give an error to the event loop's handler."""

@@ -166,7 +166,7 @@ cdef class Reactor:
         idle = self._task_of(self._loop) is None
         if FORGETS and len(self._watched) == 1:
             watched = self._watched[0]
-            if watched is not None and watched.events == READABLE | ONCE:
+            if watched is not None and not watched.events & WRITABLE:
                 # The only one, as in most clients: there is no need to ask who is ready.
                 watched.ready(READABLE, idle)
                 return

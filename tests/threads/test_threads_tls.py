@@ -191,7 +191,6 @@ def test_an_interrupt_while_encrypting_ends_the_connection(certificates):
                 ws.recv(PATIENCE)
 
 
-@pytest.mark.xfail(reason="what was decrypted before an error is dropped", strict=True)
 def test_a_message_before_garbage_is_received(certificates):
     received = []
     over = threading.Event()

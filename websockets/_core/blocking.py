@@ -30,6 +30,8 @@ __all__ = ["BlockingStream"]
 
 LOOKS = 16  # at what is there behind a deadline
 
+LONGEST = 86400.0  # seconds of one wait for a lock, which can't be told of any time
+
 RUNNING = "cannot call recv while another thread is already running recv or recv_streaming"
 
 
@@ -42,7 +44,8 @@ class BlockingStream(BlockingWriter):
         mutex: a lock.
         sock: a blocking socket.
         layer: what encrypts and decrypts, None if nothing does; an object with the methods
-            ``decrypt(data)``, ``encrypt(pieces)`` and ``outgoing()``, and the attribute ``ended``.
+            ``decrypt(data)``, ``encrypt(pieces)`` and ``outgoing()``, and the attributes ``ended``
+            and ``error``, what ended it if that is an error.
         system: what the system can do, an object with the methods ``ident()``, ``lock()``,
             ``clock()``, ``wait(sock, reads, writes, seconds)``, ``recv_now(sock, size, found)``
             and ``send_now(sock, data, sizes)``, which append what they return to a list.
@@ -186,15 +189,18 @@ class BlockingStream(BlockingWriter):
                         if left <= 0 and timeout > 0:  # type: ignore[operator]
                             # Whoever is late may be this process: it still reads what is there.
                             looks += 1
+                        moves = self.moves
                         late = looks > LOOKS or not system.wait(
                             self._sock, True, False, max(left, 0.0)
                         )
-                        if not late:
+                        # What was there a signal handler may have read; to read now could block.
+                        if not late and self.moves == moves:
                             self._read()
                 elif deadline < 0:
                     waiter.acquire()
                 else:
-                    late = not waiter.acquire(True, max(deadline - system.clock(), 0.0))
+                    left = max(deadline - system.clock(), 0.0)
+                    late = not waiter.acquire(True, min(left, LONGEST)) and left <= LONGEST
         finally:
             if mine:
                 # An exception came: whoever is next may read, mutex or not.
@@ -299,7 +305,7 @@ class BlockingStream(BlockingWriter):
             if eventful:
                 self.host.attend()
             if not self.ended:
-                self._end(None)
+                self._end(layer.error)
             return False
         return eventful
 

@@ -48,7 +48,8 @@ class TLSSocket:
 
     Attributes:
         sock: as given.
-        ended: whether the peer has ended TLS.
+        ended: whether the peer has ended TLS, or broken it.
+        error: what was wrong with what it sent, or None.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class TLSSocket:
         self.server_side = server_side
         self.server_hostname = server_hostname
         self.ended = False
+        self.error: Optional[Exception] = None
         self._below = sock if isinstance(sock, TLSSocket) else None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -99,7 +101,7 @@ class TLSSocket:
         incoming, tls = self._incoming, self._tls
         if self._below is not None and data:
             data = self._below.decrypt(data)
-            self.ended = self._below.ended
+            self.ended, self.error = self._below.ended, self._below.error
         incoming.write(data)
         pieces: list[bytes] = []
         try:
@@ -113,6 +115,10 @@ class TLSSocket:
             pass
         except ssl.SSLZeroReturnError:
             self.ended = True
+        except ssl.SSLError as exc:
+            if not pieces:
+                raise
+            self.ended, self.error = True, exc.with_traceback(None)  # behind what was whole
         if self._unsent:
             unsent, self._unsent = self._unsent, []
             self._encrypt(unsent)

@@ -25,7 +25,7 @@ cdef class BlockingStream(BlockingWriter):
     cpdef bint wait(self, until, timeout) except -1
     @cython.locals(
         me="unsigned long long", mine="unsigned long long", before="unsigned long long",
-        late=bint, led=bint, looks=int, deadline=double, left=double,
+        late=bint, led=bint, looks=int, deadline=double, left=double, moves="long long",
     )
     cdef _await(self, int form, until, timeout)
     cpdef ident(self)
