@@ -488,6 +488,55 @@ async def test_a_message_is_behind_a_large_one(reactor, size):
             assert [await ws.recv() for _ in range(3)] == [large, large, "y"]
 
 
+@contextlib.asynccontextmanager
+async def come_at_once(ws, sock, messages):
+    """Have messages come while nothing is read, as many as there is room for, and the others then."""
+    ws.transport.pause_reading()
+    data = b"".join(map(said, messages))
+    sending = asyncio.ensure_future(asyncio.get_running_loop().sock_sendall(sock, data))
+    await turns(50)
+    ws.transport.resume_reading()
+    yield
+    sending.cancel()
+    with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+        await sending
+
+
+@both_transports
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [1_000_000, 1_000_000],
+        [10, 1_000_000, 10, 1_000_000, 4086],
+        [3000, 600_000],
+        [2000] * 500 + [600_000, 10],
+        [100] * 8000,
+    ],
+    ids=["large", "small and large", "head and large", "many and a large one", "many"],
+)
+async def test_much_comes_at_once(reactor, sizes):
+    messages = [str(index).ljust(size, "x") for index, size in enumerate(sizes)]
+    async with server_end(reactor, max_size=None) as (ws, sock):
+        for _ in range(4):  # The system's buffers grow meanwhile.
+            async with come_at_once(ws, sock, messages):
+                assert [await ws.recv() for _ in messages] == messages
+
+
+@both_transports
+@pytest.mark.parametrize("sizes", [[10, 1_000_000], [10] * 100_000, [1_000_000, 1_000_000]])
+async def test_a_connection_ends_though_much_has_come(reactor, sizes):
+    messages = ["x" * size for size in sizes]
+    async with server_end(reactor, max_size=None) as (ws, sock):
+        for _ in range(2):
+            async with come_at_once(ws, sock, messages[:2]):
+                for message in messages[:2]:
+                    assert await ws.recv() == message
+        async with come_at_once(ws, sock, messages):
+            assert await ws.recv() == messages[0]
+            ws.transport.abort()
+            await ws.wait_closed()
+
+
 @both_transports
 async def test_bytes_come_while_there_is_no_room_to_write(reactor):
     async with driven(reactor) as (transport, recorder, sock):
