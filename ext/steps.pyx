@@ -22,9 +22,11 @@ cdef extern from "steps.h":
     int websockets_step(object coroutine, object value, PyObject **result) except -1
     PyObject *websockets_owner(object function) noexcept
 
-from asyncio import Task
-from asyncio.tasks import _enter_task, _leave_task
 from types import CoroutineType
+
+# Of asyncio, which is imported when there is a task.
+cdef object Task, enter_task, leave_task
+Task = enter_task = leave_task = None
 
 cdef enum:
     RAISED = 3
@@ -45,9 +47,9 @@ cdef class Steps(Stepping):
         if task is NULL or type(<object> task) is not Task:
             return False
         owner = <object> task
-        _enter_task(waiter._loop, owner)
+        enter_task(waiter._loop, owner)
         self.take(None)
-        _leave_task(waiter._loop, owner)
+        leave_task(waiter._loop, owner)
         if self._end == YIELDED and self._given is waiter and waiter.waiting and waiter._blocking:
             waiter._blocking = False
             self._end = 0
@@ -130,4 +132,11 @@ cdef class Steps(Stepping):
 
 def steps_of(coroutine):
     """Return what a task is made of; the pure twin describes the argument."""
-    return Steps(coroutine) if AVAILABLE and type(coroutine) is CoroutineType else coroutine
+    global Task, enter_task, leave_task
+    if not AVAILABLE or type(coroutine) is not CoroutineType:
+        return coroutine
+    if Task is None:
+        from asyncio import tasks
+
+        Task, enter_task, leave_task = tasks.Task, tasks._enter_task, tasks._leave_task
+    return Steps(coroutine)
