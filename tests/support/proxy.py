@@ -9,10 +9,10 @@ used the network.
 import asyncio
 import contextlib
 import gc
+import operator
 import os
 import socket
 import struct
-import time
 
 from peer import turns
 
@@ -20,8 +20,6 @@ import websockets
 
 # Closing a socket that lingers for 0 seconds sends a reset instead of an orderly end.
 LINGER = struct.pack("ii", 1, 0)
-
-PATIENCE = 5  # seconds until what is left is there to stay
 
 
 class Way(asyncio.Protocol):
@@ -227,10 +225,8 @@ async def nothing_left(circles=False):
         await turns(20)
         if circles:
             gc.collect()
-        # Where a machine is busy, the system takes its time to tell one end of the other's.
-        give_up = time.monotonic() + PATIENCE
-        while (left := [open_files(), connections()]) != before and time.monotonic() < give_up:
-            await asyncio.sleep(0)
-        assert left == before, f"open files and connections: {before} before, now {left}"
+        left = [open_files(), connections()]
+        # Less may be left: the thread that keeps connections of earlier tests ends by itself.
+        assert all(map(operator.le, left, before)), f"{before} files and connections, now {left}"
     finally:
         gc.enable()
