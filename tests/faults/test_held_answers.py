@@ -223,6 +223,18 @@ async def test_a_peer_that_is_gone_takes_nobody_along():
         await until(lambda: crowd.ended == 1)
 
 
+def status_of_a_child_that_aborts(crowd):
+    """Fork, and have the child abort all connections; return its exit status."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        for each in crowd.connections:
+            each.transport.abort()
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
 async def test_what_is_held_back_at_a_fork_is_sent_once():
     parent = os.getpid()
     statuses = []
@@ -230,14 +242,7 @@ async def test_what_is_held_back_at_a_fork_is_sent_once():
     async def act(ws, message):
         await ws.send("x")
         if len(crowd.got) == 4 and sum(map(len, crowd.got.values())) == 4:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
-                child = os.fork()
-            if child == 0:
-                for each in crowd.connections:
-                    each.transport.abort()
-                os._exit(0)
-            statuses.append(os.waitpid(child, 0)[1])
+            statuses.append(status_of_a_child_that_aborts(crowd))
 
     async with Saying(4, act) as crowd:
         crowd.say("x")
@@ -362,14 +367,7 @@ async def test_broadcasts_that_are_held_back_at_a_fork_are_sent_once():
     async def act(ws, message):
         for each in "12":
             websockets.broadcast(crowd.connections, each)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-        if child == 0:
-            for each in crowd.connections:
-                each.transport.abort()
-            os._exit(0)
-        statuses.append(os.waitpid(child, 0)[1])
+        statuses.append(status_of_a_child_that_aborts(crowd))
 
     async with Saying(3, act) as crowd:
         crowd.socks[0].send(said("x"))

@@ -48,7 +48,12 @@ class Reactor:
         raise NotImplementedError
 
     def let_all_go(self) -> None:
-        """Send what was held back since :meth:`~.writer.Writer.hold_all`."""
+        """
+        Send what was held back since :meth:`~.writer.Writer.hold_all`.
+
+        In the middle of :meth:`run`, more may come for the same connections: then that is sent when
+        the batch is over, or half a millisecond after the first, with the next.
+        """
 
     def close(self) -> None:
         """Watch nothing any more."""

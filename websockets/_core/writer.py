@@ -52,7 +52,8 @@ class Writer:
         Hold back what is written to this transport and those like it, if that makes it faster.
 
         Returns:
-            None, or an object whose method ``let_all_go()`` has all of it sent.
+            None, or an object whose method ``let_all_go()`` has all of it sent, at once or with
+            what is held back next, if more is about to come.
         """
         return None
 
