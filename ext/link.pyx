@@ -469,7 +469,7 @@ cdef class LinkWriter(Writer):
         """Have this reactor's links hold back what they write; the pure twin describes it."""
         if self._link is None or self._link.reactor.holds_all:
             return None
-        self._link.reactor.holds_all = True
+        self._link.reactor.hold_all()
         return self._link.reactor
 
     cpdef int write_before_closing(self, list pieces) except -1:

@@ -15,6 +15,7 @@ from cpython.ref cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
 from websockets._core.compiled.clock cimport read_clock
+from websockets._core.compiled.gathering cimport LATER, NOW, Gathering
 
 cdef extern from "poller.h":
     enum:
@@ -127,6 +128,7 @@ cdef class Reactor:
         self._task_of = task_of
         self._holds = holds
         self.held = []
+        self._gathering = Gathering(1)  # Nobody counts the bytes here.
         self.forks = forks
         self._watched = []
         self._free = []
@@ -224,6 +226,7 @@ cdef class Reactor:
         self.answering = NULL
         self._shared_since = 0
         if self.held:
+            self._gathering.left()
             held, self.held = self.held, []
             held.reverse()
             self.release_all(held)
@@ -241,17 +244,34 @@ cdef class Reactor:
                 self.release_all(held)
         return 0
 
+    cdef int hold_all(self) except -1:
+        """Hold back what links write until let_all_go()."""
+        self._began = read_clock(monotonic)
+        self.holds_all = True
+        return 0
+
     def let_all_go(self):
         """End what Writer.hold_all() began; the pure twin describes it."""
-        cdef double now
+        cdef int due
         self.holds_all = False
         if self._current != NULL and (self._holds or (<Watched> self._current).has_more()):
             # The next message may go to the same ones.
-            now = read_clock(monotonic)
             if self._shared_since == 0:
-                self._shared_since = now
-            if now <= self._shared_since + HOLD:
-                return
+                self._shared_since = self._began
+            if read_clock(monotonic) > self._shared_since + HOLD:
+                self.release()
+            return
+        due = self._gathering.decide(self._began, 0, False, False, False)
+        if due & LATER:
+            self._loop.call_soon(self._turned)
+        if due & NOW:
+            self.release()
+        # To write to many takes longer than a program does that is quick.
+        self._gathering.done(read_clock(monotonic))
+
+    def _turned(self):
+        """Send what still waits when the event loop turns."""
+        self._gathering.turned()
         self.release()
 
     cdef int change(self, Watched watched, int events) except -1:

@@ -24,7 +24,8 @@ def decisions(core, *sends):
     """
     Return what is decided on messages: times, sizes, and the words "first", "last" and "burst".
 
-    "turn" stands for a turn of the event loop.
+    "turn" stands for a turn of the event loop, a number alone for the time when a message that took
+    long had been sent.
     """
     gathering = core.gathering.Gathering(65536)
     now, later = core.constants.NOW, core.constants.LATER
@@ -34,6 +35,9 @@ def decisions(core, *sends):
         if send == "turn":
             gathering.turned()
             gathering.left()
+            continue
+        if isinstance(send, float):
+            gathering.done(send)
             continue
         time, size, *words = send
         due = gathering.decide(time, size, "first" in words, "last" in words, "burst" in words)
@@ -47,6 +51,11 @@ def test_a_lone_message_leaves_at_once(core):
     assert decisions(core, (1.0, 10), (2.0, 10)) == ["now", "now"]
     assert decisions(core, (1.0, 10), (1.0 + 2 * GAP, 10)) == ["now", "now"]
     assert decisions(core, (1.0, 10, "first"), (2.0, 10, "first")) == ["now", "now"]
+
+
+def test_a_message_that_took_long_to_send_is_followed_quickly(core):
+    assert decisions(core, (1.0, 10), (2.0, 10)) == ["now", "now"]
+    assert decisions(core, (1.0, 10), 2.0, (2.0, 10)) == ["now", "now, later"]
 
 
 def test_answers_to_a_burst_wait_for_each_other(core):

@@ -422,6 +422,92 @@ async def test_a_broadcast_to_connections_of_several_kinds():
                     assert await read(sock, 3) == answer("x")
 
 
+# Broadcasts that a program makes of its own accord
+
+SEVERAL = 8  # of them leave at once
+MANY = [str(digit) for digit in range(1, 10)] + ["a", "b", "c"]
+
+
+def broadcast_many(crowd):
+    """Make broadcasts, and return how many bytes have come after each of them."""
+    seen = []
+    for each in MANY:
+        websockets.broadcast(crowd.connections, each)
+        seen.append(size_of_what_came(crowd.socks[1]))
+    return seen
+
+
+async def test_the_first_of_many_broadcasts_leave_at_once_and_the_others_together(clock):
+    at_once = [3 * count for count in range(1, 1 + SEVERAL + 1)]  # The first one wasn't quick.
+    async with Crowd(True, 3) as crowd:
+        for _ in range(2):
+            assert broadcast_many(crowd) == at_once + [at_once[-1]] * 3
+            assert crowd.connections[1].transport.get_write_buffer_size() == 9
+            await turns()
+            assert crowd.connections[1].transport.get_write_buffer_size() == 0
+            for sock in crowd.socks:
+                assert await read(sock, 36) == b"".join(map(answer, MANY))
+            clock.pass_a_millisecond()
+
+
+async def test_many_broadcasts_leave_at_once_if_that_is_asked_for():
+    async with Crowd(True, 3, gather_writes=False) as crowd:
+        assert broadcast_many(crowd) == [3 * count for count in range(1, 13)]
+
+
+async def test_many_broadcasts_leave_at_once_if_a_program_takes_its_time(clock):
+    async with Crowd(True, 3) as crowd:
+        for count in range(1, 20):
+            websockets.broadcast(crowd.connections, "x")
+            assert size_of_what_came(crowd.socks[1]) == 3 * count
+            clock.pass_a_millisecond()
+
+
+async def test_broadcasts_are_quick_however_long_it_takes_to_write_them(clock):
+    async with Crowd(True, 3) as crowd:
+        crowd.connections[0].transport.write = lambda data: clock.pass_a_millisecond()
+        # The second that is held back finds that the first has waited for long enough.
+        assert broadcast_many(crowd)[SEVERAL:] == [27, 27, 33, 33]
+
+
+async def test_many_broadcasts_keep_their_place_among_other_messages():
+    async with Crowd(True, 3) as crowd:
+        broadcast_many(crowd)
+        await crowd.connections[0].send("x")
+        crowd.connections[1].transport.write(answer("y"))
+        websockets.broadcast(crowd.connections, "z")
+        told = b"".join(map(answer, MANY))
+        for sock, between in zip(crowd.socks, [answer("x"), answer("y"), b""]):
+            assert await read(sock, len(told + between) + 3) == told + between + answer("z")
+
+
+@pytest.mark.parametrize("method", ["abort", "close", "write_eof"])
+async def test_many_broadcasts_have_left_before_a_connection_ends(method):
+    async with Crowd(True, 3) as crowd:
+        broadcast_many(crowd)
+        for each in crowd.connections:
+            getattr(each.transport, method)()
+        for sock in crowd.socks:
+            assert await read(sock, 36) == b"".join(map(answer, MANY))
+
+
+@pytest.mark.parametrize("new_loop", LOOPS.values(), ids=LOOPS)
+@pytest.mark.one_backend
+def test_many_broadcasts_have_left_when_the_event_loop_stops(new_loop):
+    async def tell():
+        broadcast_many(crowd)
+
+    loop = new_loop()
+    crowd = Crowd(True, 3)
+    try:
+        loop.run_until_complete(crowd.open())
+        loop.run_until_complete(tell())
+        assert list(map(size_of_what_came, crowd.socks)) == [36] * 3
+    finally:
+        loop.run_until_complete(crowd.__aexit__())
+        loop.close()
+
+
 class Interrupted(websockets.WebSocketServerProtocol):
     """A subclass that is interrupted, once, when it is told that there is no room to write."""
 

@@ -82,6 +82,10 @@ class Gathering:
             self._first = now
         return due
 
+    def done(self, now: float) -> None:
+        """Note when a message was sent that took long to send: the pause before the next begins."""
+        self._last = now
+
     def left(self) -> None:
         """Note that what waited has been written, for whatever reason."""
         self._waiting = False

@@ -52,7 +52,8 @@ class Reactor:
         Send what was held back since :meth:`~.writer.Writer.hold_all`.
 
         In the middle of :meth:`run`, more may come for the same connections: then that is sent when
-        the batch is over, or half a millisecond after the first, with the next.
+        the batch is over, or half a millisecond after the first, with the next. Elsewhere, a few
+        are sent at once, and others that follow them quickly when the event loop turns.
         """
 
     def close(self) -> None:

@@ -20,5 +20,6 @@ cdef class Gathering:
     cpdef int decide(
         self, double now, Py_ssize_t size, bint first_answer, bint last_answer, bint in_burst
     ) except -1
+    cpdef done(self, double now)
     cpdef left(self)
     cpdef turned(self)

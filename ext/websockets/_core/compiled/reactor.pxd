@@ -5,6 +5,8 @@ cimport cython
 from cpython.ref cimport PyObject
 from libc.stdint cimport uint32_t
 
+from websockets._core.compiled.gathering cimport Gathering
+
 cdef extern from "poller.h":
     enum:
         READABLE "WEBSOCKETS_READABLE"
@@ -45,8 +47,10 @@ cdef class Reactor:
     cdef int forks  # at the time when it was made
     cdef PyObject *answering  # whose bytes are being taken, if what is said to them may be held back
     cdef list held
+    cdef Gathering _gathering  # of messages to many that a program sends of its own accord
     cdef bint holds_all
     cdef PyObject *_current  # who goes on
+    cdef double _began  # when the latest message to many was begun
     cdef double _shared_since
     cdef object __weakref__
 
@@ -58,3 +62,4 @@ cdef class Reactor:
     cdef int ask(self, Watched watched, int events) except? -1
     cdef int go_round(self, int most, bint idle) except -1
     cdef int add(self, Watched watched) except -1
+    cdef int hold_all(self) except -1
