@@ -338,12 +338,6 @@ websockets_close(int descriptor)
     close(descriptor);
 }
 
-static inline int
-websockets_process(void)
-{
-    return (int)getpid();
-}
-
 /* Find out where the peer of a socket is. */
 static inline void
 websockets_peer_of(int descriptor, struct websockets_place *peer)

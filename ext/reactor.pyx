@@ -32,7 +32,6 @@ cdef extern from "poller.h":
     ) noexcept
     int websockets_poller_take(int poller, websockets_event *events, int most) noexcept
     void websockets_close(int descriptor) noexcept
-    int websockets_process() noexcept
 
 import os
 from time import monotonic
@@ -132,7 +131,6 @@ cdef class Reactor:
         self.forks = forks
         self._watched = []
         self._free = []
-        self._process = websockets_process()
         self._poller = websockets_poller_open()
         if self._poller < 0:
             raise error_of(self._poller)
@@ -300,7 +298,7 @@ cdef class Reactor:
         """Ask the system for these events of one; return 0, or a negative number for an error."""
         # A process that was forked has the poller of its parent, and must not change that. A
         # descriptor that was closed elsewhere is forgotten by the system, and may be another's.
-        if not watched.is_own() or websockets_process() != self._process or self._poller < 0:
+        if not watched.is_own() or forks != self.forks or self._poller < 0:
             return 0
         return websockets_poller_watch(
             self._poller,

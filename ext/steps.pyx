@@ -10,9 +10,15 @@ takes from it is who the current task is. Any other end is kept, and told to the
 its own.
 """
 
-from cpython.ref cimport Py_XDECREF, PyObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 
 from websockets._core.compiled.waiter cimport Stepping, Waiter
+
+cdef extern from "Python.h":
+    ctypedef enum PySendResult:
+        PYGEN_RETURN
+        PYGEN_ERROR
+        PYGEN_NEXT
 
 cdef extern from "steps.h":
     enum:
@@ -21,6 +27,9 @@ cdef extern from "steps.h":
         RETURNED "WEBSOCKETS_RETURNED"
     int websockets_step(object coroutine, object value, PyObject **result) except -1
     PyObject *websockets_owner(object function) noexcept
+    void websockets_set_send(
+        object steps, PySendResult (*send)(object, object, PyObject **) except PYGEN_ERROR
+    ) noexcept
 
 from types import CoroutineType
 
@@ -128,6 +137,27 @@ cdef class Steps(Stepping):
     def __getattr__(self, name):
         # What is shown of a task is asked of its coroutine.
         return getattr(self._coroutine, name)
+
+
+cdef PySendResult send(object steps, object value, PyObject **result) except PYGEN_ERROR:
+    """Go on, as send() has it, but without an exception where the coroutine returns."""
+    cdef Steps self = <Steps> steps
+    cdef PySendResult outcome = PYGEN_RETURN
+    result[0] = NULL
+    if not self._end:
+        self.take(value)
+    if self._end == RETURNED:
+        given, self._given = self._given, None
+        self._end = 0
+    else:
+        given = self.tell()
+        outcome = PYGEN_NEXT
+    Py_INCREF(given)
+    result[0] = <PyObject *> given
+    return outcome
+
+
+websockets_set_send(Steps, send)
 
 
 def steps_of(coroutine):

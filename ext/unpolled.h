@@ -126,12 +126,6 @@ websockets_close(int descriptor)
     (void)descriptor;
 }
 
-static inline int
-websockets_process(void)
-{
-    return 0;
-}
-
 static inline void
 websockets_peer_of(int descriptor, struct websockets_place *peer)
 {

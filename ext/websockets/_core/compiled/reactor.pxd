@@ -36,7 +36,6 @@ cdef class Watched:
 @cython.final
 cdef class Reactor:
     cdef int _poller
-    cdef int _process
     cdef object _loop
     cdef object _task_of
     cdef list _watched
