@@ -184,12 +184,10 @@ class MessageStream:
 
         Arguments:
             opcode, payload, frames: as for :meth:`~.endpoint.Endpoint.send_shared`.
-            held: empty, or what has it sent, see :meth:`~.writer.Writer.hold_all`: it gets that.
+            held: one place, for what has it sent, see :meth:`~.writer.Writer.hold_all`.
         """
-        if not held:
-            holder = self._writer.hold_all()
-            if holder is not None:
-                held.append(holder)
+        if held[0] is None:
+            held[0] = self._writer.hold_all()
         return self.try_share(opcode, payload, frames)
 
     def flush(self) -> bool:
@@ -225,7 +223,7 @@ def share_among(
         the receivers to which it wasn't sent, or that raised an exception.
     """
     left = []
-    held: list[Any] = []
+    held: list[Any] = [None]
     try:
         for receiver in receivers:
             if receiver.way is way:
@@ -240,8 +238,8 @@ def share_among(
                     pass  # Whoever sees to it will come to know.
             left.append(receiver)
     finally:
-        for holder in held:
-            holder.let_all_go()
+        if held[0] is not None:
+            held[0].let_all_go()
     return left
 
 
@@ -260,7 +258,7 @@ def share_with(
         opcode, payload, frames: as for :meth:`~.endpoint.Endpoint.send_shared`.
         failed: called with a connection and what went wrong with it.
     """
-    held: list[Any] = []
+    held: list[Any] = [None]
     try:
         for connection in connections:
             try:
@@ -272,5 +270,5 @@ def share_with(
             except Exception as exc:
                 failed(connection, exc)
     finally:
-        for holder in held:
-            holder.let_all_go()
+        if held[0] is not None:
+            held[0].let_all_go()

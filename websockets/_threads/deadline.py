@@ -16,7 +16,7 @@ __all__ = ["Deadline"]
 
 LOOKS = 16  # at what is there behind the moment
 
-LONGEST = 2e6  # seconds that a socket can be told of: it counts milliseconds, in 31 bits
+ENDLESS = 2e6  # seconds; sockets count milliseconds, in 31 bits
 
 
 class Deadline:
@@ -29,7 +29,7 @@ class Deadline:
 
     def __init__(self, timeout: Optional[float]) -> None:
         self._moment: Optional[float] = None
-        if timeout is not None and timeout <= LONGEST:
+        if timeout is not None and timeout <= ENDLESS:
             self._moment = SYSTEM.clock() + timeout
         self._looks = LOOKS
 
