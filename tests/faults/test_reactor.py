@@ -537,6 +537,38 @@ async def test_a_connection_ends_though_much_has_come(reactor, sizes):
             await ws.wait_closed()
 
 
+def unread(ws):
+    """Return how many bytes the system has for a connection."""
+    import fcntl
+    import termios
+
+    count = array.array("i", [0])
+    fcntl.ioctl(ws.transport.get_extra_info("socket").fileno(), termios.FIONREAD, count)
+    return count[0]
+
+
+@both_transports
+async def test_reading_pauses_though_much_has_come(reactor):
+    messages = ["first", "x" * 1_000_000]
+
+    async def take():
+        assert await ws.recv() == messages[0]
+        ws.transport.pause_reading()
+        return unread(ws)
+
+    async with server_end(reactor, max_size=None) as (ws, sock):
+        for _ in range(4):
+            async with come_at_once(ws, sock, messages):
+                assert [await ws.recv() for _ in messages] == messages
+        taking = asyncio.ensure_future(take())
+        async with come_at_once(ws, sock, messages):
+            left = await taking
+            await turns(50)
+            assert unread(ws) >= left > 0
+            ws.transport.resume_reading()
+            assert await ws.recv() == messages[1]
+
+
 @both_transports
 async def test_bytes_come_while_there_is_no_room_to_write(reactor):
     async with driven(reactor) as (transport, recorder, sock):
