@@ -104,7 +104,14 @@ cdef class Waiter:
                     self.go_on(callback, context)
                     return
                 PyErr_Clear()
-        self._loop.call_soon(callback, self._done, context=context)
+        try:
+            self._loop.call_soon(callback, self._done, context=context)
+        except BaseException:
+            # For want of memory: whatever happens next tries it again.
+            self.waiting = True
+            self._callback = callback
+            self._context = context
+            raise
 
     cdef bint nothing_runs(self) except -1:
         """Tell whether the loop runs in this thread, and no task in it."""

@@ -142,6 +142,29 @@ def test_a_task_that_is_cancelled_goes_on_when_the_loop_turns(core, loop):
     assert loop.calls == [(seen.append, ("done",), context)]
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_cannot_be_called_for_want_of_memory_is_called_the_next_time(core, at_once):
+    class FullLoop(Loop):
+        def call_soon(self, *args, **kwds):
+            if self.calls is not None:
+                super().call_soon(*args, **kwds)
+            else:
+                raise MemoryError
+
+    loop = FullLoop()
+    tested = waiter(core, loop)  # It doesn't run, as it seems.
+    tested.begin()
+    tested.add_done_callback(len, context="context")
+    loop.calls = None
+    with pytest.raises(MemoryError):
+        tested.wake(at_once)
+    assert tested.waiting
+    loop.calls = []
+    tested.wake(at_once)
+    assert loop.calls == [(len, ("done",), "context")]
+    assert not tested.waiting
+
+
 def test_who_has_let_go_is_not_called(core, loop):
     tested, seen = waiter(core, loop, loop), []
     turn = tested.begin()

@@ -91,7 +91,14 @@ class Waiter:
                 # KeyboardInterrupt and SystemExit: they end the event loop.
                 self._loop.call_soon(raise_, exc)
                 return
-        self._loop.call_soon(callback, self._done, context=context)
+        try:
+            self._loop.call_soon(callback, self._done, context=context)
+        except BaseException:
+            # For want of memory: whatever happens next tries it again.
+            self.waiting = True
+            self._callback = callback
+            self._context = context
+            raise
 
     # What tasks want of a future
 
