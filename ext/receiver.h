@@ -10,11 +10,9 @@
 
 #include <Python.h>
 
-/* The step of an awaitable, as am_send has it: it returns 0 if *result is the value of the whole, 1
- * if *result is to be yielded, or -1 with an exception. */
-typedef int (*websockets_step)(PyObject *self, PyObject *value, PyObject **result);
+#include "send.h"
 
-static websockets_step websockets_advance;
+static websockets_send websockets_advance;
 
 static PyObject *
 websockets_next(PyObject *self)
@@ -36,14 +34,11 @@ websockets_next(PyObject *self)
 }
 
 static void
-websockets_set_step(PyTypeObject *type, websockets_step step)
+websockets_set_step(PyTypeObject *type, websockets_send step)
 {
     websockets_advance = step;
     type->tp_iternext = websockets_next;
-#if PY_VERSION_HEX >= 0x030A0000
-    /* PySendResult has the values -1, 0 and 1, which fit any integer type it may be. */
-    type->tp_as_async->am_send = (sendfunc)(void (*)(void))step;
-#endif
+    websockets_set_send(type, step);
     PyType_Modified(type);
 }
 
@@ -75,9 +70,7 @@ static void
 websockets_set_done(PyTypeObject *type)
 {
     type->tp_iternext = websockets_stop;
-#if PY_VERSION_HEX >= 0x030A0000
-    type->tp_as_async->am_send = (sendfunc)(void (*)(void))websockets_done;
-#endif
+    websockets_set_send(type, websockets_done);
     PyType_Modified(type);
 }
 

@@ -9,6 +9,8 @@
 
 #include <Python.h>
 
+#include "send.h"
+
 #define WEBSOCKETS_STEPS (PY_VERSION_HEX >= 0x030A0000)
 
 /* How a coroutine stops. */
@@ -30,23 +32,7 @@ websockets_step(PyObject *coroutine, PyObject *value, PyObject **result)
     }
 }
 
-/* Have a type's objects go on by a function, for whoever wants no exception at the end. */
-static inline void
-websockets_set_send(PyObject *type, sendfunc function)
-{
-    ((PyTypeObject *)type)->tp_as_async->am_send = function;
-}
-
 #else
-
-typedef enum { PYGEN_RETURN = 0, PYGEN_ERROR = -1, PYGEN_NEXT = 1 } PySendResult;
-
-static inline void
-websockets_set_send(PyObject *type, PySendResult (*function)(PyObject *, PyObject *, PyObject **))
-{
-    (void)type;
-    (void)function;
-}
 
 static inline int
 websockets_step(PyObject *coroutine, PyObject *value, PyObject **result)

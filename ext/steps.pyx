@@ -10,15 +10,10 @@ takes from it is who the current task is. Any other end is kept, and told to the
 its own.
 """
 
+from cpython.object cimport PyTypeObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 
 from websockets._core.compiled.waiter cimport Stepping, Waiter
-
-cdef extern from "Python.h":
-    ctypedef enum PySendResult:
-        PYGEN_RETURN
-        PYGEN_ERROR
-        PYGEN_NEXT
 
 cdef extern from "steps.h":
     enum:
@@ -28,7 +23,7 @@ cdef extern from "steps.h":
     int websockets_step(object coroutine, object value, PyObject **result) except -1
     PyObject *websockets_owner(object function) noexcept
     void websockets_set_send(
-        object steps, PySendResult (*send)(object, object, PyObject **) except PYGEN_ERROR
+        PyTypeObject *type, int (*send)(object, object, PyObject **) except -1
     ) noexcept
 
 from types import CoroutineType
@@ -139,25 +134,25 @@ cdef class Steps(Stepping):
         return getattr(self._coroutine, name)
 
 
-cdef PySendResult send(object steps, object value, PyObject **result) except PYGEN_ERROR:
-    """Go on, as send() has it, but without an exception where the coroutine returns."""
+cdef int send(object steps, object value, PyObject **result) except -1:
+    """Go on, as a send() has it that makes no exception where the coroutine returns."""
     cdef Steps self = <Steps> steps
-    cdef PySendResult outcome = PYGEN_RETURN
+    cdef bint goes_on
     result[0] = NULL
     if not self._end:
         self.take(value)
-    if self._end == RETURNED:
+    goes_on = self._end != RETURNED
+    if goes_on:
+        given = self.tell()
+    else:
         given, self._given = self._given, None
         self._end = 0
-    else:
-        given = self.tell()
-        outcome = PYGEN_NEXT
     Py_INCREF(given)
     result[0] = <PyObject *> given
-    return outcome
+    return goes_on
 
 
-websockets_set_send(Steps, send)
+websockets_set_send(<PyTypeObject *> Steps, send)
 
 
 def steps_of(coroutine):
