@@ -115,6 +115,18 @@ async def test_a_peer_that_is_not_read_from_is_asked_again_and_again(side):
 
 @both_sides
 @in_virtual_time
+async def test_a_peer_that_waits_as_long_for_a_sign_of_life_gets_one_in_time(side):
+    async with kept_alive(side, max_queue=1, read_limit=10) as one:
+        hear(one, 10)
+        await asyncio.sleep(INTERVAL + 1)
+        for _ in range(5):
+            count = len(pings(one))
+            await asyncio.sleep(TIMEOUT - 2)
+            assert len(pings(one)) > count
+
+
+@both_sides
+@in_virtual_time
 async def test_a_peer_that_does_not_read_is_not_asked_again_and_again(side):
     async with kept_alive(side, max_queue=1, read_limit=10, write_limit=0) as one:
         hear(one, 10)
@@ -126,6 +138,37 @@ async def test_a_peer_that_does_not_read_is_not_asked_again_and_again(side):
         one.transport.release()
         await asyncio.sleep(TIMEOUT + 1)
         assert pings(one) == [ping, ping]
+
+
+@both_sides
+@in_virtual_time
+async def test_a_peer_that_takes_what_waits_for_it_lives(side):
+    async with kept_alive(side, write_limit=100) as one:
+        one.transport.stuck = True
+        sending = asyncio.ensure_future(one.ws.send(bytes(10_000)))
+        await asyncio.sleep(INTERVAL + 1)
+        for left in range(9000, 1000, -1000):
+            one.transport.release(left)
+            await asyncio.sleep(TIMEOUT)
+            assert one.ws.open and not sending.done()
+        await asyncio.sleep(TIMEOUT + 1)
+        assert not one.ws.open
+        assert one.transport.frames[-1].payload == b"\x03\xf3keepalive ping timeout"
+        with pytest.raises(websockets.ConnectionClosedError):
+            await sending
+
+
+@both_sides
+@in_virtual_time
+async def test_a_peer_that_takes_one_message_after_the_other_lives(side):
+    async with kept_alive(side, write_limit=100) as one:
+        one.transport.stuck = True
+        for count in range(10):
+            sending = asyncio.ensure_future(one.ws.send(bytes(1000 * count)))
+            await asyncio.sleep(INTERVAL)
+            assert one.ws.open
+            one.transport.release()
+            await sending
 
 
 @both_sides

@@ -132,10 +132,10 @@ class HeldTransport(asyncio.Transport):
 
     # What a test calls
 
-    def release(self):
-        """Get rid of what is in the buffer."""
-        self._size = 0
-        if self._full:
+    def release(self, left=0):
+        """Get rid of what is in the buffer, but so many bytes."""
+        self._size = left
+        if self._full and left <= self._low:
             self._full = False
             self.protocol.resume_writing()
         if self._closing:

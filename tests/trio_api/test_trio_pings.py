@@ -2,13 +2,13 @@
 Pings on trio: events and cancellation.
 """
 
+import socket
+
 import pytest
-from on_trio import both_sides, on_trio, trio
+from on_trio import Started, both_sides, on_trio, server_and_peer, trio
 from peer import CLOSE, PING, PONG, TEXT, close_payload
 
-from websockets.exceptions import (
-    ConnectionClosedOK,
-)
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 
 FIN = 0x80
 
@@ -41,6 +41,29 @@ async def test_pings_that_nobody_will_answer_any_more(connection, caplog):
         with pytest.raises(ConnectionClosedOK):
             await ws.ping()
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@on_trio
+async def test_a_peer_that_takes_what_waits_for_it_lives():
+    def pair():
+        return [
+            trio.SocketStream(trio.socket.from_stdlib_socket(end)) for end in socket.socketpair()
+        ]
+
+    async def send():
+        while True:
+            await ws.send(bytes(100_000))
+
+    options = {"ping_interval": 0.02, "ping_timeout": 0.5, "close_timeout": 0.1, "pair": pair}
+    async with server_and_peer(**options) as (ws, peer):
+        sending = Started(send())
+        begun = trio.current_time()
+        while trio.current_time() < begun + 1.5:
+            await peer.stream.receive_some(100_000)
+            await trio.sleep(0.05)
+        assert ws.state.name == "OPEN"
+        with pytest.raises(ConnectionClosedError, match="keepalive ping timeout"):
+            await sending
 
 
 @both_sides

@@ -55,7 +55,7 @@ class BlockingStream(BlockingWriter):
         reader: identifier of the thread that reads, 0 if none does.
         receiving: whether a thread waits for a message.
         streaming: whether a message is being taken in fragments, and all of them have to be.
-        heard: set when bytes arrive.
+        heard: set when bytes arrive, too.
         moves: how often a thread has read; it tells whether the socket is left alone.
         watched: whether somebody sees to what arrives while no thread reads.
         eof: whether nothing more can be read.

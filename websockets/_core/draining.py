@@ -32,6 +32,7 @@ class BlockingWriter:
         endpoint, mutex, layer, host: see there.
         writing: whether a thread waits until the socket takes more.
         ended: whether the socket isn't used any more.
+        heard: set when the socket takes what had to wait: the peer has taken something, then.
         pushed, taken: how many bytes had to wait for the socket, and how many of these it took.
     """
 
@@ -41,6 +42,7 @@ class BlockingWriter:
     host: Any
     writing: bool
     ended: bool
+    heard: bool
     pushed: int
     taken: int
     _sock: Any
@@ -135,6 +137,7 @@ class BlockingWriter:
             sizes[:] = (size,)
             try:
                 self._system.send_now(self._sock, piece[size:], sizes)
+                self.heard = True
             except BlockingIOError:
                 return
             except BaseException as exc:

@@ -2,9 +2,11 @@
 Keepalive: regular pings, and the verdict on a peer that gives no sign of life.
 
 Must never know how a ping is sent or a connection is failed, nor how many others wait for as long.
-Key decisions: any bytes count as life, once they are read, which the verdict waits for; and whoever
-lives but hasn't answered is asked again, because where nothing is read, only writing tells that TCP
-is gone.
+Key decisions: any bytes count as life, once they are read, which the verdict waits for. So does
+what the peer takes of messages that wait for it: a slow one does no more until it comes to the ping
+behind them. And whoever lives but hasn't answered is asked again, because where nothing is read,
+only writing tells that TCP is gone; twice in each timeout, because a peer that waits as long for a
+sign of life gets one in time, though our answers wait behind what we haven't read.
 """
 
 from __future__ import annotations
@@ -31,13 +33,14 @@ class Keepalive:
             ``remove()`` of :class:`~.deadlines.Deadlines`, for verdicts and for other things.
     """
 
-    __slots__ = ("_host", "_next", "_times", "_verdict")
+    __slots__ = ("_host", "_next", "_silent", "_times", "_verdict")
 
     def __init__(self, times: Any, host: Any) -> None:
         self._times = times
         self._host = host
         self._next: Any = None  # what tells when to send the next ping
         self._verdict: Any = None  # what tells when to look for a sign of life
+        self._silent = False  # whether there was none for half the time
         self._rest()
 
     def done(self) -> bool:
@@ -70,8 +73,8 @@ class Keepalive:
             deadlines.add(self)
 
     def _wait(self, timeout: float) -> None:
-        """Wait for a sign of life."""
-        self._verdict = self._host.deadlines(timeout, Keepalive._look)
+        """Wait for a sign of life, for half the time."""
+        self._verdict = self._host.deadlines(timeout / 2, Keepalive._look)
         self._verdict.add(self)
 
     def _ping(self) -> None:
@@ -86,6 +89,7 @@ class Keepalive:
             return
         timeout = self._times.ping_timeout
         if timeout is not None:
+            self._silent = False
             self._wait(timeout)
             pong.add_done_callback(self._pong)
 
@@ -102,11 +106,16 @@ class Keepalive:
             self._rest()
 
     def _look(self) -> None:
-        if not self._host.has_heard():
-            self._host.expire()
-        elif self._times.ping_timeout is None:
+        heard = self._host.has_heard()
+        if self._times.ping_timeout is None:
             self._go_on()  # What was asked for at the time of the ping is asked no more.
-        else:
+        elif heard:
+            self._silent = False
             self._host.repeat_ping()
             if self._host is not None:
                 self._wait(self._times.ping_timeout)
+        elif self._silent:
+            self._host.expire()
+        else:
+            self._silent = True
+            self._wait(self._times.ping_timeout)

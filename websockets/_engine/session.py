@@ -67,6 +67,7 @@ class Session(Driver, Phase):  # type: ignore[override]
         "_sending",
         "_thread",
         "_transport",
+        "_unwritten",
         "ending",
         "endpoint",
         "face",
@@ -91,6 +92,7 @@ class Session(Driver, Phase):  # type: ignore[override]
         self.pings = Pings()
         self._sending: Optional[Sending] = None
         self.keepalive: Optional[Keepalive] = None
+        self._unwritten: int = 0  # bytes that waited for the peer when keepalive looked last
         self._answer_timer: Any = None
         # In asyncio's debug mode, the thread that may use this.
         self._thread = threading.get_ident() if opening.loop.get_debug() else 0
@@ -248,7 +250,11 @@ class Session(Driver, Phase):  # type: ignore[override]
         # What waits behind messages that nobody takes may be the pong.
         waits = self.endpoint.stalled and self.endpoint.buffered > 0
         paused: bool = self.stream.reading_paused
-        return heard or waits or paused
+        # Of what senders wait for, the peer takes some.
+        before, self._unwritten = self._unwritten, 0
+        if self.endpoint.holds & FULL:
+            self._unwritten = self._transport.get_write_buffer_size()
+        return heard or waits or paused or self._unwritten < before
 
     # The transport
 
@@ -298,7 +304,8 @@ class Session(Driver, Phase):  # type: ignore[override]
         self.endpoint.holds |= FULL
 
     def resume_writing(self) -> None:
-        """Let senders go on."""
+        """Let senders go on: the peer has taken what waited, which is a sign of life."""
+        self.stream.heard = True
         self.endpoint.release()
         if self.endpoint.urgent:
             self.flush()

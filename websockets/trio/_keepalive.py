@@ -36,17 +36,22 @@ async def keep_alive(session: Any, times: Any) -> None:
         session.has_heard()
         pong = trio.Event()
         session.send_ping(pong.set)
+        silent = False  # whether there was no sign of life for half the time
         while not pong.is_set() and times.ping_timeout is not None:
-            with trio.move_on_after(times.ping_timeout):
+            with trio.move_on_after(times.ping_timeout / 2):
                 await pong.wait()
             if pong.is_set():
                 break
-            if not await seems_alive(session):
+            if await seems_alive(session):
+                silent = False
+                if not pong.is_set():
+                    # Where nothing is read, only writing tells that TCP is gone.
+                    session.repeat_ping()
+            elif silent:
                 session.expire()
                 return
-            if not pong.is_set():
-                # Where nothing is read, only writing tells that TCP is gone.
-                session.repeat_ping()
+            else:
+                silent = True
 
 
 async def seems_alive(session: Any) -> bool:

@@ -363,6 +363,8 @@ class Session(Driver):
             try:
                 while self._rest:
                     await self._stream.send_all(self._rest)
+                    if self._socket is not None:
+                        self._heard = True  # It had no room, and the peer has made some.
                     endpoint.release()
                     self._rest = b"".join(endpoint.collect())
                     if self._rest:

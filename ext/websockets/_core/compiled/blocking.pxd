@@ -12,7 +12,6 @@ cdef class BlockingStream(BlockingWriter):
     cdef public unsigned long long reader
     cdef public bint receiving
     cdef public bint streaming
-    cdef public bint heard
     cdef public long long moves
     cdef public bint watched
     cdef readonly bint eof

@@ -15,6 +15,7 @@ cdef class BlockingWriter:
     cdef public object host
     cdef public bint writing
     cdef public bint ended
+    cdef public bint heard
     cdef readonly long long pushed
     cdef readonly long long taken
     cdef object _sock
