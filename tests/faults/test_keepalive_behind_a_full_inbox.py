@@ -160,6 +160,23 @@ async def test_a_peer_that_takes_what_waits_for_it_lives(side):
 
 @both_sides
 @in_virtual_time
+async def test_that_a_transport_goes_on_is_no_sign_of_life(side):
+    # As where a transport keeps what is written until the event loop turns, whoever the peer is.
+    async with kept_alive(side, write_limit=0) as one:
+        await asyncio.sleep(0.2)
+        for _ in range(INTERVAL + TIMEOUT):
+            one.transport.stuck = True
+            pong = asyncio.ensure_future(one.ws.pong())
+            await asyncio.sleep(0.5)
+            one.transport.release()
+            one.transport.stuck = False
+            await pong
+            await asyncio.sleep(0.5)
+        assert not one.ws.open
+
+
+@both_sides
+@in_virtual_time
 async def test_a_peer_that_takes_one_message_after_the_other_lives(side):
     async with kept_alive(side, write_limit=100) as one:
         one.transport.stuck = True

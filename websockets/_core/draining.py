@@ -119,13 +119,16 @@ class BlockingWriter:
     def write_now(self) -> None:
         """Write what waits, as far as the socket takes it, with the mutex."""
         before = self.taken
-        self._write()
+        if self._write():
+            self.heard = True
         if self._unsent is None:
             self.host.attend()
         if self.taken != before and self._waiters:
             self.wake()
 
-    def _write(self) -> None:
+    def _write(self) -> bool:
+        """Write what the socket takes of what waits; return whether it takes anything."""
+        some = False
         while self._unsent:
             # Wherever an exception comes, the sizes tell how much of the piece the socket has.
             piece, sizes, end = self._unsent[0]
@@ -137,20 +140,21 @@ class BlockingWriter:
             sizes[:] = (size,)
             try:
                 self._system.send_now(self._sock, piece[size:], sizes)
-                self.heard = True
+                some = True
             except BlockingIOError:
-                return
+                return some
             except BaseException as exc:
                 if not isinstance(exc, OSError) or exc.errno is None:
                     self.host.watch()  # A signal handler has raised it, and the rest isn't lost.
                     raise
                 self.host.broken(exc)
-                return
+                return some
         if self._unsent is not None:
             self.endpoint.release()
             self._unsent = None
             if self.endpoint.urgent:
                 self.push()
+        return some
 
     def give_up(self) -> None:
         """Drop what waits to be written: it can't be. With the mutex."""

@@ -64,6 +64,7 @@ class Session(Driver, Phase):  # type: ignore[override]
     __slots__ = (
         "_answer_timer",
         "_closed_exc",
+        "_resumed",
         "_sending",
         "_thread",
         "_transport",
@@ -93,6 +94,7 @@ class Session(Driver, Phase):  # type: ignore[override]
         self._sending: Optional[Sending] = None
         self.keepalive: Optional[Keepalive] = None
         self._unwritten: int = 0  # bytes that waited for the peer when keepalive looked last
+        self._resumed = False  # whether senders went on since
         self._answer_timer: Any = None
         # In asyncio's debug mode, the thread that may use this.
         self._thread = threading.get_ident() if opening.loop.get_debug() else 0
@@ -250,11 +252,13 @@ class Session(Driver, Phase):  # type: ignore[override]
         # What waits behind messages that nobody takes may be the pong.
         waits = self.endpoint.stalled and self.endpoint.buffered > 0
         paused: bool = self.stream.reading_paused
-        # Of what senders wait for, the peer takes some.
+        # Of what senders waited for then, the peer has taken some.
         before, self._unwritten = self._unwritten, 0
         if self.endpoint.holds & FULL:
             self._unwritten = self._transport.get_write_buffer_size()
-        return heard or waits or paused or self._unwritten < before
+        resumed, self._resumed = self._resumed, False
+        takes = before and (resumed or self._unwritten < before)
+        return heard or waits or paused or bool(takes)
 
     # The transport
 
@@ -304,8 +308,8 @@ class Session(Driver, Phase):  # type: ignore[override]
         self.endpoint.holds |= FULL
 
     def resume_writing(self) -> None:
-        """Let senders go on: the peer has taken what waited, which is a sign of life."""
-        self.stream.heard = True
+        """Let senders go on."""
+        self._resumed = True
         self.endpoint.release()
         if self.endpoint.urgent:
             self.flush()

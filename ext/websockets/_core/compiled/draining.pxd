@@ -33,8 +33,8 @@ cdef class BlockingWriter:
     cpdef bint has_unsent(self) except -1
     @cython.locals(before="long long")
     cpdef write_now(self)
-    @cython.locals(size=Py_ssize_t)
-    cdef _write(self)
+    @cython.locals(size=Py_ssize_t, some=bint)
+    cdef bint _write(self) except -1
     cpdef give_up(self)
     @cython.locals(mine=bint, readable=bint, reads=bint)
     cpdef bint drain(self, long long position) except -1
