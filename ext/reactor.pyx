@@ -261,7 +261,11 @@ cdef class Reactor:
             return
         due = self._gathering.decide(self._began, 0, False, False, False)
         if due & LATER:
-            self._loop.call_soon(self._turned)
+            try:
+                self._loop.call_soon(self._turned)
+            except BaseException:
+                self._turned()  # Nobody else will.
+                raise
         if due & NOW:
             self.release()
         # To write to many takes longer than a program does that is quick.

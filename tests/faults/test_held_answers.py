@@ -470,6 +470,31 @@ async def test_broadcasts_are_quick_however_long_it_takes_to_write_them(clock):
         assert broadcast_many(crowd)[SEVERAL:] == [27, 27, 33, 33]
 
 
+@pytest.mark.parametrize("act", ["broadcast", "send"])
+@pytest.mark.one_loop
+async def test_what_leaves_with_others_leaves_though_the_loop_takes_no_more(act, monkeypatch):
+    monkeypatch.setattr(websockets.asyncio.callbacks, "monotonic", lambda: 1.0, raising=False)
+    async with Crowd(True, 3) as crowd:
+        connections = crowd.connections
+
+        async def say(message):
+            if act == "send":
+                await connections[1].send(message)
+            else:
+                websockets.broadcast(connections, message)
+
+        await say("1")
+        with monkeypatch.context() as patched:
+            loop = asyncio.get_running_loop()
+            patched.setattr(loop, "call_soon", None)
+            with pytest.raises(TypeError):
+                await say("2")
+        for message in MANY:
+            await say(message)
+        expected = b"".join(map(answer, ["1", "2", *MANY]))
+        assert await read(crowd.socks[1], len(expected)) == expected
+
+
 async def test_many_broadcasts_keep_their_place_among_other_messages():
     async with Crowd(True, 3) as crowd:
         broadcast_many(crowd)

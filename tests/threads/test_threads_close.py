@@ -285,10 +285,10 @@ def test_a_peer_that_does_not_answer_is_given_up(connection, receives):
 
 @both_sides
 def test_a_peer_that_takes_what_waits_for_it_lives(connection):
-    with connection(ping_interval=0.02, ping_timeout=0.5, close_timeout=0.1) as (ws, peer):
-        task = Task(ws.send, bytes(60_000_000))  # more than the system keeps
+    with connection(ping_interval=0.02, ping_timeout=1, close_timeout=0.1) as (ws, peer):
+        task = Task(ws.send, bytes(80_000_000))  # more than the system keeps
         begun = time.monotonic()
-        while time.monotonic() - begun < 1.5:
+        while time.monotonic() - begun < 2.5:
             # So much leaves room for more, as the system sees it.
             peer.read_exactly(2_000_000)
             time.sleep(0.1)

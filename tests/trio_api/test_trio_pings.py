@@ -54,11 +54,11 @@ async def test_a_peer_that_takes_what_waits_for_it_lives():
         while True:
             await ws.send(bytes(100_000))
 
-    options = {"ping_interval": 0.02, "ping_timeout": 0.5, "close_timeout": 0.1, "pair": pair}
+    options = {"ping_interval": 0.02, "ping_timeout": 1, "close_timeout": 0.1, "pair": pair}
     async with server_and_peer(**options) as (ws, peer):
         sending = Started(send())
         begun = trio.current_time()
-        while trio.current_time() < begun + 1.5:
+        while trio.current_time() < begun + 2.5:
             await peer.stream.receive_some(100_000)
             await trio.sleep(0.05)
         assert ws.state.name == "OPEN"

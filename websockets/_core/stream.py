@@ -151,7 +151,11 @@ class MessageStream:
     def _leave(self, due: int) -> int:
         """Write what waits, or have the event loop call; return SENT or SENT_WAIT."""
         if due & LATER:
-            self._loop.call_soon(self._turned)
+            try:
+                self._loop.call_soon(self._turned)
+            except BaseException:
+                self._turned()  # Nobody else will.
+                raise
         if due & NOW and self.flush():
             return SENT_WAIT
         return SENT

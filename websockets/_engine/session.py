@@ -64,7 +64,6 @@ class Session(Driver, Phase):  # type: ignore[override]
     __slots__ = (
         "_answer_timer",
         "_closed_exc",
-        "_resumed",
         "_sending",
         "_thread",
         "_transport",
@@ -94,7 +93,6 @@ class Session(Driver, Phase):  # type: ignore[override]
         self._sending: Optional[Sending] = None
         self.keepalive: Optional[Keepalive] = None
         self._unwritten: int = 0  # bytes that waited for the peer when keepalive looked last
-        self._resumed = False  # whether senders went on since
         self._answer_timer: Any = None
         # In asyncio's debug mode, the thread that may use this.
         self._thread = threading.get_ident() if opening.loop.get_debug() else 0
@@ -256,9 +254,7 @@ class Session(Driver, Phase):  # type: ignore[override]
         before, self._unwritten = self._unwritten, 0
         if self.endpoint.holds & FULL:
             self._unwritten = self._transport.get_write_buffer_size()
-        resumed, self._resumed = self._resumed, False
-        takes = before and (resumed or self._unwritten < before)
-        return heard or waits or paused or bool(takes)
+        return heard or waits or paused or self._unwritten < before
 
     # The transport
 
@@ -309,7 +305,10 @@ class Session(Driver, Phase):  # type: ignore[override]
 
     def resume_writing(self) -> None:
         """Let senders go on."""
-        self._resumed = True
+        if self._unwritten:
+            self.stream.heard = (
+                True  # Senders waited when keepalive looked: the peer has taken that.
+            )
         self.endpoint.release()
         if self.endpoint.urgent:
             self.flush()
