@@ -306,9 +306,8 @@ class Session(Driver, Phase):  # type: ignore[override]
     def resume_writing(self) -> None:
         """Let senders go on."""
         if self._unwritten:
-            self.stream.heard = (
-                True  # Senders waited when keepalive looked: the peer has taken that.
-            )
+            # Senders waited when keepalive looked, and the peer has taken what they wait with.
+            self.stream.heard = True
         self.endpoint.release()
         if self.endpoint.urgent:
             self.flush()
