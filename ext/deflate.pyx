@@ -28,6 +28,9 @@ cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
     Py_ssize_t clamp "PyNumber_AsSsize_t"(object number, void *error) except? -1
 
+cdef extern from "memory.h":
+    void websockets_expect_blocks(size_t size) noexcept
+
 cdef extern from "zlib.h":
     ctypedef struct z_stream:
         const byte *next_in
@@ -174,7 +177,9 @@ cdef struct Output:
 
 
 cdef inline PyObject *new_output(long long size) except NULL:
-    return new_bytes(NULL, <Py_ssize_t> min(size, PY_SSIZE_T_MAX))
+    size = min(size, PY_SSIZE_T_MAX)
+    websockets_expect_blocks(<size_t> size)
+    return new_bytes(NULL, <Py_ssize_t> size)
 
 
 cdef int run(
@@ -192,6 +197,7 @@ cdef int run(
     while output.size < output.most:
         if output.size == capacity:
             capacity += min(capacity, output.most - capacity)
+            websockets_expect_blocks(capacity)
             resize_bytes(&output.whole, capacity)
         if z.avail_in == 0:
             z.avail_in = <unsigned int> min(size, MOST)

@@ -33,6 +33,9 @@ cdef extern from "mask.h":
         byte *dst, const byte *src, size_t n, uint32_t key, size_t offset
     ) noexcept nogil
 
+cdef extern from "memory.h":
+    void websockets_expect_blocks(size_t size) noexcept
+
 cdef extern from "utf8.h":
     bint websockets_is_ascii(const byte *p, size_t n) noexcept nogil
 
@@ -206,6 +209,7 @@ cdef class PayloadBuffer:
     cdef int _resize(self, Py_ssize_t size) except -1:
         # A bytes object can be resized as long as nobody else has it: hence the bare reference.
         cdef PyObject *old = self._buffer
+        websockets_expect_blocks(size)
         if old is NULL:
             if self._size:
                 raise MemoryError  # There was no room before, and what had come is gone.
