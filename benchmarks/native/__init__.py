@@ -15,7 +15,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).parent
 BUILD = SOURCES.parent.parent / "build" / "benchmarks"
-FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-pthread"]
+FLAGS = ["-std=gnu11", "-O3", "-Wall", "-Wextra", "-pthread"]
 
 PROGRAMS = {
     "load": ["load.c", "measure.c", "plan.c", "stream.c", "exchange.c"],

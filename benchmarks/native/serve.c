@@ -23,7 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 1 << 16, EVENTS = 256, LARGEST = 1 << 26 };
+enum { READ_SIZE = 1 << 18, EVENTS = 256, LARGEST = 1 << 26 };
 
 struct buffer {
     uint8_t *data;
