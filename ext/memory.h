@@ -20,9 +20,9 @@
 /* How many messages are to have room: more connections than this rarely fill theirs at one time. */
 #define WEBSOCKETS_BLOCKS 8
 
-/* glibc begins with the one, and learns from none that is larger than the other. */
+/* glibc begins with the one, and learns from none that is larger than the other by a bit. */
 #define WEBSOCKETS_SMALLEST ((size_t)128 << 10)
-#define WEBSOCKETS_LARGEST (((size_t)4 << 20) * sizeof(long) - ((size_t)64 << 10))
+#define WEBSOCKETS_LARGEST (sizeof(void *) < 8 ? (size_t)496 << 10 : (size_t)31 << 20)
 
 /* Tell that blocks of a size will come and go. */
 static inline void
