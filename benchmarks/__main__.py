@@ -159,15 +159,17 @@ def measure(options: argparse.Namespace) -> None:
     latest = options.output / "latest.json"
     kept: list[dict[str, Any]] = []
     if options.add and latest.exists():
-        names = {scenario.name for scenario in options.scenario}
-        kept = json.loads(latest.read_text())["results"]
-        kept = [e for e in kept if e["scenario"] not in names]
+        names = set(scenarios.BY_NAME) - {scenario.name for scenario in options.scenario}
+        kept = [e for e in json.loads(latest.read_text())["results"] if e["scenario"] in names]
     times = (options.rounds, options.warmup, options.seconds)
     about = series.about(*times)
     results: dict[str, Any] = {"about": about, "results": kept}
 
+    order = list(scenarios.BY_NAME)
+
     def done(entry: dict[str, Any]) -> None:
         results["results"].append(entry)
+        results["results"].sort(key=lambda each: order.index(each["scenario"]))
         latest.write_text(json.dumps(results, indent=1) + "\n")
         (options.output / "latest.md").write_text(tables.document(results), encoding="utf-8")
         if options.charts:

@@ -363,6 +363,26 @@ def test_a_trial_that_fails_is_written_down(monkeypatch):
     assert done == [{"scenario": "echo-32", "loop": "uvloop", "contestants": results}]
 
 
+def test_what_is_added_takes_the_place_of_what_was_there(tmp_path, monkeypatch, capsys):
+    """Whatever is measured later, the scenarios have their order; one that is no more is left out."""
+    monkeypatch.setattr(contestants.Contestant, "is_here", True)
+    results = iter([1.0, 2.0, 3.0])
+    monkeypatch.setattr(trials, "run", lambda *which: {"value": next(results)})
+    latest = tmp_path / "latest.json"
+    for names in ["echo-32", "echo-1k", "echo-32"]:
+        options = ["--against", "raw", "--rounds", "1", "--output", str(tmp_path), "--add"]
+        command_line.measure(
+            command_line.parser().parse_args(["run", "--scenario", names, *options])
+        )
+        written = json.loads(latest.read_text())
+        written["results"].append({**written["results"][0], "scenario": "a former one"})
+        latest.write_text(json.dumps(written))
+    found = json.loads(latest.read_text())["results"][:-1]
+    assert [e["scenario"] for e in found] == ["echo-32", "echo-1k"]
+    assert [e["contestants"]["raw"]["value"] for e in found] == [3.0, 2.0]
+    assert str(latest) in capsys.readouterr().out
+
+
 def test_every_scenario_has_contestants():
     for each in scenarios.BY_NAME.values():
         assert sum(c.can(each) for c in contestants.ALL if c.group == "peer") >= 3
