@@ -17,6 +17,7 @@ from cpython.buffer cimport (
 )
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.ref cimport PyObject
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
@@ -41,6 +42,40 @@ cdef extern from "Python.h":
     void *PyUnicode_DATA(object text)
     bint PyUnicode_IS_ASCII(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
+
+# Large frames of clients, which are copies that live no longer than a write, are made in memory that
+# is kept: many systems have blocks of this size come from them and go back to them each time, and to
+# get one anew takes longer than to mask it.
+cdef Py_ssize_t SPARE_FROM = 131072
+cdef Py_ssize_t SPARE_MOST = 4194304
+cdef bytes spare = None
+cdef Py_ssize_t spare_room = 0
+
+cdef extern from *:
+    """
+    #ifdef Py_GIL_DISABLED
+    #define websockets_references(object) 2  /* another thread may take it */
+    #else
+    #define websockets_references(object) Py_REFCNT(object)
+    #endif
+
+    #ifdef __GNUC__
+    #pragma GCC diagnostic push
+    #pragma GCC diagnostic ignored "-Wdeprecated-declarations"  /* nothing else forgets a hash */
+    #endif
+    static void websockets_resize(PyObject *bytes, Py_ssize_t size)
+    {
+        Py_SET_SIZE((PyVarObject *) bytes, size);
+        PyBytes_AS_STRING(bytes)[size] = 0;
+        ((PyBytesObject *) bytes)->ob_shash = -1;
+    }
+    #ifdef __GNUC__
+    #pragma GCC diagnostic pop
+    #endif
+    """
+    # Pointers, because Cython counts a reference more while it hands on an object.
+    Py_ssize_t websockets_references(PyObject *object)
+    void websockets_resize(PyObject *bytes, Py_ssize_t size)
 
 cdef extern from "memory.h":
     void websockets_expect_blocks(size_t size) noexcept
@@ -150,6 +185,17 @@ cdef int write_header(byte *header, int byte0, long long length, long long key) 
     return size
 
 
+cdef bytes spare_frame(Py_ssize_t size):
+    """Make a frame in the memory of one that nobody has any more, if there is one."""
+    global spare, spare_room
+    if spare is None or websockets_references(<PyObject *> spare) > 1 or not size <= spare_room <= 4 * size:
+        spare = PyBytes_FromStringAndSize(NULL, size)
+        spare_room = size
+    else:
+        websockets_resize(<PyObject *> spare, size)
+    return spare
+
+
 cdef bytes new_frame(int byte0, Py_ssize_t length, long long key, byte **payload):
     """Make a frame without its payload, and tell where that goes."""
     cdef byte header[14]
@@ -158,7 +204,10 @@ cdef bytes new_frame(int byte0, Py_ssize_t length, long long key, byte **payload
     if length > PY_SSIZE_T_MAX - 14:
         raise OverflowError("the frame would be larger than anything can be")
     websockets_expect_blocks(length)
-    frame = PyBytes_FromStringAndSize(NULL, size + length)
+    if key != NO_KEY and SPARE_FROM <= length <= SPARE_MOST:
+        frame = spare_frame(size + length)
+    else:
+        frame = PyBytes_FromStringAndSize(NULL, size + length)
     memcpy(PyBytes_AS_STRING(frame), header, size)
     payload[0] = <byte *> PyBytes_AS_STRING(frame) + size
     return frame

@@ -149,3 +149,29 @@ def test_layouts_of_buffers(core, payload, key):
     data = bytes(payload)
     assert core.pack.pack_frame(0x82, payload, number_of(key)) == frame(BINARY, data, key=key)
     assert core.pack.to_bytes(payload) == data
+
+
+LARGE_SIZES = [2**17 - 1, 2**17, 2**17 + 1, 2**20, 2**20 - 5, 2**19, 2**22, 2**22 + 1, 70_000]
+
+
+def test_a_large_frame_stays_as_it_is_as_long_as_somebody_has_it(core):
+    """Their memory may be used again, but not before."""
+    payloads = [bytes([number]) * size for number, size in enumerate(LARGE_SIZES * 2)]
+    kept = [core.pack.pack_frame(0x82, payload, number_of(KEY)) for payload in payloads]
+    for frame_, payload in zip(kept, payloads):
+        assert frames(frame_)[0].payload == payload
+
+
+def test_large_frames_that_nobody_keeps(core):
+    seen = set()
+    for number, size in enumerate(LARGE_SIZES * 2):
+        payload = bytes([number]) * size
+        packed = core.pack.pack_frame(0x82, payload, number_of(KEY))
+        assert packed == frame(BINARY, payload, key=KEY)
+        # What is in its place later has a hash of its own.
+        seen.add(hash(packed) == hash(frame(BINARY, payload, key=KEY)))
+        view = memoryview(packed)[size:]
+        del packed
+        core.pack.pack_frame(0x82, bytes(size), number_of(KEY))
+        assert view == frame(BINARY, payload, key=KEY)[size:]
+    assert seen == {True}
