@@ -7,6 +7,7 @@ A test that needs one skips where it isn't installed, unless WEBSOCKETS_REQUIRE_
 import asyncio
 import contextlib
 import os
+import random
 import shutil
 import socket
 
@@ -34,9 +35,15 @@ def need(name, optional=False):
 
 
 def free_port():
-    """Return a port that nobody listens on, for a program that can't be told to choose one."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
+    """
+    Return a port that nobody listens on, for a program that can't be told to choose one.
+
+    It is none of those that systems choose from, which others may be given before the program begins.
+    """
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_768)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @contextlib.asynccontextmanager
