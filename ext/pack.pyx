@@ -46,8 +46,8 @@ cdef extern from "Python.h":
 # Large frames of clients, which are copies that live no longer than a write, are made in memory that
 # is kept: many systems have blocks of this size come from them and go back to them each time, and to
 # get one anew takes longer than to mask it.
-cdef Py_ssize_t SPARE_FROM = 131072
-cdef Py_ssize_t SPARE_MOST = 4194304
+cdef Py_ssize_t LARGE = 131072
+cdef Py_ssize_t SPARE_MOST = 4194304 + 14  # with a header
 cdef bytes spare = None
 cdef Py_ssize_t spare_room = 0
 
@@ -185,9 +185,12 @@ cdef int write_header(byte *header, int byte0, long long length, long long key) 
     return size
 
 
-cdef bytes spare_frame(Py_ssize_t size):
-    """Make a frame in the memory of one that nobody has any more, if there is one."""
+cdef bytes large_frame(Py_ssize_t size, bint is_masked):
+    """Make a frame in the memory of one that nobody has any more, if that may be and there is one."""
     global spare, spare_room
+    websockets_expect_blocks(size)
+    if not is_masked or size > SPARE_MOST:
+        return PyBytes_FromStringAndSize(NULL, size)
     if spare is None or websockets_references(<PyObject *> spare) > 1 or not size <= spare_room <= 4 * size:
         spare = PyBytes_FromStringAndSize(NULL, size)
         spare_room = size
@@ -203,11 +206,10 @@ cdef bytes new_frame(int byte0, Py_ssize_t length, long long key, byte **payload
     cdef bytes frame
     if length > PY_SSIZE_T_MAX - 14:
         raise OverflowError("the frame would be larger than anything can be")
-    websockets_expect_blocks(length)
-    if key != NO_KEY and SPARE_FROM <= length <= SPARE_MOST:
-        frame = spare_frame(size + length)
-    else:
+    if length < LARGE:
         frame = PyBytes_FromStringAndSize(NULL, size + length)
+    else:
+        frame = large_frame(size + length, key != NO_KEY)
     memcpy(PyBytes_AS_STRING(frame), header, size)
     payload[0] = <byte *> PyBytes_AS_STRING(frame) + size
     return frame
