@@ -2,10 +2,9 @@
 Clients of today's API behind proxies: arguments that there are on asyncio only.
 """
 
-import socket
-
 import pytest
 from peer import port_of
+from programs import free_port
 from proxies import HTTPProxy, SOCKSProxy
 from todays import hold
 
@@ -19,8 +18,7 @@ async def test_local_addr_is_for_the_connection_to_the_proxy(kind, scheme):
         pytest.importorskip("python_socks")
     async with serve(hold, "127.0.0.1", 0) as server:
         async with kind(port_of(server)) as proxy:
-            with socket.create_server(("127.0.0.1", 0)) as sock:
-                address = sock.getsockname()
+            address = "127.0.0.1", free_port()
             uri = f"{scheme}://127.0.0.1:{proxy.port}"
             async with connect("ws://example.test/", proxy=uri, local_addr=address) as ws:
                 assert ws.local_address == address

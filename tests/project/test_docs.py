@@ -25,14 +25,13 @@ import logging
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from documented import ATTRIBUTES, DOCUMENTED, tree
-from programs import need, started
+from programs import free_port, need, started
 
 import websockets
 
@@ -71,9 +70,10 @@ class Block:
 
 
 def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("", 0))) for _ in range(count)]
-        return [str(sock.getsockname()[1]) for sock in sockets]
+    found = set()
+    while len(found) < count:
+        found.add(str(free_port()))
+    return list(found)
 
 
 # What a program says of failures that don't end it: Python's, asyncio's and the library's words.

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import socket
 
+from programs import free_port
 from redises import Redis
 
 SLOTS = 16384
@@ -18,11 +19,10 @@ def free_ports(count):
     found = []
     with contextlib.ExitStack() as held:
         while len(found) < count:
-            one = held.enter_context(socket.socket())
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-            with contextlib.suppress(OverflowError, OSError):
-                held.enter_context(socket.socket()).bind(("127.0.0.1", port + 10_000))
+            port = free_port()
+            with contextlib.suppress(OSError):
+                for each in port, port + 10_000:
+                    held.enter_context(socket.socket()).bind(("127.0.0.1", each))
                 found.append(port)
     return found
 

@@ -10,6 +10,7 @@ import warnings
 
 import pytest
 from peer import CLOSE, TEXT, close_payload
+from programs import free_port
 from threads import PATIENCE, Peer, Task, client_and_peer, echo, listening, serving, uri_of
 from todays import accepting
 
@@ -231,10 +232,8 @@ def test_a_server_that_does_not_answer():
 
 
 def test_nobody_listens():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
     with pytest.raises(ConnectionRefusedError):
-        no_proxy(f"ws://127.0.0.1:{port}")
+        no_proxy(f"ws://127.0.0.1:{free_port()}")
 
 
 def test_messages_right_behind_the_handshake():

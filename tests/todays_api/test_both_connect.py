@@ -2,8 +2,6 @@
 connect() on asyncio and on trio: the request, and what may be wrong with the response.
 """
 
-import socket
-
 import pytest
 from both import (
     CLOSE_METHOD,
@@ -28,6 +26,7 @@ from both import (
     uri_of,
 )
 from peer import needs_unix
+from programs import free_port
 from todays import Records, accepting, echo, hold
 
 from websockets.datastructures import Headers
@@ -277,10 +276,8 @@ async def test_open_timeout():
 
 
 async def test_a_port_where_nobody_listens():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
     with pytest.raises(OSError):
-        await follow(connect(f"ws://127.0.0.1:{port}"))
+        await follow(connect(f"ws://127.0.0.1:{free_port()}"))
 
 
 async def test_tls(certificates):

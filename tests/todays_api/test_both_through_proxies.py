@@ -3,7 +3,6 @@ Clients on asyncio and on trio behind proxies, which run on asyncio.
 """
 
 import contextlib
-import socket
 import ssl
 import sys
 
@@ -21,6 +20,7 @@ from both import (
     until,
 )
 from peer import needs_unix
+from programs import free_port
 from proxies import ESTABLISHED, HTTPProxy, SOCKSProxy
 from proxy import open_files
 from todays import echo
@@ -219,8 +219,7 @@ def accepting_all(proxy):
 
 
 async def test_a_proxy_that_is_not_there():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
+    port = free_port()
     for scheme in ("http", "socks5"):
         with pytest.raises(OSError):
             await fails(connect("ws://example.test/", proxy=f"{scheme}://127.0.0.1:{port}"))
